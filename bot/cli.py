@@ -195,8 +195,8 @@ def _policy(given: argparse.Namespace) -> int:
     from bot.policy.shapes import Question  # noqa: PLC0415
 
     names = Question.model_fields
-    asked = {name: word for name in names if (word := getattr(given, name)) is not None}
-    return policy(environment(), given.file, asked)
+    words = {name: word for name in names if (word := getattr(given, name)) is not None}
+    return policy(environment(), given.file, words)
 
 
 def _demo(given: argparse.Namespace) -> int:

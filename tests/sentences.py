@@ -10,7 +10,7 @@ from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.command.mistake import Wrong
 from bot.guidance import all_guidance
 from bot.guidance.codes import RECEIVER_ROWS
-from bot.messages.words import PLACES
+from bot.messages.words import PLACEHOLDERS
 from bot.policy.kinds import DEFAULT_CONTACT
 
 ROOT = Path(__file__).parent.parent
@@ -77,7 +77,7 @@ def said_in(source: str, room: str) -> tuple[list[Sentence], list[str]]:
             known = {
                 "contact",
                 *(["count"] if kind == "count" else []),
-                *(PLACES if _says(call.func) else []),
+                *(PLACEHOLDERS if _says(call.func) else []),
             }
             wrong += [f"{line}: {fault}." for fault in _misfits(call, texts, known)]
     return sentences, wrong

@@ -51,8 +51,8 @@ class Reading:
         envs = list(dict.fromkeys(filter(may_be_env, named)))
         # Envs usually have a dash: if any word has one, only such a word is meant.
         self.envs = [word for word in envs if "-" in plain_dashes(word)] or envs
-        self._places = {each: named.index(each) for each in (*self.appids, *self.envs)}
-        self._end = max(self._places.values(), default=-1) + 1
+        self._positions = {each: named.index(each) for each in (*self.appids, *self.envs)}
+        self._end = max(self._positions.values(), default=-1) + 1
 
     @cached_property
     def env(self) -> str | None:
@@ -74,7 +74,7 @@ class Reading:
     @property
     def swapped(self) -> bool:
         """Whether the env stands before an appid."""
-        return self.env is not None and self._places[self.env] + 1 < self._end
+        return self.env is not None and self._positions[self.env] + 1 < self._end
 
     @property
     def others(self) -> list[str]:
@@ -84,23 +84,23 @@ class Reading:
     @property
     def extra(self) -> list[str]:
         """The words that name nothing, or nothing new."""
-        places = self._places.values()
-        return [word for at, (_, word) in enumerate(self._parts) if at not in places]
+        positions = self._positions.values()
+        return [word for at, (_, word) in enumerate(self._parts) if at not in positions]
 
     @property
     def behind(self) -> list[str]:
         """The words behind the last id, if they may be a reason."""
         found = [
-            (part, word) for part, word in self._parts[self._end :] if part not in self._places
+            (part, word) for part, word in self._parts[self._end :] if part not in self._positions
         ]
         return [] if all(is_filler(part) for part, _ in found) else [word for _, word in found]
 
     @cached_property
     def unclear(self) -> str | None:
         """The first word before the last id that may ask for something else than to share with these appids."""
-        receivers = [self._places[appid] for appid in self.appids]
+        receivers = [self._positions[appid] for appid in self.appids]
         for at, (part, word) in enumerate(self._parts[: self._end]):
-            if part in self._places or is_damaged_appid(part):
+            if part in self._positions or is_damaged_appid(part):
                 continue
             between = receivers and receivers[0] < at < receivers[-1]
             if not is_filler(part) or (between and part.lower() not in JOINING):
@@ -113,7 +113,7 @@ class Reading:
         for word in self.words:
             found = parts(word)
             damaged = any(map(is_damaged_appid, found))
-            if damaged or (found != [word] and not self._places.keys().isdisjoint(found)):
+            if damaged or (found != [word] and not self._positions.keys().isdisjoint(found)):
                 appid = damaged or any(map(is_appid, found))
                 return Mistake(Wrong.NOT_AN_APPID if appid else Wrong.NOT_AN_ENV, (word,))
         return None

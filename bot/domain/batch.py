@@ -54,10 +54,10 @@ def groups_of(items: Sequence[tuple[str, Outcome | None]]) -> tuple[Group, ...]:
                 continue
         found.setdefault(cause, (outcome, []))[1].append(appid)
     groups = [Group(outcome, tuple(appids)) for outcome, appids in found.values()]
-    return tuple(sorted(groups, key=_place_of))
+    return tuple(sorted(groups, key=_rank_of))
 
 
-def _place_of(group: Group) -> tuple[int, int]:
+def _rank_of(group: Group) -> tuple[int, int]:
     """Return a group's sort key: stopped by the policy first, cancelled and skipped last, larger before smaller."""
     rank = {Stopped: 0, Cancelled: 2, Skipped: 2}.get(type(group.outcome), 1)
     return rank, -len(group.appids)

@@ -185,8 +185,8 @@ def _accept(
         if created is not None:
             record(on, "accepted", request)
             if retry:
-                asked = {"request": retry.of, "user": retry.by, "detail": request.id}
-                record(on, "retried", request, asked)
+                facts = {"request": retry.of, "user": retry.by, "detail": request.id}
+                record(on, "retried", request, facts)
             patience = fill["patience"]
             until = None if patience is None else created + patience
             return Accepted(Entry(request, state, 1, created, at=created, until=until))

@@ -1,4 +1,4 @@
-"""The writes for batches: queue, begin, answer, put back, cancel and stop their items; take and leave the lane.
+"""The writes for batches: queue, begin, end, put back, cancel and stop their items; take and leave the lane.
 
 The lane: across all replicas one batch runs at a time, in the order of the commands. Everybody's first batch comes
 before anybody's second: a person's next batch queues as if it had been asked for when the one before it ended. A batch
@@ -17,7 +17,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from bot.domain.outcome import Cancelled, Outcome, Step
 from bot.domain.request import BEGUN, Request, State, item_ids, item_of
 from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
-from bot.ledger.events import answer_events, record, step_events
+from bot.ledger.events import outcome_events, record, step_events
 from bot.ledger.items import Item, read_items, record_items
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import LANE, OPEN, replicas, requests
@@ -75,7 +75,7 @@ _LEAVE = update(requests).where(MINE).values(lane=None, paused=True)
 
 
 @dataclass(frozen=True, slots=True)
-class ItemAnswered:
+class ItemEnded:
     """How one item ended, after `seconds` and these steps.
 
     `called_again` if WeChat was called twice, since a replica stopped before it recorded the first answer.
@@ -108,16 +108,16 @@ class BatchItems(Operations):
 
     @in_transaction
     def advance(
-        self, on: Connection, batch: Entry, done: ItemAnswered | None, following: str | None
+        self, on: Connection, batch: Entry, done: ItemEnded | None, following: str | None
     ) -> bool | None:
-        """Record an answer and begin the item with the id `following` in one commit; return whether it may begin.
+        """Record an outcome and begin the item with the id `following` in one commit; return whether it may begin.
 
         False if it was cancelled, or there is none; None if another replica holds the batch.
         """
         if not stands(on, batch, State.PLACED):
             return None
         if done is not None:
-            _answer(on, done)
+            _record_outcome(on, done)
         return following is not None and _BEGIN.run(on, {"the_id": following}) == 1
 
     @in_transaction
@@ -161,7 +161,7 @@ class BatchItems(Operations):
         if held:
             record_items(on, batch.request)
             for which, outcome in ((_END_BEGUN, begun), (_END_NOT_BEGUN, others)):
-                ((kind, facts),) = answer_events(outcome, 0.0, ())
+                ((kind, facts),) = outcome_events(outcome, 0.0, ())
                 for item in _end_all(on, batch.request, which, outcome):
                     record(on, kind, item, facts)
         return held
@@ -182,11 +182,11 @@ class BatchItems(Operations):
         on.execute(_LEAVE, key_of(batch))
 
 
-def _answer(on: Connection, done: ItemAnswered) -> None:
+def _record_outcome(on: Connection, done: ItemEnded) -> None:
     """Record how an item ended, unless that was done before, by an earlier try whose result was lost."""
     columns = {**columns_of_outcome(done.outcome), "called_again": done.called_again}
     if _END.run(on, {**columns, "the_id": done.item.id}) == 1:
-        for kind, facts in answer_events(done.outcome, done.seconds, done.steps):
+        for kind, facts in outcome_events(done.outcome, done.seconds, done.steps):
             record(on, kind, done.item, facts)
 
 

@@ -77,7 +77,7 @@ def facts_asked(appid: str, env: str, rule: str | None) -> dict[str, object]:
     return {"env": env, "appid": appid or None, "rule": rule}
 
 
-def note(
+def record_event(
     on: Connection,
     kind: str,
     origin: Origin,
@@ -103,15 +103,15 @@ def record(
     typed: str | None = None,
 ) -> None:
     """Add one event of a request to the transaction; `facts` override the columns from the request."""
-    note(on, kind, request.origin, {**facts_of(request), **(facts or {})}, typed)
+    record_event(on, kind, request.origin, {**facts_of(request), **(facts or {})}, typed)
 
 
-def answer_events(
+def outcome_events(
     outcome: Outcome, seconds: float, steps: Sequence[Step]
 ) -> list[tuple[str, dict[str, object]]]:
-    """Return the kind and columns of each event that records an answer: one per step, then the answer.
+    """Return the kind and columns of each event that records an outcome: one per step, then the outcome.
 
-    The answer has no seconds if nobody measured them, as of a batch, which may have been taken over.
+    The outcome has no seconds if nobody measured them, as of a batch, which may have been taken over.
     """
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
     facts = {"seconds": round(seconds, 3) or None, "detail": _detail(outcome), **_error(said)}

@@ -9,7 +9,7 @@ from bot.domain.outcome import Outcome, Readiness, Step
 from bot.domain.request import Request, State, before
 from bot.ledger.batches import requeue_others
 from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
-from bot.ledger.events import answer_events, record
+from bot.ledger.events import outcome_events, record
 from bot.ledger.schema import SHARED, events, requests
 from bot.ledger.statements import MINE, NOTHING_OWED, NOW, Prepared, among, columns_in
 
@@ -86,7 +86,7 @@ def asked(on: Connection, entry: Entry, where: str) -> bool:
     return on.execute(_ASKED, {**key_of(entry), "asked": where}).rowcount == 1
 
 
-def answer(  # noqa: PLR0913  # one column or event each
+def record_outcome(  # noqa: PLR0913  # one column or event each
     on: Connection,
     entry: Entry,
     outcome: Outcome,
@@ -102,7 +102,7 @@ def answer(  # noqa: PLR0913  # one column or event each
     if entry.request.appids:
         requeue_others(on, entry)
     columns = {**columns_of_outcome(outcome), "called_again": called_again}
-    if not _move(on, entry, State.ANSWERED, answer_events(outcome, seconds, steps), columns):
+    if not _move(on, entry, State.ANSWERED, outcome_events(outcome, seconds, steps), columns):
         return None
     return replace(
         entry,

@@ -117,10 +117,10 @@ def answer(
     else:
         whole = _failed(words, request, outcome)
     twice = request.receivers if called_again and outcome.tries else ()
-    return message(*whole, _footer(words.about(request), outcome), asked_again(words, twice))
+    return message(*whole, _footer(words.about(request), outcome), called_twice(words, twice))
 
 
-def asked_again(words: Words, appids: Sequence[str]) -> Part | None:
+def called_twice(words: Words, appids: Sequence[str]) -> Part | None:
     """Return the appids that were sent to WeChat twice: of a batch, about twenty per crash at most."""
     if not appids:
         return None

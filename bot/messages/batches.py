@@ -18,7 +18,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Act, Request
 from bot.guidance import where_others_were_shared
 from bot.messages.answers import (
-    asked_again,
+    called_twice,
     steps_after_batch,
     titled,
     wechat_said,
@@ -85,7 +85,7 @@ def answer(
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
         f"{mark(finished)} {_totals(words, tally)}",
-        asked_again(words, finished.called_again),
+        called_twice(words, finished.called_again),
         *told,
         *(steps_after_batch(words, request, after) if tally.shared else ()),
         small(more) if len(groups) > _GROUPS else None,

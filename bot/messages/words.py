@@ -112,7 +112,7 @@ class Words:
     """The sentences of one language; `one` and `many` are its gettext and ngettext.
 
     A sentence has placeholders, such as `{env}`. Values are shown `plainly` unless they are Mrkdwn. Some placeholders need no value:
-    `{contact}`, and those of PLACES after `about` has bound the words to a request.
+    `{contact}`, and those of PLACEHOLDERS after `about` has bound the words to a request.
     """
 
     language: Language
@@ -135,7 +135,7 @@ class Words:
         return escape(self.one(text))
 
     def about(self, request: Request) -> "Words":
-        """Return these words bound to a request, which fills the placeholders of PLACES."""
+        """Return these words bound to a request, which fills the placeholders of PLACEHOLDERS."""
         return Words(self.language, self.one, self.many, self.contact, request)
 
 
@@ -154,7 +154,7 @@ class _Filling:
             return contact_in(self.words, self.words.contact())
         if self.words.request is None:
             raise KeyError(name)
-        return PLACES[name](self.words, self.words.request)
+        return PLACEHOLDERS[name](self.words, self.words.request)
 
 
 def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
@@ -164,7 +164,7 @@ def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
     return words.count("{count} mini program", "{count} mini programs", len(appids))
 
 
-PLACES: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
+PLACEHOLDERS: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
     "id": lambda _, request: code(request.id),
     "who": lambda _, request: mention(request.origin.user_id),
     "env": lambda _, request: code(request.env),

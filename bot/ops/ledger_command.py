@@ -96,15 +96,15 @@ def _workspace(parts: Parts) -> str | None:
     from bot.ops.doctor.transport import promptly, session  # noqa: PLC0415
     from bot.slack.api import Answered, Result  # noqa: PLC0415
 
-    async def ask() -> Result:
+    async def fetch() -> Result:
         async with asyncio.timeout(_PATIENCE), session() as http:
             return await web_api(slack, slack.bot_token, http).read("auth.test")
 
     try:
-        told = promptly(ask())
+        found = promptly(fetch())
     except TimeoutError:
         return None
-    url = told.data.get("url") if isinstance(told, Answered) else None
+    url = found.data.get("url") if isinstance(found, Answered) else None
     return str(url) if url else None
 
 

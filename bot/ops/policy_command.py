@@ -12,7 +12,7 @@ from bot.messages.rulings import answer, near, who_can
 from bot.messages.words import as_typed
 from bot.ops.doctor.findings import print_each
 from bot.ops.doctor.policy import findings_of
-from bot.ops.doctor.slack_calls import SlackAnswers, ask_channels, web_api
+from bot.ops.doctor.slack_calls import SlackAnswers, read_channels, web_api
 from bot.ops.doctor.transport import promptly, session
 from bot.ops.output import FAILED, FINE, complain, printable
 from bot.policy.decide import decide, explain, owner_of
@@ -32,11 +32,11 @@ _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 _LISTS = "SHARE_ENV_ALLOWED_"
 
 
-def policy(environ: Mapping[str, str], file: str | None, asked: Mapping[str, object]) -> int:
+def policy(environ: Mapping[str, str], file: str | None, words: Mapping[str, object]) -> int:
     """Print the findings, or the answer to a question; return the exit code."""
     if file is not None and not file.strip():
         return complain(["FILE is empty. Name the policy file, or leave FILE out."])
-    question = read_question(asked) if asked else None
+    question = read_question(words) if words else None
     if isinstance(question, list):
         return complain(question)
     read = Reader(_with_file(environ, file) if file is not None else environ)
@@ -45,10 +45,10 @@ def policy(environ: Mapping[str, str], file: str | None, asked: Mapping[str, obj
     tested = read_rules(read, path, owner if is_appid(owner) else None)
     if tested is None:
         return complain(read.problems)
-    told = SlackAnswers()
+    answers = SlackAnswers()
     if question is None:
-        told = promptly(_slack_answers(environ, tested.policy))
-    findings = [*_findings(str(path) if path else None, tested, read.problems, told)]
+        answers = promptly(_slack_answers(environ, tested.policy))
+    findings = [*_findings(str(path) if path else None, tested, read.problems, answers)]
     if question is None:
         return FINE if print_each(findings) else FAILED
     return _answer(tested.policy, question, findings)
@@ -61,11 +61,11 @@ async def _slack_answers(environ: Mapping[str, str], rules: Policy) -> SlackAnsw
         return SlackAnswers()
     async with session() as http:
         api = web_api(slack, slack.bot_token, http)
-        return SlackAnswers(channels=await ask_channels(api, rules))
+        return SlackAnswers(channels=await read_channels(api, rules))
 
 
 def _findings(
-    path: str | None, tested: Tested, problems: Sequence[str], told: SlackAnswers
+    path: str | None, tested: Tested, problems: Sequence[str], answers: SlackAnswers
 ) -> Iterator[Finding]:
     """Yield the findings about the policy, or that all is well; `path` is its file."""
     for problem in problems:
@@ -73,7 +73,7 @@ def _findings(
     if not problems:
         yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
     # The setting may be there where the bot runs.
-    yield from findings_of(tested, told, "warning")
+    yield from findings_of(tested, answers, "warning")
 
 
 def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
@@ -112,8 +112,8 @@ def _unread_groups(policy: Policy, person: Person) -> Iterator[str]:
     """Yield which groups the answer depends on, if none was given."""
     groups = sorted({group for rule in policy.rules for group in rule.groups})
     if groups and not person.groups:
-        told = f"If {person.user_id} is in {' or '.join(groups)}, say so with --group."
-        yield f"Who is in a group cannot be read here. {told}"
+        fix = f"If {person.user_id} is in {' or '.join(groups)}, say so with --group."
+        yield f"Who is in a group cannot be read here. {fix}"
 
 
 def _plain(text: str) -> str:

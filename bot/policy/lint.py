@@ -42,10 +42,10 @@ def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
 
 
 def approval(
-    rule: Rule, able: frozenset[str] | None, asking: frozenset[str] | None
+    rule: Rule, able: frozenset[str] | None, requesters: frozenset[str] | None
 ) -> Iterator[Finding]:
     """Yield a finding if the only approver is the only possible requester; None stands for everybody."""
-    if not rule.self_approval and able is not None and len(able) == 1 and able == asking:
+    if not rule.self_approval and able is not None and len(able) == 1 and able == requesters:
         why = (
             f"nobody can approve what {quoted(rule.name)} asks for: "
             "its only approver is the only one who may ask"

@@ -60,10 +60,10 @@ class ApproverMessages:
         for conversation in await self._where(rule, request.origin.user_id):
             direct = conversation != rule.approvers.channel
             who = f"<@{conversation}>" if direct else _who(rule, request)
-            asked = question(words, request, before, until, who)
-            asked = noted(words, asked, Note.ASKED_DIRECTLY) if direct else asked
+            asks = question(words, request, before, until, who)
+            asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
             posted = await self._posts.post(
-                words, conversation, asked, _mark(request), look_since=look_since
+                words, conversation, asks, _mark(request), look_since=look_since
             )
             raise_if_away(posted)
             if isinstance(posted, Posted):

@@ -66,15 +66,15 @@ class FormListeners:
     async def _submitted(self, ack: AsyncAck, body: Body) -> None:
         fields = _fields(body)
         origin = _sent_from(body, fields)
-        asked = read(fields)
-        if not isinstance(asked, Share):
+        found = read(fields)
+        if not isinstance(found, Share):
             await ack(
                 response_action="errors",
-                errors=say.errors(await self._handler.words(origin), asked),
+                errors=say.errors(await self._handler.words(origin), found),
             )
-            self._start(self._handler.note(origin, asked))
+            self._start(self._handler.record_mistakes(origin, found))
             return
-        recorded = asyncio.create_task(self._submit(origin, asked))
+        recorded = asyncio.create_task(self._submit(origin, found))
         await asyncio.wait([recorded], timeout=_ACK_SECONDS)
         if recorded.done():
             await recorded  # an unforeseen error is then said in the form
@@ -83,8 +83,8 @@ class FormListeners:
             self._start(self._private.attempt(origin, lambda: recorded))
         await ack()
 
-    async def _submit(self, origin: Origin, asked: Share) -> None:
-        answer = await self._handler.submit(origin, asked)
+    async def _submit(self, origin: Origin, share: Share) -> None:
+        answer = await self._handler.submit(origin, share)
         # An announcement is not posted: the request's own messages follow.
         if not isinstance(answer, Announcement):
             told = replace(origin, trigger_id=f"{origin.trigger_id} {answer.text}")
@@ -103,11 +103,11 @@ def _sent_from(body: Body, fields: Fields | None = None) -> Origin:
     fields, after a lost ack, is another.
     """
     view = body["view"]
-    words = hashlib.sha256(repr(fields).encode("utf-8", "replace")).hexdigest()[:16]
+    digest = hashlib.sha256(repr(fields).encode("utf-8", "replace")).hexdigest()[:16]
     return Origin(
         team_of(body),
         text_at(body, "user", "id"),
-        trigger_id=f"{view.get('id')} {view.get('hash', '')} {words}",
+        trigger_id=f"{view.get('id')} {view.get('hash', '')} {digest}",
         **dict(zip(_REMEMBERED, json.loads(view["private_metadata"]), strict=True)),
     )
 

@@ -101,8 +101,8 @@ class Posts:
             if not isinstance(edited, Answered):
                 posted = Doubtful("it cannot be edited")  # and may say something else
         if isinstance(posted, Doubtful):
-            again = noted(words, message, Note.REPLACING)
-            posted = await self._try_to_post(channel, again, mark, thread_ts)
+            marked = noted(words, message, Note.REPLACING)
+            posted = await self._try_to_post(channel, marked, mark, thread_ts)
         if isinstance(posted, Doubtful):
             raise away_error(posted)
         return posted

@@ -18,7 +18,7 @@ from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped
 from bot.domain.request import Request, item_of
 from bot.guidance import by_key
 from bot.ledger.batches import BatchItems as Items
-from bot.ledger.batches import ItemAnswered
+from bot.ledger.batches import ItemEnded
 from bot.ledger.entries import Entry
 from bot.ledger.items import Item
 from bot.ledger.ledger import Ledger
@@ -91,8 +91,8 @@ class Batches:
         """Return a batch's outcome, computed from its items."""
         items = await self.leased.keep_trying(partial(self.ledger.batches.items, request))
         outcomes = [(item.appid, item.outcome) for item in items]
-        again = tuple(item.appid for item in items if item.called_again)
-        return finished_of(outcomes, again)
+        twice = tuple(item.appid for item in items if item.called_again)
+        return finished_of(outcomes, twice)
 
 
 @dataclass(slots=True, eq=False)
@@ -167,8 +167,8 @@ class _Run:
                 self._ended(Cancelled(""))
             item, may = await self._advance(done)
 
-    async def _advance(self, done: ItemAnswered | None) -> tuple[Item | None, bool]:
-        """Record an answer and begin the next item, if there is one, the gate is open and the bot does not stop.
+    async def _advance(self, done: ItemEnded | None) -> tuple[Item | None, bool]:
+        """Record an outcome and begin the next item, if there is one, the gate is open and the bot does not stop.
 
         Returns that item, and whether it may be called: not if it was cancelled. Raises LeaseLostError.
         """
@@ -186,7 +186,7 @@ class _Run:
             self._ended(done.outcome)
         return item, may
 
-    async def _call(self, item: Item) -> ItemAnswered | None:
+    async def _call(self, item: Item) -> ItemEnded | None:
         """Call WeChat for an item; None at a rate limit, after which the item is back in the queue."""
         request, steps, began = self._request_of(item), list[Step](), time.monotonic()
         if not self.todo:  # so that the summary need not wait for it
@@ -203,8 +203,8 @@ class _Run:
         if doubtful:
             outcome = doubted(outcome)
         seconds = time.monotonic() - began
-        again = item.called_again and outcome.tries > 0
-        return ItemAnswered(request, outcome, seconds, steps, called_again=again)
+        twice = item.called_again and outcome.tries > 0
+        return ItemEnded(request, outcome, seconds, steps, called_again=twice)
 
     async def _put_back(
         self, item: Item, request: Request, steps: Sequence[Step], limit: Said

@@ -111,7 +111,7 @@ class ClickHandler:
                     click, request = context.click, context.entry.request
                     who = {"user": click.user_id, "channel": click.origin.channel_id}
                     facts = facts_of(request) | who
-                    await self._intake.note("not an approver", request.origin, facts)
+                    await self._intake.record_event("not an approver", request.origin, facts)
                 return step
             case ApplyMove():
                 return await self._apply(context, step)

@@ -33,7 +33,7 @@ def within(seconds: float) -> float:
 
 
 async def in_time(
-    asking: Awaitable[_Answer],
+    reading: Awaitable[_Answer],
     missing: str,
     facts: Callable[[], Mapping[str, object]] = dict,
     *,
@@ -45,28 +45,28 @@ async def in_time(
     """
     try:
         if until > within(LEDGER_PATIENCE):  # a second timeout would end nothing sooner
-            return await asking
+            return await reading
         async with asyncio.timeout_at(until):
-            return await asking
+            return await reading
     except (TimeoutError, LedgerDownError) as error:
         reason = str(error) or "no answer in time"
         _log.error(missing, extra={**facts(), "reason": reason})  # a trace would say no more
         return None
 
 
-async def told_by(until: float, asking: Awaitable[_Answer], otherwise: _Other) -> _Answer | _Other:
+async def told_by(until: float, reading: Awaitable[_Answer], otherwise: _Other) -> _Answer | _Other:
     """Return what Slack or WeChat answer by `until`, a deadline of the loop's clock, else `otherwise`."""
     try:
         async with asyncio.timeout_at(until):
-            return await asking
+            return await reading
     except TimeoutError:
         return otherwise
 
 
 async def modal_words(ports: Ports, origin: Origin, groups: frozenset[str]) -> Words:
     """Return the words in the language of the user of a modal, or the channel's if Slack does not answer at once who they are."""
-    asking = ports.people.person(origin.team_id, origin.user_id, groups)
-    return ports.languages.to(await told_by(within(_MODAL_SECONDS), asking, None))
+    person = ports.people.person(origin.team_id, origin.user_id, groups)
+    return ports.languages.to(await told_by(within(_MODAL_SECONDS), person, None))
 
 
 async def readiness_in_time(
@@ -92,6 +92,6 @@ async def after_share(
     found = await readiness_in_time(readiness, entry.request.owner, entry.request.env)
     left, told = found is not Readiness.READY, entry.told_steps
     if left and told is None:  # the answer was owed, or another replica's
-        asking = ledger.told_steps(entry.request)
-        told = await in_time(asking, "the ledger does not tell of earlier shares")
+        reading = ledger.told_steps(entry.request)
+        told = await in_time(reading, "the ledger does not tell of earlier shares")
     return AfterShare(found, told_before=left and bool(told))

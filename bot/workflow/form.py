@@ -36,7 +36,7 @@ class FormHandler:
 
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""
-        for owner in _asked(self._ports.in_force.policy):
+        for owner in _owners_read(self._ports.in_force.policy):
             self._owned.reread(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
@@ -47,7 +47,7 @@ class FormHandler:
         WeChat's for the next caller.
         """
         policy, typed = self._ports.in_force.policy, env_in(text)
-        owners, latest = _asked(policy), within(_WECHAT_SECONDS)
+        owners, latest = _owners_read(policy), within(_WECHAT_SECONDS)
         person, past, owned = await asyncio.gather(
             self._person(origin, policy),
             in_time(self._ports.ledger.envs(_PAST), "the ledger does not tell past envs"),
@@ -76,17 +76,17 @@ class FormHandler:
         words = self._ports.languages.to(person)
         return await self._intake.submit(policy, origin, share, person, words=words)
 
-    async def note(self, origin: Origin, mistakes: Mistakes) -> None:
+    async def record_mistakes(self, origin: Origin, mistakes: Mistakes) -> None:
         """Record that a form with mistakes was submitted."""
         kinds = dict.fromkeys(mistake.wrong.label for mistake in mistakes.values())
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
-        await self._intake.note("mistake", origin, wrong)
+        await self._intake.record_event("mistake", origin, wrong)
 
     async def _person(self, origin: Origin, policy: Policy) -> Person | Unreadable:
         people = self._ports.people
         return await people.person(origin.team_id, origin.user_id, policy.groups)
 
 
-def _asked(policy: Policy) -> tuple[str, ...]:
+def _owners_read(policy: Policy) -> tuple[str, ...]:
     """Return the owners whose envs are read."""
     return policy.all_owners[:_MOST_OWNERS]

@@ -106,7 +106,7 @@ class LeasedSteps:
         if self.stopping() or not await self.holds(entry):
             raise LeaseLostError
 
-    async def answer(
+    async def record_outcome(
         self,
         entry: Entry,
         outcome: Outcome,
@@ -116,7 +116,7 @@ class LeasedSteps:
         called_again: bool = False,
     ) -> Entry | None:
         """Record the outcome, with retries; None if another replica holds the request."""
-        write = partial(self.ledger.answer, entry, outcome, seconds, steps)
+        write = partial(self.ledger.record_outcome, entry, outcome, seconds, steps)
         return await self.keep_trying(partial(write, called_again=called_again))
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> None:

@@ -129,12 +129,12 @@ def deciding_rules(
     If there is no such rule, approvers of any rule that requires an approval, or of the rule it was accepted under, can
     end it; their approval lets it go on only if the policy no longer requires any.
     """
-    asking = {each.rule.name: each.rule for _, each in decisions if isinstance(each, NeedsApproval)}
-    if len(asking) == 1 and all(isinstance(decision, NeedsApproval) for _, decision in decisions):
-        return tuple(asking.values())
+    rules = {each.rule.name: each.rule for _, each in decisions if isinstance(each, NeedsApproval)}
+    if len(rules) == 1 and all(isinstance(decision, NeedsApproval) for _, decision in decisions):
+        return tuple(rules.values())
     if before := approving_rule(policy, request):
-        asking[before.name] = before
-    return tuple(asking.values())
+        rules[before.name] = before
+    return tuple(rules.values())
 
 
 def ruling(

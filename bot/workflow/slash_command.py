@@ -47,12 +47,12 @@ class SlashCommands:
         words = self._ports.languages.to(person)
         if isinstance(command, Misread):
             wrong = {"outcome": "mistake", "detail": command.mistake.wrong.label}
-            await self._intake.note("mistake", origin, wrong, until)
+            await self._intake.record_event("mistake", origin, wrong, until)
             return misread(words, command)
         if isinstance(command, Share):
             return await self._intake.submit(policy, origin, command, person, until, words=words)
-        asked = {"detail": command.verb.value}
-        await self._intake.note("asked", origin, asked, until)
+        verb = {"detail": command.verb.value}
+        await self._intake.record_event("asked", origin, verb, until)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         match command.verb:
             case Verb.HELP:
@@ -97,8 +97,8 @@ class SlashCommands:
     ) -> Message:
         """List this requester's requests or, with `about`, everybody's that they may see."""
         mine = (origin.team_id, origin.user_id)
-        asking = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
-        found = await in_time(asking, "the ledger does not tell the history", until=until)
+        reading = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
+        found = await in_time(reading, "the ledger does not tell the history", until=until)
         if found is None:
             return refused(words, NothingDone.LEDGER_DOWN)
         seen = [entry for entry in found if may_see(entry)]

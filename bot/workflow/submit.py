@@ -79,12 +79,12 @@ class Intake:
         rule_name = ruled.rule.name if ruled.rule else None
         facts = partial(facts_asked, appid, share.env, rule_name)
         if share.dry_run:
-            await self.note("dry run", origin, facts(), until)
+            await self.record_event("dry run", origin, facts(), until)
         if isinstance(ruled, Refusal):
             if share.dry_run:
                 return as_dry_run(words, ruled.message)
             why_not = {"outcome": "denied", "detail": ruled.detail}
-            await self.note(ruled.kind, origin, facts() | why_not, until)
+            await self.record_event(ruled.kind, origin, facts() | why_not, until)
             return ruled.message
         request = Request(
             self._ports.new_id(),
@@ -159,13 +159,13 @@ class Intake:
                 return refused(words, NothingDone.LEDGER_DOWN)
             case UnderWay() | Undelivered() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
-                await self.note(kind, request.origin, facts(), until)
+                await self.record_event(kind, request.origin, facts(), until)
                 return self._why_not(words, found, request, own=own)
             case AlreadyRetried():
                 return refused(words, NothingDone.RETRIED_ALREADY)
             case TooManyBatches():
                 too_many = {"outcome": "denied", "detail": "TooManyBatches"}
-                await self.note("denied", request.origin, facts() | too_many, until)
+                await self.record_event("denied", request.origin, facts() | too_many, until)
                 return too_many_batches(words, request, MOST_WAITING)
             case _:
                 assert_never(found)
@@ -195,18 +195,18 @@ class Intake:
         """Ask the requester to confirm a request that somebody else retries for them."""
         request = entry.request
         words = self._ports.languages.of[request.language]
-        asked = confirmation(words, request, entry.until or 0.0, by)
+        question = confirmation(words, request, entry.until or 0.0, by)
         # In a direct message: where the button is, Slack would show it only if they are looking there now.
         directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")
-        await self._ports.tell_privately(directly, asked)
+        await self._ports.tell_privately(directly, question)
 
-    async def note(
+    async def record_event(
         self, what: str, origin: Origin, facts: Mapping[str, object], until: float = math.inf
     ) -> None:
         """Record an event that changes no request; if the ledger is down, only log it."""
-        noting = self._ports.ledger.note(what, origin, facts)
+        recording = self._ports.ledger.record_event(what, origin, facts)
         log_facts = partial(_log_facts, what, origin, lambda: facts)
-        await in_time(noting, _NOT_RECORDED, log_facts, until=until)
+        await in_time(recording, _NOT_RECORDED, log_facts, until=until)
 
 
 def _log_facts(

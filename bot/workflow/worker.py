@@ -130,9 +130,9 @@ class Worker:
     async def _wait(self, entry: Entry) -> Entry | None:
         """Take a step of a wait for people: ask the approvers, remind them at half time, expire; None to wait for a click."""
         if entry.state is State.CONFIRMING:
-            return await self.leased.answer(entry, _UNCONFIRMED)
+            return await self.leased.record_outcome(entry, _UNCONFIRMED)
         if entry.overdue:
-            return await self.leased.answer(entry, Expired("approval"))
+            return await self.leased.record_outcome(entry, Expired("approval"))
         if entry.asked is None:
             return await self._ask(entry)
         if entry.wake is not None:
@@ -145,16 +145,16 @@ class Worker:
         request, keep_trying = entry.request, self.leased.keep_trying
         past = await keep_trying(partial(self.ledger.shares, request.env, _PAST))
         async with self.leased.while_held(entry) as since:
-            asked = await self.approvals.ask(
+            questions = await self.approvals.ask(
                 request, past, look_since=since, until=entry.until or 0.0
             )
-        if isinstance(asked, Trouble):
-            return await self.leased.answer(entry, Failed(asked.value, tries=0))
-        if await keep_trying(partial(self.ledger.asked, entry, asked)):
+        if isinstance(questions, Trouble):
+            return await self.leased.record_outcome(entry, Failed(questions.value, tries=0))
+        if await keep_trying(partial(self.ledger.asked, entry, questions)):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
         if moved := await keep_trying(partial(self.ledger.clicks.find, request.id)):
-            await self.approvals.show_decision(replace(moved, asked=asked))
+            await self.approvals.show_decision(replace(moved, asked=questions))
         return None
 
     async def _deliver(self, entry: Entry, outcome: Outcome, *, called_again: bool) -> None:
@@ -167,11 +167,11 @@ class Worker:
         where = entry.place
         if where is None and unrecorded:
             where = await self.places.find(request, entry.created)
-        again = called_again and outcome != _GIVEN_UP
+        twice = called_again and outcome != _GIVEN_UP
         after = await after_share(self.readiness, self.ledger, entry, outcome)
         async with self.leased.while_held(entry) as since:
             delivered = await self.places.close(
-                request, where, outcome, look_since=since, called_again=again, after=after
+                request, where, outcome, look_since=since, called_again=twice, after=after
             )
         if entry.asked or unrecorded:
             await self.approvals.show_decision(entry)
@@ -214,7 +214,7 @@ class Worker:
 
     async def _call(self, entry: Entry, *, called_again: bool) -> Entry | None:
         """Call WeChat, unless the policy stops it or it was taken over too often, and record the outcome."""
-        record = partial(self.leased.answer, entry, called_again=called_again)
+        record = partial(self.leased.record_outcome, entry, called_again=called_again)
         if entry.taken_over > MOST_TAKE_OVERS:
             return await record(_GIVEN_UP)
         late = is_late(entry, self.brake.now())
@@ -236,7 +236,7 @@ class Worker:
         else:
             show = partial(self.places.progress, entry.request, where)
             outcome = await self.batches.run(entry, show)
-        return await self.leased.answer(entry, outcome)
+        return await self.leased.record_outcome(entry, outcome)
 
 
 def is_late(entry: Entry, now: float) -> bool:

@@ -84,7 +84,7 @@ class _Side:
             raise TypeError(found)
         entry = found.entry
         await self.ledger.place(entry, "C0/1.2")
-        await self.ledger.answer(entry, Shared(), 0.1, [])
+        await self.ledger.record_outcome(entry, Shared(), 0.1, [])
         await self.ledger.end(entry, "delivered")
 
     async def _history(self) -> None:

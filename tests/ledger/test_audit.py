@@ -50,7 +50,7 @@ async def test_an_audit_reads_all_events_in_their_order(
     database: Database, ledger: Ledger, engine: Engine
 ) -> None:
     entry = await accepted(ledger)
-    await ledger.answer(entry, Failed(all_guidance()[0]), 1.5, [])
+    await ledger.record_outcome(entry, Failed(all_guidance()[0]), 1.5, [])
     await ledger.end(entry, "delivered")
     found = list(read(engine, EVERYTHING))
     assert [event["kind"] for event in found] == database.kinds()
@@ -117,7 +117,7 @@ async def test_an_audit_has_only_the_selected_events(
         ("fourth", origin, {"outcome": "denied"}),
     ]
     for kind, who, facts in events:
-        await ledger.note(kind, who, facts)
+        await ledger.record_event(kind, who, facts)
     assert [event["kind"] for event in read(engine, wanted)] == kinds
 
 
@@ -214,7 +214,7 @@ async def test_a_deletion_keeps_the_ended_items_of_an_open_batch(
         await ledger.batches.end(batch, Expired("approval"), Expired("approval"))
     open_, ended = batches
     outcome = Finished(Tally(total=2))
-    await ledger.end(await ledger.answer(ended, outcome) or ended, "delivered")
+    await ledger.end(await ledger.record_outcome(ended, outcome) or ended, "delivered")
     items = await ledger.batches.items(open_.request)
     database.execute("UPDATE events SET at = 1000")
     database.execute("UPDATE requests SET ended = 1000 WHERE ended IS NOT NULL")
@@ -251,7 +251,7 @@ async def test_an_audit_can_read_while_the_bot_writes(ledger: Ledger, engine: En
     next(reading)
     with within(SOON):
         entry = await accepted(ledger)
-        await ledger.answer(entry, Shared(), 1.5, [])
+        await ledger.record_outcome(entry, Shared(), 1.5, [])
     assert list(reading) == []
     assert len(list(read(engine, EVERYTHING))) == 3
 

@@ -24,7 +24,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Request, Retry, State, item_ids, item_of
 from bot.guidance import Trouble, all_guidance, for_code
 from bot.ledger.acceptance import Accepted, Duplicate, SharedBefore, TooManyBatches, UnderWay
-from bot.ledger.batches import ItemAnswered
+from bot.ledger.batches import ItemEnded
 from bot.ledger.clicks import Move
 from bot.ledger.entries import Entry
 from bot.ledger.events import Event
@@ -65,8 +65,8 @@ def items_of(batch: Request) -> list[Request]:
     return [item_of(batch, id_, appid) for id_, appid in item_ids(batch).items()]
 
 
-def answered(item: Request, outcome: Outcome | None = None) -> ItemAnswered:
-    return ItemAnswered(item, outcome or Shared(), 0.5, [Step("call", 0.5, "done")])
+def answered(item: Request, outcome: Outcome | None = None) -> ItemEnded:
+    return ItemEnded(item, outcome or Shared(), 0.5, [Step("call", 0.5, "done")])
 
 
 async def taken_over(database: Database, ledger: Ledger, holder: str) -> None:
@@ -134,7 +134,7 @@ async def test_items_that_were_shared_before_are_skipped_with_that_reason(
     database: Database, ledger: Ledger
 ) -> None:
     earlier = await accepted(ledger, new_request(env="env", appid=appids(2)[1]))
-    await ledger.answer(earlier, Shared(), 0.1, [])
+    await ledger.record_outcome(earlier, Shared(), 0.1, [])
     await ledger.end(replace(earlier, state=State.ANSWERED), "delivered")
     batch = await queued(ledger, 3, env="env")
     assert await ends(ledger, batch) == [None, Skipped(SkipReason.SHARED_BEFORE), None]
@@ -167,9 +167,9 @@ async def test_a_batch_has_seen_the_steps_once_other_answers_of_its_owner_told_e
         await ledger.batches.advance(unanswered, answered(item), None)
     for appid, owner in zip(appids(2), owners, strict=False):
         other = await accepted(ledger, new_request(appid=appid, owner=owner, env="other"))
-        await ledger.answer(other, Shared(), 0.1, [])
+        await ledger.record_outcome(other, Shared(), 0.1, [])
         await ledger.end(replace(other, state=State.ANSWERED), how)
-    answer = await ledger.answer(batch, Finished(Tally(3, shared=2, failed=1)))
+    answer = await ledger.record_outcome(batch, Finished(Tally(3, shared=2, failed=1)))
     assert answer
     assert answer.told_steps is seen
 
@@ -260,7 +260,7 @@ async def test_the_events_of_an_item_have_its_history(database: Database, ledger
         Step("call", 0.1, "-1", Said(-1, "busy", "x")),
         Step("call", 0.2, "85088", FAILED.said),
     ]
-    await ledger.batches.advance(batch, ItemAnswered(item, FAILED, 0.7, steps), None)
+    await ledger.batches.advance(batch, ItemEnded(item, FAILED, 0.7, steps), None)
     query = "SELECT kind, outcome, errcode, rid, seconds, detail, appid, env FROM events"
     events = database.rows(f"{query} WHERE request = '{item.id}' ORDER BY id")
     where = item.appid, item.env
@@ -399,7 +399,7 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
     assert await ledger.batches.end(batch, GIVEN_UP, GIVEN_UP) is False
     assert await ledger.batches.take_lane(batch) is False
     await ledger.batches.leave_lane(batch)
-    assert await ledger.answer(batch, Finished(Tally(3, shared=3))) is None
+    assert await ledger.record_outcome(batch, Finished(Tally(3, shared=3))) is None
     assert (database.rows("SELECT * FROM requests ORDER BY id"), database.kinds()) == before
 
 
@@ -446,7 +446,7 @@ async def test_a_finished_batch_cannot_be_cancelled(database: Database, ledger: 
     batch = await queued(ledger, 2)
     for item in items_of(batch.request):
         await ledger.batches.advance(batch, answered(item), None)
-    await ledger.answer(batch, Finished(Tally(2, shared=2)), 0.0, ())
+    await ledger.record_outcome(batch, Finished(Tally(2, shared=2)), 0.0, ())
     assert await ledger.batches.cancel(batch.request, "U1") == 0
     assert "cancelled" not in database.kinds()
 
@@ -517,7 +517,9 @@ async def test_one_batch_has_the_lane_and_keeps_it(ledger: Ledger, other: Ledger
 
 
 FREED: dict[str, Callable[[Ledger, Entry], Awaitable[object]]] = {
-    "is answered": lambda ledger, one: ledger.answer(one, Finished(Tally(3, shared=3)), 0.0, ()),
+    "is answered": lambda ledger, one: ledger.record_outcome(
+        one, Finished(Tally(3, shared=3)), 0.0, ()
+    ),
     "ends without an answer": lambda ledger, one: ledger.end(one, "given up"),
     "leaves it": lambda ledger, one: ledger.batches.leave_lane(one),
 }
@@ -543,7 +545,7 @@ async def test_a_replica_that_takes_a_batch_over_has_the_lane(
     assert not await other.batches.take_lane(two)
     taken = await current(other, one)
     assert await other.batches.take_lane(taken)
-    await other.answer(taken, Finished(Tally(3, shared=3)), 0.0, ())
+    await other.record_outcome(taken, Finished(Tally(3, shared=3)), 0.0, ())
     assert await other.batches.take_lane(two)
 
 
@@ -561,7 +563,7 @@ async def order(batches: Sequence[tuple[Ledger, Entry]]) -> list[int]:
         assert len(got) == 1
         ledger, batch = left.pop(got[0])
         ran += got
-        await ledger.answer(batch, Finished(Tally(3, shared=3)), 0.0, ())
+        await ledger.record_outcome(batch, Finished(Tally(3, shared=3)), 0.0, ())
     return ran
 
 
@@ -607,7 +609,7 @@ async def test_the_running_batch_counts_for_its_person(ledger: Ledger) -> None:
     assert await ledger.batches.take_lane(runs)
     theirs = await placed(ledger, by("U2"))
     assert not await ledger.batches.take_lane(theirs)
-    await ledger.answer(runs, Finished(Tally(3, shared=3)), 0.0, ())
+    await ledger.record_outcome(runs, Finished(Tally(3, shared=3)), 0.0, ())
     later = await placed(ledger, by("U3"))
     assert await order([(ledger, second), (ledger, theirs), (ledger, later)]) == [1, 0, 2]
 
@@ -615,7 +617,7 @@ async def test_the_running_batch_counts_for_its_person(ledger: Ledger) -> None:
 async def test_a_batch_that_ended_in_the_queue_delays_no_other(ledger: Ledger) -> None:
     cancelled, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
     theirs = await placed(ledger, by("U2"))
-    await ledger.answer(cancelled, Finished(Tally(3, cancelled=3)), 0.0, ())
+    await ledger.record_outcome(cancelled, Finished(Tally(3, cancelled=3)), 0.0, ())
     assert await order([(ledger, second), (ledger, theirs)]) == [0, 1]
 
 
@@ -627,7 +629,7 @@ async def test_a_paused_batch_blocks_no_other_and_returns_in_its_turn(
     await ledger.batches.leave_lane(first)
     assert await ledger.batches.take_lane(second)
     assert not await ledger.batches.take_lane(first)
-    await ledger.answer(second, Finished(Tally(3, shared=3)), 0.0, ())
+    await ledger.record_outcome(second, Finished(Tally(3, shared=3)), 0.0, ())
     assert not await ledger.batches.take_lane(third)
     assert await ledger.batches.take_lane(first)
 
@@ -673,7 +675,7 @@ async def test_a_person_may_have_five_waiting_batches_besides_a_running_one(
     assert isinstance(await ledger.accept(known), Duplicate)  # the same command, delivered twice
     await accepted(ledger, by("U2"))
     await accepted(ledger, replace(single, origin=replace(single.origin, user_id="U1")))
-    await other.answer(waits[1], Finished(Tally(3, shared=3)), 0.0, ())
+    await other.record_outcome(waits[1], Finished(Tally(3, shared=3)), 0.0, ())
     await accepted(other, by("U1"))
     assert await ledger.accept(by("U1")) == TooManyBatches()
     await ledger.clicks.move(confirming, Move(State.ENDED, "U1", "cancelled"))
@@ -684,13 +686,13 @@ async def test_a_refused_batch_does_not_use_up_the_retry_of_an_earlier_one(
     ledger: Ledger,
 ) -> None:
     earlier = await placed(ledger, by("U1"))
-    await ledger.answer(earlier, Finished(Tally(3, failed=3)), 0.0, ())
+    await ledger.record_outcome(earlier, Finished(Tally(3, failed=3)), 0.0, ())
     for _ in range(5):
         waits = await placed(ledger, by("U1"))
     retry = Retry(earlier.request.id, "U1")
     assert await ledger.accept(by("U1"), retry=retry) == TooManyBatches()
     assert (await current(ledger, earlier)).retried_by is None
-    await ledger.answer(waits, Finished(Tally(3)), 0.0, ())
+    await ledger.record_outcome(waits, Finished(Tally(3)), 0.0, ())
     assert isinstance(await ledger.accept(by("U1"), retry=retry), Accepted)
 
 
@@ -702,7 +704,7 @@ async def test_of_concurrent_requests_for_the_lane_one_gets_it(
         got = await asyncio.gather(ledger.batches.take_lane(one), other.batches.take_lane(two))
         assert sorted(got) == [False, True]
         for replica, entry in ((ledger, one), (other, two)):
-            await replica.answer(entry, Finished(Tally(3)), 0.0, ())
+            await replica.record_outcome(entry, Finished(Tally(3)), 0.0, ())
 
 
 async def test_each_statement_is_for_all_items_that_it_queues_skips_or_ends(

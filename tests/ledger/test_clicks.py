@@ -52,7 +52,7 @@ async def asked(ledger: Ledger, request: Request | None = None) -> Entry:
 async def ended(ledger: Ledger, request: Request, outcome: Outcome) -> Entry:
     """End a request."""
     entry = await accepted(ledger, request)
-    assert await ledger.answer(entry, outcome, 0.1, ())
+    assert await ledger.record_outcome(entry, outcome, 0.1, ())
     assert await ledger.end(entry, "delivered")
     return await current(ledger, entry)
 
@@ -169,7 +169,7 @@ async def test_a_click_does_not_overwrite_known_values(ledger: Ledger) -> None:
 
 async def test_an_expiry_is_recorded_without_a_person(ledger: Ledger) -> None:
     entry = await asked(ledger)
-    assert await ledger.answer(entry, Expired("approval"), 0.0, ())
+    assert await ledger.record_outcome(entry, Expired("approval"), 0.0, ())
     found = await current(ledger, entry)
     assert (found.outcome, found.decided) == (Expired("approval"), None)
 
@@ -179,7 +179,7 @@ async def test_the_approver_is_known_whatever_the_outcome(ledger: Ledger, outcom
     entry = await asked(ledger)
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved
-    assert await ledger.answer(moved, outcome, 0.1, ())
+    assert await ledger.record_outcome(moved, outcome, 0.1, ())
     found = await current(ledger, entry)
     assert (found.outcome, found.request.approval) == (outcome, Approval("U2"))
 
@@ -243,12 +243,12 @@ async def test_the_previous_holder_writes_nothing_after_a_click(
     assert moved
     assert not await ledger.place(entry, "elsewhere")
     assert not await ledger.asked(entry, "elsewhere")
-    assert not await ledger.answer(entry, Expired("approval"), 0.0, ())
+    assert not await ledger.record_outcome(entry, Expired("approval"), 0.0, ())
     await ledger.replica.release_waiting(entry)
     assert not await ledger.end(entry, "delivered")
     assert moved == replace(await current(ledger, entry), at=moved.at)
     assert only(database, "holder, wake") == {"holder": "b", "wake": None}
-    assert await other.answer(moved, Shared(), 0.1, ())
+    assert await other.record_outcome(moved, Shared(), 0.1, ())
 
 
 async def test_a_click_after_a_take_over_counts_and_ends_the_takers_lease(
@@ -258,7 +258,7 @@ async def test_a_click_after_a_take_over_counts_and_ends_the_takers_lease(
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await other.replica.take_over(9)
     assert await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    assert not await other.answer(taken, Expired("approval"), 0.0, ())
+    assert not await other.record_outcome(taken, Expired("approval"), 0.0, ())
     await other.replica.release_waiting(taken)
     assert only(database, "holder, state") == {"holder": "a", "state": "placed"}
 
@@ -497,7 +497,7 @@ async def test_an_earlier_share_whose_answer_is_owed_does_not_prevent_sharing_ag
     ledger: Ledger,
 ) -> None:
     older = await accepted(ledger, theirs(env="prod-1"))
-    assert await ledger.answer(older, Shared(), 0.1, ())
+    assert await ledger.record_outcome(older, Shared(), 0.1, ())
     entry = await asked(ledger, new_request(env="prod-1", again=True))
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved

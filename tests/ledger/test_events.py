@@ -11,7 +11,7 @@ from bot.domain.outcome import Shared, Step
 from bot.domain.request import Origin, State
 from bot.ledger.acceptance import Accepted
 from bot.ledger.clicks import Move
-from bot.ledger.events import MOST, Event, answer_events, note
+from bot.ledger.events import MOST, Event, outcome_events, record_event
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon
 from tests.databases import Database
@@ -36,7 +36,7 @@ async def test_each_event_is_published_after_it_is_committed_and_in_that_order(
     await ledger.start()
     entry = await accepted(ledger)
     await ledger.place(entry, "there")
-    await ledger.answer(entry, Shared(1), 0.1, [])
+    await ledger.record_outcome(entry, Shared(1), 0.1, [])
     await ledger.end(entry, "delivered")
     kinds = ["accepted", "placed", "answered", "delivered"]
     await soon(lambda: len(published) == len(kinds))
@@ -51,7 +51,7 @@ async def test_the_events_of_one_transaction_are_written_in_their_order(
 
     def work(on: Connection) -> None:
         for number in range(many):
-            note(on, f"kind {number}", ORIGIN, {"seconds": number / 2, "detail": None})
+            record_event(on, f"kind {number}", ORIGIN, {"seconds": number / 2, "detail": None})
 
     await writer.run(work)
     await writer.close()
@@ -69,7 +69,7 @@ async def test_postgresql_ends_the_transaction_of_a_replica_that_freezes_while_w
 
     def work(on: Connection) -> None:
         for _ in range(MOST + 1):
-            note(on, "kind", ORIGIN, {})
+            record_event(on, "kind", ORIGIN, {})
 
     writer = Writer(on_postgresql.open().engine)
     await writer.run(work)
@@ -89,7 +89,7 @@ async def test_the_next_work_does_not_wait_until_all_events_are_published(sqlite
     def noted(on: Connection, *kinds: str) -> None:
         happened.append(f"works on {kinds}")
         for kind in kinds:
-            note(on, kind, ORIGIN, {})
+            record_event(on, kind, ORIGIN, {})
 
     writer = Writer(sqlite.open().engine, listeners=[listener])
     await writer.run(noted, "a", "b")
@@ -112,7 +112,7 @@ async def test_under_steady_load_events_are_published_nevertheless(
         published.append(int(event.kind))
 
     def again(on: Connection, number: int = 1) -> None:
-        note(on, f"{number}", ORIGIN, {})
+        record_event(on, f"{number}", ORIGIN, {})
         if number < last:
             writer.run_later(partial(again, number=number + 1))  # so there is always a job
         else:
@@ -134,12 +134,12 @@ async def test_what_is_queued_while_the_ledger_closes_is_done_and_published(
     reached, opened = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
 
     def work(on: Connection, number: int) -> None:
-        note(on, f"work {number}", ORIGIN, {})
+        record_event(on, f"work {number}", ORIGIN, {})
         reached[number].set()
         assert opened[number].wait(PATIENT)
 
     def follow_up(on: Connection) -> None:
-        note(on, "follow-up", ORIGIN, {})
+        record_event(on, "follow-up", ORIGIN, {})
 
     writer = Writer(sqlite.open().engine, listeners=[lambda event: published.append(event.kind)])
     first = writer.run(work, 0)
@@ -164,11 +164,11 @@ async def test_an_event_that_is_rolled_back_is_not_published(database: Database)
     writer = Writer(engine, listeners=[published.append])
 
     def spoiled(on: Connection) -> None:
-        note(on, "rolled back", ORIGIN, {})
+        record_event(on, "rolled back", ORIGIN, {})
         on.exec_driver_sql("no such statement")
 
     def fine(on: Connection) -> None:
-        note(on, "done", ORIGIN, {"request": "r1"})
+        record_event(on, "done", ORIGIN, {"request": "r1"})
 
     outcomes = await asyncio.gather(
         writer.run(spoiled), writer.run(fine), writer.run(spoiled), return_exceptions=True
@@ -201,7 +201,7 @@ async def test_peoples_texts_are_recorded_but_not_published(sqlite: Database) ->
 async def test_an_event_without_a_request_is_published_too(sqlite: Database, kind: str) -> None:
     published: list[Event] = []
     ledger = sqlite.ledger("a", listeners=[published.append])
-    await ledger.note(kind, ORIGIN, {"env": "prod-1"})
+    await ledger.record_event(kind, ORIGIN, {"env": "prod-1"})
     await soon(lambda: published)
     assert [(event.kind, event.facts["env"]) for event in published] == [(kind, "prod-1")]
 
@@ -217,7 +217,7 @@ async def test_a_subscriber_that_raises_affects_neither_the_others_nor_the_ledge
     listeners = [fails, lambda event: published.append(event.kind)]
     ledger = sqlite.ledger("a", listeners=listeners)
     for kind in ("denied", "mistake"):
-        await ledger.note(kind, ORIGIN, {})
+        await ledger.record_event(kind, ORIGIN, {})
     await soon(lambda: len(published) == 2)
     assert published == ["denied", "mistake"]
     assert caplog.messages == ["unforeseen error"] * 2
@@ -226,5 +226,5 @@ async def test_a_subscriber_that_raises_affects_neither_the_others_nor_the_ledge
 def test_durations_are_recorded_in_milliseconds_and_none_if_nobody_measured_it() -> None:
     call = Step("call", 0.0017583019944140688, "done")
     for seconds, expected in ((1.0327476, [0.002, 1.033]), (0.0, [0.002, None])):
-        written = answer_events(Shared(), seconds, [call])
+        written = outcome_events(Shared(), seconds, [call])
         assert [facts["seconds"] for _, facts in written] == expected

@@ -94,7 +94,7 @@ async def test_ended_requests_are_not_taken_over(
     ended, answered = await accepted(gone), await accepted(gone)
     await gone.end(ended, "withdrawn")
     await gone.place(answered, "C1/1.5")
-    await gone.answer(answered, Shared(2), 1.5, [])
+    await gone.record_outcome(answered, Shared(2), 1.5, [])
     await database.lease_over("gone")
     (entry,) = await ledger.replica.take_over(9)
     assert entry == replace(
@@ -179,18 +179,18 @@ async def test_a_replica_that_lost_a_request_changes_nothing(
     if state is not State.ACCEPTED:
         await gone.place(old, "C1/1.5")
     if state is State.ANSWERED:
-        await gone.answer(old, Shared(), 1.5, [])
+        await gone.record_outcome(old, Shared(), 1.5, [])
     await database.lease_over("gone")
     (entry,) = await ledger.replica.take_over(9)
     assert entry.state is state
     kinds = database.kinds()
     assert not await gone.place(old, "elsewhere")
-    assert not await gone.answer(old, Failed(all_guidance()[0]), 1.5, [])
+    assert not await gone.record_outcome(old, Failed(all_guidance()[0]), 1.5, [])
     assert not await gone.end(old, "delivered")
     assert await current(ledger, entry) == entry
     assert database.kinds() == kinds
     if state is not State.ANSWERED:
-        assert await ledger.answer(entry, Shared(), 1.5, [])
+        assert await ledger.record_outcome(entry, Shared(), 1.5, [])
     assert await ledger.end(entry, "delivered")
 
 
@@ -517,7 +517,7 @@ async def test_a_retry_that_could_not_be_answered_can_be_requested_again(
     database: Database, ledger: Ledger
 ) -> None:
     earlier = await accepted(ledger)
-    await ledger.answer(earlier, Failed(all_guidance()[0]), 1.5, [])
+    await ledger.record_outcome(earlier, Failed(all_guidance()[0]), 1.5, [])
     await ledger.end(earlier, "delivered")
     retry = new_request(env=earlier.request.env)
     by_them = Retry(earlier.request.id, "U1")
@@ -621,7 +621,7 @@ async def test_after_a_restart_of_the_server_the_leases_are_intact(
     finally:
         await asyncio.to_thread(postgresql.start)
     assert await ledger.place(entry, "C1/1.5")
-    assert await ledger.answer(entry, Shared(), 1.5, [])
+    assert await ledger.record_outcome(entry, Shared(), 1.5, [])
     assert await ledger.end(entry, "delivered")
     assert on_postgresql.kinds() == ["accepted", "placed", "answered", "delivered"]
 

@@ -65,7 +65,7 @@ async def move(ledger: Ledger, entry: Entry, to: State, outcome: Outcome = FAILE
         case State.PLACED:
             return await ledger.place(entry, "C1/1.5")
         case State.ANSWERED:
-            return await ledger.answer(entry, outcome, 1.5, STEPS) is not None
+            return await ledger.record_outcome(entry, outcome, 1.5, STEPS) is not None
         case _:
             return await ledger.end(entry, "delivered")
 
@@ -371,7 +371,7 @@ async def test_a_second_retry_is_one_also_after_the_first_has_shared_it(ledger: 
     first = await carry_out(ledger, new_request(), FAILED)
     retry, env = Retry(first.request.id, "U7"), first.request.env
     entry = await accepted(ledger, new_request(env=env), retry=retry)
-    assert await ledger.answer(entry, Shared())
+    assert await ledger.record_outcome(entry, Shared())
     assert await ledger.end(entry, "delivered")
     assert await ledger.accept(new_request(env=env), retry=retry) == AlreadyRetried()
 
@@ -473,7 +473,7 @@ async def test_the_answer_to_the_first_share_with_a_receiver_has_the_next_steps(
         (first, None),
         (second, None),
     ):
-        answer = await ledger.answer(entry, Shared())
+        answer = await ledger.record_outcome(entry, Shared())
         assert answer
         mentioned_before.append(answer.told_steps)
         if entry is not owed:
@@ -511,7 +511,7 @@ async def test_an_ended_request_has_no_response_url(database: Database, ledger: 
 
 async def test_all_times_come_from_the_databases_clock(database: Database, ledger: Ledger) -> None:
     await carry_out(ledger, new_request(), FAILED)
-    await ledger.note("denied", new_request().origin, {})
+    await ledger.record_event("denied", new_request().origin, {})
     await ledger.replica.heartbeat()
     await ledger.replica.take_over(9)
     numbers = [
@@ -534,7 +534,7 @@ async def test_an_event_is_never_changed(database: Database, ledger: Ledger, oth
     await other.close()
     (entry,) = await ledger.replica.take_over(9)
     assert entry.request.id == held.request.id
-    await ledger.note("denied", held.request.origin, {})
+    await ledger.record_event("denied", held.request.origin, {})
     await ledger.start()
     await ledger.close()
     statements = [sql for sql, _ in database.statements if re.search(r"\bevents\b", sql)]
@@ -546,7 +546,9 @@ async def test_an_event_is_never_changed(database: Database, ledger: Ledger, oth
 async def test_a_command_that_is_no_request_is_recorded_as_an_event(
     database: Database, ledger: Ledger
 ) -> None:
-    await ledger.note("denied", new_request().origin, {"env": "prod-1", "detail": "no rule"})
+    await ledger.record_event(
+        "denied", new_request().origin, {"env": "prod-1", "detail": "no rule"}
+    )
     (event,) = database.rows("SELECT kind, team, channel, env, detail, request FROM events")
     assert [*event.values()] == ["denied", "T1", "C1", "prod-1", "no rule", None]
 
@@ -607,7 +609,7 @@ async def test_an_answer_that_a_column_cannot_hold_is_kept_as_json(
     entry = await accepted(ledger)
     said = Said(10**30, "a\0b\ud800c", None)
     failed = Failed(all_guidance()[0], said)
-    assert await ledger.answer(entry, failed, 1.5, [Step("call", 1, "refused", said)])
+    assert await ledger.record_outcome(entry, failed, 1.5, [Step("call", 1, "refused", said)])
     assert (await current(ledger, entry)).outcome == failed
     (event,) = database.rows("SELECT errcode FROM events WHERE kind = 'call'")
     assert event == {"errcode": 2**63 - 1}
@@ -660,7 +662,7 @@ REQUESTS = st.builds(
 @given(outcome=OUTCOMES)
 async def test_an_outcome_is_read_back_unchanged(ledger: Ledger, outcome: Outcome) -> None:
     entry = await accepted(ledger)
-    assert await ledger.answer(entry, outcome, 1.5, [])
+    assert await ledger.record_outcome(entry, outcome, 1.5, [])
     assert await current(ledger, entry) == replace(entry, state=State.ANSWERED, outcome=outcome)
 
 
@@ -713,7 +715,7 @@ async def test_an_unknown_language_is_read_as_english(database: Database, ledger
 async def test_every_guidance_is_read_back_unchanged(ledger: Ledger) -> None:
     async def round_trip(outcome: Outcome) -> Outcome | None:
         entry = await accepted(ledger)
-        assert await ledger.answer(entry, outcome, 1.5, [])
+        assert await ledger.record_outcome(entry, outcome, 1.5, [])
         return (await current(ledger, entry)).outcome
 
     outcomes = [kind(row) for row in all_guidance() for kind in (Failed, Unknown)]

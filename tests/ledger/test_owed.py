@@ -16,7 +16,7 @@ from tests.ledger.conftest import accepted, current
 async def answered(ledger: Ledger) -> Entry:
     entry = await accepted(ledger)
     assert await ledger.place(entry, "C1/1.5")
-    assert await ledger.answer(await current(ledger, entry), Shared(), 0.1, ())
+    assert await ledger.record_outcome(await current(ledger, entry), Shared(), 0.1, ())
     return await current(ledger, entry)
 
 

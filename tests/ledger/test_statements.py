@@ -78,7 +78,7 @@ async def test_no_command_and_no_click_reads_all_ended_requests(sqlite: Database
     entry = await accepted(ledger)
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), UnderWay)
     assert await ledger.place(entry, "C1/1.5")
-    assert await ledger.answer(entry, Shared())
+    assert await ledger.record_outcome(entry, Shared())
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), Undelivered)
     assert await ledger.end(entry, "delivered")
     assert isinstance(await ledger.accept(new_request(env=entry.request.env)), SharedBefore)
@@ -91,7 +91,7 @@ async def test_no_command_and_no_click_reads_all_ended_requests(sqlite: Database
     assert await ledger.batches.take_lane(batch)
     assert await ledger.batches.queue(batch)
     await ledger.batches.leave_lane(batch)
-    assert await ledger.answer(batch, Finished(Tally(2, failed=2)))
+    assert await ledger.record_outcome(batch, Finished(Tally(2, failed=2)))
     await ledger.replica.take_over(9)
     with sqlite.engine.connect() as connection:
         plans = {
@@ -121,7 +121,7 @@ async def test_an_answer_reads_few_of_the_earlier_shares_of_its_appid_on_postgre
     )
     database.execute("ANALYZE")
     database.statements.clear()
-    assert await ledger.answer(replace(entry, state=State.PLACED), Shared())
+    assert await ledger.record_outcome(replace(entry, state=State.PLACED), Shared())
     ((words, parameters),) = [each for each in database.statements if " AS one" in each[0]]
     with database.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN {words}", parameters).scalars().all()

@@ -220,7 +220,9 @@ def leave(database: Path, places: Threads) -> Leave:
             if placed:
                 assert await ledger.place(entry, ref)
             if answered:
-                assert await ledger.answer(entry, answered, 0.1, [Step("call", 0.1, "done")])
+                assert await ledger.record_outcome(
+                    entry, answered, 0.1, [Step("call", 0.1, "done")]
+                )
             if told:
                 assert await places.close(request, ref, told)
         await ledger.close()

@@ -38,7 +38,7 @@ async def check_listener(setup: Setup) -> list[Finding]:
     try:
         async with asyncio.timeout(DEADLINE):
             # As the bot would, but without accepting connections; closed at once.
-            place = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+            server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
     except (OSError, ValueError) as error:
         if not is_taken(error):
             return [wrong_by(_LISTENER, unusable(host, port, error))]
@@ -47,7 +47,7 @@ async def check_listener(setup: Setup) -> list[Finding]:
         found = f"{shown} is taken, and no bot of this ledger answers there"
         fix = "If it is the bot, look at the end of its log, then restart it; else stop it, or set another PORT."
         return [wrong(_LISTENER, found, fix)]
-    place.close()
+    server.close()
     return [ok(_LISTENER, f"{shown} can be used")]
 
 

@@ -31,11 +31,11 @@ async def check_policy(setup: Setup) -> list[Finding]:
     return [*findings_of(tested, setup.slack, "wrong", *(["settings"] if astray else []))]
 
 
-def findings_of(tested: Tested, told: SlackAnswers, lost: Level, *causes: str) -> Iterator[Finding]:
+def findings_of(tested: Tested, said: SlackAnswers, lost: Level, *causes: str) -> Iterator[Finding]:
     """Yield the findings about a policy; one about envs without an owner has the level `lost` and these `causes`."""
     yield from _tests(tested)
-    yield from _reach(tested.policy, told)
-    yield from _approvers(tested.policy, told)
+    yield from _reach(tested.policy, said)
+    yield from _approvers(tested.policy, said)
     yield from _owners(tested.policy, lost, causes)
 
 
@@ -47,10 +47,10 @@ def _tests(tested: Tested) -> Iterator[Finding]:
         yield ok("policy-tests", f"all pass: {tests}" if tests else "the policy has none")
 
 
-def _reach(policy: Policy, told: SlackAnswers) -> Sequence[Finding]:
+def _reach(policy: Policy, answers: SlackAnswers) -> Sequence[Finding]:
     name, findings = "policy-reach", [*reach(policy)]
     for rule in policy.rules:
-        if rule.effect is not Effect.DENY and _active(rule, told) == frozenset():
+        if rule.effect is not Effect.DENY and _active(rule, answers) == frozenset():
             why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
             fix = "Name people who are there, or take the rule out."
             findings.append(warning(name, why, fix, *_named(rule)))
@@ -58,17 +58,17 @@ def _reach(policy: Policy, told: SlackAnswers) -> Sequence[Finding]:
 
 
 def _active(
-    who: Rule | Approvers, told: SlackAnswers, *, guests: bool = True
+    who: Rule | Approvers, answers: SlackAnswers, *, guests: bool = True
 ) -> frozenset[str] | None:
     """Return the active people among those who are named; None if Slack did not return enough."""
     shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
     shut |= set() if guests else {Standing.GUEST, Standing.OUTSIDER}
-    known = told.groups if isinstance(told.groups, Mapping) else None
+    known = answers.groups if isinstance(answers.groups, Mapping) else None
     if ANYONE in who.users or (who.groups and known is None):
         return None
     groups = [known.get(each) or frozenset() for each in who.groups] if known else []
     everybody = who.users.union(*groups)
-    return frozenset(user for user in everybody if told.people.get(user) not in shut)
+    return frozenset(user for user in everybody if answers.people.get(user) not in shut)
 
 
 def _named(who: Rule | Approvers) -> tuple[str, ...]:
@@ -77,29 +77,29 @@ def _named(who: Rule | Approvers) -> tuple[str, ...]:
     return tuple(check for check, named in checks.items() if named)
 
 
-def _approvers(policy: Policy, told: SlackAnswers) -> Iterator[Finding]:
-    asking, channels = policy.approval_rules, told.channels
-    findings = [finding for rule in asking for finding in _approval(rule, told)]
+def _approvers(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
+    rules, channels = policy.approval_rules, answers.channels
+    findings = [finding for rule in rules for finding in _approval(rule, answers)]
     yield from dict.fromkeys(findings)
     if not findings:
-        named = sorted({rule.approvers.channel for rule in asking})
+        named = sorted({rule.approvers.channel for rule in rules})
         unknown = [each for each in named if not isinstance(channels.get(each), Answered)]
         beyond = f"; not checked with Slack: {listed(unknown)}" if unknown else ""
-        each = f"rules that ask for approval: {len(asking)}; each has approvers{beyond}"
-        yield ok("policy-approvers", each if asking else "no rule asks for approval")
+        each = f"rules that ask for approval: {len(rules)}; each has approvers{beyond}"
+        yield ok("policy-approvers", each if rules else "no rule asks for approval")
 
 
-def _approval(rule: Rule, told: SlackAnswers) -> Iterator[Finding]:
+def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
     name, approvers = "policy-approvers", rule.approvers
-    able = _active(approvers, told, guests=False)
+    able = _active(approvers, answers, guests=False)
     if able == frozenset():
         why = "none of its approvers exists and is an active full member"
         found = f"nobody can approve what “{rule.name}” asks for: {why}"
-        causes = () if _active(approvers, told) else _named(approvers)  # guests are there
+        causes = () if _active(approvers, answers) else _named(approvers)  # guests are there
         yield wrong(name, found, "Name approvers who are there.", *causes)
-    yield from approval(rule, able, _active(rule, told))
+    yield from approval(rule, able, _active(rule, answers))
     channel = approvers.channel
-    yield from _channel(channel, told.channels.get(channel))
+    yield from _channel(channel, answers.channels.get(channel))
 
 
 def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:

@@ -79,7 +79,7 @@ _POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     person, line = Person(_TEAM, _USER), Line(_ONE, Shared(), _NOW, _LINK)
     no = Deny(NoRule(nearest(_POLICY, _ASK)))
-    asked = question(words, _MANY, [line], _NOW, f"<@{_USER}>")
+    asks = question(words, _MANY, [line], _NOW, f"<@{_USER}>")
     begun = endings.begun(words, _ONE, waiting=False)
     yield "accepted", accepted(words, _ONE)
     yield (
@@ -98,7 +98,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield "sent-to-approvers", sent_to_approvers(words, _ONE)
     yield "waiting", waiting(words, _ONE)
     yield "under-way-alone", only_you(words, begun, NoThread.NOT_INVITED)
-    yield "question", noted(words, asked, Note.ASKED_DIRECTLY)
+    yield "question", noted(words, asks, Note.ASKED_DIRECTLY)
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)

@@ -13,9 +13,9 @@ from bot.ops.doctor.listener import check_deliveries, check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
 from bot.ops.doctor.policy import check_policy
 from bot.ops.doctor.settings import check_settings
-from bot.ops.doctor.setup import Setup, ask_running_bot
+from bot.ops.doctor.setup import Setup, read_counts
 from bot.ops.doctor.slack import check_slack
-from bot.ops.doctor.slack_calls import SlackAnswers, ask_slack
+from bot.ops.doctor.slack_calls import SlackAnswers, call_slack
 from bot.ops.doctor.transport import DEADLINE, Traffic, promptly, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.ops.logs.redaction import Redactor
@@ -68,12 +68,12 @@ async def examine(
     traffic = Traffic(runtime.now)
     async with session(traffic) as http:
         looking = asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens)
-        asking = ask_slack(parts.slack, parts.policy, http)
+        calls = call_slack(parts.slack, parts.policy, http)
         slack, ledger, bot = await asyncio.gather(
-            _guarded("slack-bot", asking, longest, lambda failed: SlackAnswers(failed=failed)),
+            _guarded("slack-bot", calls, longest, lambda failed: SlackAnswers(failed=failed)),
             _guarded("ledger", looking, longest, lambda failed: LedgerLook((failed,))),
             # Another program's page may be anything.
-            _guarded("deliveries", ask_running_bot(parts.listener), longest, lambda _: None),
+            _guarded("deliveries", read_counts(parts.listener), longest, lambda _: None),
         )
         setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)
         findings = list[Finding]()

@@ -24,7 +24,7 @@ class BotCounts:
     """The number of acks to Slack."""
 
 
-async def ask_running_bot(address: Address | None) -> BotCounts | None:
+async def read_counts(address: Address | None) -> BotCounts | None:
     """Return the counts of the bot that listens at this address, asked without a proxy; None if no bot answers."""
     if address is None:
         return None

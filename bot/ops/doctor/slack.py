@@ -36,23 +36,23 @@ _ANOTHER = (
 
 async def check_slack(setup: Setup) -> list[Finding]:
     """Return the findings about Slack; its connections are compared to the replicas in the ledger."""
-    told, slack, policy = setup.slack, setup.parts.slack, setup.parts.policy
-    if told.failed:
-        return [told.failed]
-    who = told.bot.data if isinstance(told.bot, Answered) else {}
+    answers, slack, policy = setup.slack, setup.parts.slack, setup.parts.policy
+    if answers.failed:
+        return [answers.failed]
+    who = answers.bot.data if isinstance(answers.bot, Answered) else {}
     fine = f"auth.test: {who.get('user')} in the workspace {who.get('team')}"
     found = [
-        _token("slack-bot", "SLACK_BOT_TOKEN", told.bot, problem_of_bot, fine),
-        _scopes(policy, told),
+        _token("slack-bot", "SLACK_BOT_TOKEN", answers.bot, problem_of_bot, fine),
+        _scopes(policy, answers),
     ]
     if slack is None or slack.app_token:
         fine = "apps.connections.open: Slack gives a socket"
         found += [
-            _token("slack-app", "SLACK_APP_TOKEN", told.app, problem_of_app, fine),
-            _connections(told, setup.ledger.replicas),
+            _token("slack-app", "SLACK_APP_TOKEN", answers.app, problem_of_app, fine),
+            _connections(answers, setup.ledger.replicas),
         ]
     if policy:
-        found += [_groups(policy, told), *_people(told)]
+        found += [_groups(policy, answers), *_people(answers)]
     return found
 
 
@@ -74,8 +74,8 @@ def _token(
     return replace(found, fix=fix, causes=("proxies",) if unreached(result) else ())
 
 
-def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
-    granted = told.bot.scopes if isinstance(told.bot, Answered) else None
+def _scopes(policy: Policy | None, answers: SlackAnswers) -> Finding:
+    granted = answers.bot.scopes if isinstance(answers.bot, Answered) else None
     if granted is None:
         return unchecked("slack-scopes", "Slack did not say which are granted", "slack-bot")
     lacking = missing(granted)
@@ -87,14 +87,14 @@ def _scopes(policy: Policy | None, told: SlackAnswers) -> Finding:
     return (wrong if vital else warning)("slack-scopes", found, REINSTALL)
 
 
-def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
+def _connections(answers: SlackAnswers, replicas: int | None) -> Finding:
     name = "slack-connections"
-    if not isinstance(told.app, Answered):
+    if not isinstance(answers.app, Answered):
         return unchecked(name, "Slack could not be asked for a connection", "slack-app")
-    if told.connections is None:
+    if answers.connections is None:
         fix = "Check that the network and the proxy let wss:// through."
         return wrong(name, "Slack's socket does not open, or greets nobody", fix, "proxies")
-    others = max(0, told.connections - 1)
+    others = max(0, answers.connections - 1)
     full = others >= MOST_CONNECTIONS
     known = "" if replicas is None else f"; bots that run on this ledger: {replicas}"
     held = f"{others} besides the doctor's own{', and Slack allows no more' if full else ''}{known}"
@@ -107,33 +107,33 @@ def _connections(told: SlackAnswers, replicas: int | None) -> Finding:
 
 
 def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
-    name, named, told = "slack-groups", sorted(policy.groups), answers.groups
+    name, named, members = "slack-groups", sorted(policy.groups), answers.groups
     if not named:
         return ok(name, "the policy names none")
-    if told is None:
+    if members is None:
         return unchecked(name, "Slack could not be asked", "slack-bot")
-    if isinstance(told, Unreadable):
-        why, fix = _NOT_TOLD[told]
-        return wrong(name, f"cannot be read: {why}", fix, *_lacked(told))
-    lost = [group for group in named if group not in told]
-    gone = [group for group in named if group in told and told[group] is None]
+    if isinstance(members, Unreadable):
+        why, fix = _NOT_TOLD[members]
+        return wrong(name, f"cannot be read: {why}", fix, *_lacked(members))
+    lost = [group for group in named if group not in members]
+    gone = [group for group in named if group in members and members[group] is None]
     if found := _both(("do not exist", lost), ("deactivated", gone)):
         fix = "Correct the ids in the policy, or bring the groups back in Slack."
         return wrong(name, found, fix)
-    if empty := [group for group in named if not told[group]]:
+    if empty := [group for group in named if not members[group]]:
         fix = "Add people in Slack, or take the group out of the policy."
         return warning(name, f"without members: {listed(empty)}", fix)
     return ok(name, listed(named))
 
 
-def _people(told: SlackAnswers) -> Iterator[Finding]:
+def _people(answers: SlackAnswers) -> Iterator[Finding]:
     name = "slack-people"
-    if not isinstance(told.bot, Answered):
+    if not isinstance(answers.bot, Answered):
         yield unchecked(name, "Slack could not be asked", "slack-bot")
         return
 
     def those(standing: Standing | Unreadable) -> list[str]:
-        return [user_id for user_id, each in told.people.items() if each is standing]
+        return [user_id for user_id, each in answers.people.items() if each is standing]
 
     found = _both(
         ("do not exist", those(Unreadable.NOT_FOUND)),
@@ -146,8 +146,8 @@ def _people(told: SlackAnswers) -> Iterator[Finding]:
         if ids := those(trouble):
             causes = _lacked(trouble) or ("slack-groups",)
             yield warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
-    if not found and not set(_NOT_TOLD) & set(told.people.values()):
-        count = len(told.people)
+    if not found and not set(_NOT_TOLD) & set(answers.people.values()):
+        count = len(answers.people)
         yield ok(name, f"named: {count}; all active" if count else "the policy names none")
 
 

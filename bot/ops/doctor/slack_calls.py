@@ -43,16 +43,16 @@ class SlackAnswers:
     """Set if the calls could not be made at all."""
 
 
-async def ask_slack(
+async def call_slack(
     slack: SlackSettings | None, policy: Policy | None, http: aiohttp.ClientSession
 ) -> SlackAnswers:
     """Return what Slack answers within the deadlines; a token of the wrong kind is not sent."""
     if slack is None:
         return SlackAnswers()
-    told, (app, connections) = await asyncio.gather(
+    answers, (app, connections) = await asyncio.gather(
         _with_bot_token(slack, policy, http), _with_app_token(slack, http)
     )
-    return replace(told, app=app, connections=connections)
+    return replace(answers, app=app, connections=connections)
 
 
 async def _with_bot_token(
@@ -61,15 +61,15 @@ async def _with_bot_token(
     if kind_of(slack.bot_token) != BOT_TOKEN:
         return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
-    told = await api.read("auth.test", _PATIENCE)
-    if not isinstance(told, Answered) or policy is None:
-        return SlackAnswers(told)
+    bot = await api.read("auth.test", _PATIENCE)
+    if not isinstance(bot, Answered) or policy is None:
+        return SlackAnswers(bot)
     groups, people, channels = await asyncio.gather(
         _groups(api),
-        _people(api, people_of(policy), str(told.data.get("team_id") or "")),
-        ask_channels(api, policy),
+        _people(api, people_of(policy), str(bot.data.get("team_id") or "")),
+        read_channels(api, policy),
     )
-    return SlackAnswers(told, groups=groups, people=people, channels=channels)
+    return SlackAnswers(bot, groups=groups, people=people, channels=channels)
 
 
 def people_of(policy: Policy) -> list[str]:
@@ -100,7 +100,7 @@ async def _people(
     return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}
 
 
-async def ask_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
+async def read_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
     """Return conversations.info of the approvers' channels, by id."""
     ids = sorted({rule.approvers.channel for rule in policy.approval_rules})
 
@@ -138,11 +138,11 @@ async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) ->
     """
     async with http.ws_connect(url, proxy=proxy, timeout=_CLOSING) as socket:
         async for message in socket:
-            told = json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
-            if isinstance(told, dict) and told.get("reason") == TOO_MANY:
+            said = json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+            if isinstance(said, dict) and said.get("reason") == TOO_MANY:
                 return MOST_CONNECTIONS + 1
-            if isinstance(told, dict) and told.get("type") == "hello":
-                count = told.get("num_connections")
+            if isinstance(said, dict) and said.get("type") == "hello":
+                count = said.get("num_connections")
                 return count if isinstance(count, int) else None
     return None
 

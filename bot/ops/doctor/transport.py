@@ -88,10 +88,10 @@ class Traffic:
         if request.response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             self.shut[str(request.url.host)] = request.response.status
         try:
-            told = parsedate_to_datetime(request.response.headers.get("Date", "")).timestamp()
+            sent = parsedate_to_datetime(request.response.headers.get("Date", "")).timestamp()
         except ValueError:
             return
-        ahead = told + 0.5 - self._now()  # the header is in whole seconds
+        ahead = sent + 0.5 - self._now()  # the header is in whole seconds
         # A slow response makes its server's clock look behind, so the smallest difference counts.
         self.ahead[origin] = min(ahead, self.ahead.get(origin, ahead), key=abs)
 
@@ -112,7 +112,7 @@ def session(traffic: Traffic | None = None) -> aiohttp.ClientSession:
 
 async def each(
     ids: Iterable[str],
-    ask: Callable[[str], Awaitable[T]],
+    call: Callable[[str], Awaitable[T]],
     at_once: int,
     within: float = DEADLINE,
 ) -> dict[str, T]:
@@ -122,7 +122,7 @@ async def each(
 
     async def in_turn(each: str) -> None:
         async with turns:
-            found[each] = await ask(each)
+            found[each] = await call(each)
 
     with suppress(TimeoutError):
         async with asyncio.timeout(within):
