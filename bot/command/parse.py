@@ -69,7 +69,10 @@ class Split(NamedTuple):
 def parse(text: str) -> Command | Misread:
     """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
     words, closed = tokenize(text)
+    outside = list[str]()
     if not closed:
+        # Behind a reason whose own quotes are closed, they may ask for the opposite.
+        outside = _split_options(words, closed=True).words
         words = list(map(Word, tokenize_unquoted(text)))
     split = _split_options(words, closed=closed)
     if not split.mistake and (exact := _exact(split.words, split.options)):
@@ -79,7 +82,7 @@ def parse(text: str) -> Command | Misread:
     if len(others) > _MOST_WORDS:
         extra = Mistake(Wrong.EXTRA_WORDS, others)
         return Misread(extra, text.strip()[:RECEIVED_LIMIT], corrected_line([], Options()))
-    read = _objection(split, said) or _read(words, split, said)
+    read = _objection(split, [*said, *split_chinese(outside)]) or _read(words, split, said)
     if not isinstance(read, Mistake):
         return read
     return Misread(read, text.strip()[:RECEIVED_LIMIT], _instead(read, said, split.options))

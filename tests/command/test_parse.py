@@ -201,6 +201,21 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
         f'{A} <env> --reason "revert prod-1"',
     ),
     (
+        f'{A} prod-1 --reason "QA" unshare "',
+        Mistake(Wrong.ONLY_SHARES, ("unshare",)),
+        None,
+    ),
+    (
+        f"{A} prod-1 --reason “测试” 取消 “现在",
+        Mistake(Wrong.ONLY_SHARES, ("取消",)),
+        None,
+    ),
+    (
+        f'{A} prod-1 --reason "QA" --reason "QA" revoke "',
+        Mistake(Wrong.ONLY_SHARES, ("revoke",)),
+        None,
+    ),
+    (
         f'prod-1 --reason "replaces {A}',
         Mistake(Wrong.UNCLOSED_QUOTE),
         f'<appid> prod-1 --reason "replaces {A}"',
