@@ -122,6 +122,11 @@ def _step(words: Words, decision: Permitted) -> str:
             return words("Rule {rule} allows it.", rule=rule)
         case NeedsConfirmation():
             return words("Rule {rule} allows it once you have confirmed it.", rule=rule)
+        case NeedsApproval() if decision.rule.confirm:
+            text = msgid(
+                "Rule {rule} allows it once you have confirmed it and an approver has agreed."
+            )
+            return words(text, rule=rule)
         case NeedsApproval():
             return words("Rule {rule} allows it once an approver has agreed.", rule=rule)
         case _:

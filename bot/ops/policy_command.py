@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 
 from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, ok, wrong_by
@@ -18,7 +19,7 @@ from bot.ops.output import FAILED, FINE, complain, printable
 from bot.policy.decide import decide, explain, owner_of
 from bot.policy.errors import quoted
 from bot.policy.file import read_question
-from bot.policy.kinds import Ask, Deny, Person, Policy, Standing, Tested
+from bot.policy.kinds import Ask, Deny, NeedsApproval, Person, Policy, Standing, Tested
 from bot.policy.shapes import Question
 from bot.settings.access import read_slack
 from bot.settings.environ import Reader
@@ -101,6 +102,11 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
     if isinstance(decision, Deny):
         parts += filter(None, (near(words, decision), who_can(words, decision)))
     yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())
+    if isinstance(decision, NeedsApproval):
+        asked = decision.rule.approvers
+        who = ", ".join([*sorted(asked.users), *sorted(asked.groups)])
+        hours = asked.expires / timedelta(hours=1)
+        yield f"Approvers: {who}; asked in {asked.channel}, for {hours:g}h"
     owner = owner_of(policy, ask.env)
     yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
     yield "The rules, in order; the first that fits decides:"

@@ -307,6 +307,7 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
         ("allowed", Allow(PLATFORM)),
         ("to be confirmed", NeedsConfirmation(RELEASES)),
         ("to be approved", NeedsApproval(APPROVAL)),
+        ("to be confirmed and approved", NeedsApproval(replace(APPROVAL, confirm=True))),
     ):
         yield f"dry run: {name}", dry_run(words, decision, request())
     many = replace(request(), appid="", appids=(APPID, OWNER))

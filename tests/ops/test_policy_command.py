@@ -310,6 +310,14 @@ def test_an_answer_without_groups_says_on_which_ones_it_depends(run: Run) -> Non
 
 def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
     _, out, _ = run(FILE, **about("core-1"))
+    first, approvers = lines(out)[2:4]
+    assert first.endswith(
+        "Rule “core” allows it once you have confirmed it and an approver has agreed."
+    )
+    assert approvers == "Approvers: U0BOB, S0LEADS; asked in C0LEADS, for 1.5h"
+    _, out, _ = run(
+        FILE.replace('confirm = true\neffect = "approve', 'effect = "approve'), **about("core-1")
+    )
     assert "allows it once an approver has agreed." in out
     _, out, _ = run(FILE, **about("test-1", guest=True))
     assert out.startswith("U0ANN, a guest, no channel given\n")
