@@ -40,6 +40,17 @@ def environment() -> dict[str, str]:
     return {**file, **os.environ}
 
 
+def repeated() -> list[str]:
+    """Return the names that stand in `.env` again below a line that gives them a value."""
+    given, again = set[str](), set[str]()
+    for line in _dotenv():
+        name = line.key or ""
+        again |= given & {name}
+        if line.value:
+            given.add(name)
+    return sorted(again)
+
+
 def _dotenv() -> list[Binding]:
     """Return the lines of `.env` that are not blank or comments."""
     try:

@@ -8,7 +8,7 @@ from itertools import combinations
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ops.doctor.findings import others_may_read
 from bot.ops.doctor.setup import Setup
-from bot.settings.environ import DOTENV, Reader
+from bot.settings.environ import DOTENV, Reader, repeated
 from bot.settings.load import Parts
 from bot.settings.pasted import belongs
 from bot.settings.table import NAMES
@@ -35,6 +35,10 @@ async def check_settings(setup: Setup) -> list[Finding]:
         found.append(warning(_NAME, held, fix))
     if others_may_read(DOTENV):
         found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
+    fix = "Keep one line: now the last one with a value counts."
+    found += [
+        warning(_NAME, f"{name} stands more than once in {DOTENV}", fix) for name in repeated()
+    ]
     found += _unknown(environ)
     return found or [ok(_NAME, _held(parts))]
 

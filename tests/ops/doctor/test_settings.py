@@ -80,6 +80,20 @@ async def test_an_env_file_that_others_can_read_is_reported(
     assert finding.fix == "Run chmod 600 .env."
 
 
+@pytest.mark.parametrize("second", ["", "C0OTHER"])
+async def test_a_setting_below_a_line_of_the_env_file_that_gives_its_value_is_reported(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").touch(0o600)
+    lines = f"PORT=\nSHARE_ENV_ALLOWED_CHANNELS=C0FIRST\nPORT=3000\nSHARE_ENV_ALLOWED_CHANNELS={second}\n"
+    (tmp_path / ".env").write_text(lines)
+    finding = await finding_of(environ, "settings")
+    assert finding.level == "warning"
+    assert finding.found == "SHARE_ENV_ALLOWED_CHANNELS stands more than once in .env"
+    assert finding.fix == "Keep one line: now the last one with a value counts."
+
+
 APPID, APPSECRET, TOKEN = "wx0123456789abcdef", "0123456789abcdef" * 2, "54_SECRETTOKEN-abc"
 
 
