@@ -27,7 +27,7 @@ from bot.messages.answers import (
 )
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.request import counts, in_channel, mark, name, next_step, state
-from bot.messages.words import Mrkdwn, Words, capital, code, first, when
+from bot.messages.words import Mrkdwn, Words, capital, code, first, msgid, when
 
 _BAR = 20  # characters
 _GROUPS = 4
@@ -137,8 +137,10 @@ def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Me
         count=len(appids),
         total=total,
     )
-    ask = words("Ask for the right to share with these, or leave them out. About the first:")
-    return message(told, _some(words, appids), ask)
+    ask = msgid("Ask for the right to share with these, or leave them out. About the first:")
+    if len(appids) == total:
+        ask = msgid("Ask for the right to share with these. About the first:")
+    return message(told, _some(words, appids), words(ask))
 
 
 def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message:

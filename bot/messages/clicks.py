@@ -128,6 +128,8 @@ def cannot_tell_requester(words: Words, user_id: str, doubt: Doubt) -> Message:
 
 def rest_cancelled(words: Words, count: int) -> Message:
     """Say how many requests of a batch were cancelled."""
+    if not count:
+        return message(words("Nothing was left to cancel. What has begun goes on to its end."))
     return message(
         words("Cancelled {count} that had not begun. Those under way go on.", count=count)
     )
