@@ -57,12 +57,9 @@ async def test_a_bot_without_standard_error_runs_and_keeps_its_ledger_whole(
     assert rows(tmp_path / "share-env.db", "PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.parametrize(
-    ("command", "code"),
-    [("policy", 0), ("audit --format csv", 0), ("demo --script", 1)],  # rich ends the demo so
-)
-async def test_a_closed_output_pipe_causes_no_traceback(
-    command: str, code: int, tmp_path: Path, empty_ledger: Path
+@pytest.mark.parametrize("command", ["policy", "audit --format csv", "demo --script"])
+async def test_a_closed_output_pipe_ends_a_command_quietly(
+    command: str, tmp_path: Path, empty_ledger: Path
 ) -> None:
     (tmp_path / "policy.toml").write_text('[[rule]]\nusers = ["*"]\neffect = "allow"\n')
     shutil.copyfile(empty_ledger, tmp_path / "share-env.db")
@@ -73,7 +70,7 @@ async def test_a_closed_output_pipe_causes_no_traceback(
     finally:
         os.close(writer)
     _, err = await process.communicate()
-    assert process.returncode == code
+    assert process.returncode == 0
     assert b"Traceback" not in err
 
 
