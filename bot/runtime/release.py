@@ -42,10 +42,14 @@ def _checked_out(root: Path) -> str:
 
 def _commit(git: Path) -> str:
     """Return the commit from git's files: HEAD itself, the branch's own file, or packed-refs."""
+    if git.is_file():  # of a worktree, or of a submodule: it names the folder
+        git = git.parent / git.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
     head = (git / "HEAD").read_text(encoding="ascii").strip()
     ref = head.removeprefix("ref: ")
     if ref == head:
         return head
+    if (shared := git / "commondir").is_file():
+        git /= shared.read_text(encoding="utf-8").strip()
     loose = git / ref
     if loose.is_file():
         return loose.read_text(encoding="ascii").strip()

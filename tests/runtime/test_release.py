@@ -37,6 +37,27 @@ def test_the_version_includes_the_commit_if_it_is_known(
     assert numbered(tmp_path) == (f"{__version__}+g{COMMIT[:10]}" if known else __version__)
 
 
+@pytest.mark.parametrize("kept", ["HEAD", "refs/heads/main"])
+def test_a_worktree_knows_its_commit(tmp_path: Path, kept: str) -> None:
+    git, worktree = tmp_path / "clone/.git", tmp_path / "worktree"
+    own = git / "worktrees/one"
+    for folder in (worktree, own, git / "refs/heads"):
+        folder.mkdir(parents=True)
+    (worktree / ".git").write_text(f"gitdir: {own}\n", encoding="utf-8")
+    (own / "commondir").write_text("../..\n", encoding="ascii")
+    (own / "HEAD").write_text("ref: refs/heads/main\n", encoding="ascii")
+    (git / kept if "/" in kept else own / kept).write_text(f"{COMMIT}\n", encoding="ascii")
+    assert release(worktree) == f"{__version__} ({COMMIT[:10]})"
+
+
+def test_a_submodule_knows_its_commit(tmp_path: Path) -> None:
+    (tmp_path / ".git/modules/bot").mkdir(parents=True)
+    (tmp_path / ".git/modules/bot/HEAD").write_text(COMMIT, encoding="ascii")
+    (tmp_path / "bot").mkdir()
+    (tmp_path / "bot/.git").write_text("gitdir: ../.git/modules/bot\n", encoding="ascii")
+    assert release(tmp_path / "bot") == f"{__version__} ({COMMIT[:10]})"
+
+
 @pytest.mark.parametrize("clone", [True, False])
 def test_an_installed_wheel_knows_the_commit_that_it_was_built_from(
     tmp_path: Path, clone: bool
