@@ -62,7 +62,8 @@ class ClickListeners:
         """Reply to the user who clicked, and remove spent buttons."""
         alone = reply.spent and click.message is None
         replaces = reply.replaces or alone
-        await self._private.send(click.origin, reply.message, replaces=replaces)
+        about = click.request_id
+        await self._private.send(click.origin, reply.message, replaces=replaces, about=about)
         if not click.origin.channel_id:
             self._on_home_click(click.origin.team_id, click.user_id)
         if reply.spent and (without := without_buttons(body)):
@@ -80,4 +81,4 @@ class ClickListeners:
         metadata = value_of(click.request_id, click.message)
         view = decision(words, found.request, act, metadata)
         not_opened = refused(words, NothingDone.NOT_OPENED)
-        await self._private.open_modal(click.origin, view, not_opened)
+        await self._private.open_modal(click.origin, view, not_opened, about=click.request_id)

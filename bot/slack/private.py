@@ -1,14 +1,16 @@
 """What somebody asked for by a click or a shortcut: done after the ack, answered by a modal or a private reply."""
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from weakref import WeakValueDictionary
 
 from bot.domain.request import Origin
 from bot.messages import Message
-from bot.messages.blocks import as_arguments, as_post, as_response
+from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
 from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.slack.api import (
@@ -41,6 +43,10 @@ class PrivateReplies:
     _words: Words
     _start: Callable[[Coroutine[None, None, None]], None]
     _begun: dict[str, None] = field(default_factory=dict)  # by trigger, the oldest first
+    _superseded: WeakValueDictionary[tuple[str, str], asyncio.Event] = field(
+        default_factory=WeakValueDictionary
+    )
+    """By user and request; of the newest message, while it is being sent."""
 
     def attempt_once(self, whom: Origin, work: Callable[[], Awaitable[None]]) -> None:
         """Do what somebody asked for in the background, once: Slack may deliver it again, which it does within seconds."""
@@ -59,24 +65,34 @@ class PrivateReplies:
             await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
 
     async def open_modal(
-        self, whom: Origin, view: Mapping[str, object], not_opened: Message
+        self, whom: Origin, view: Mapping[str, object], not_opened: Message, *, about: str = ""
     ) -> bool:
-        """Open a modal, and return whether that worked; else send them `not_opened`."""
+        """Open a modal, and return whether that worked; else send them `not_opened`, `about` as for `send`."""
         opened = await self._api.write("views.open", 0.0, trigger_id=whom.trigger_id, view=view)
         if isinstance(opened, Answered):
             return True
         _log.warning("a modal did not open", extra={"reason": str(opened)})
-        await self.send(whom, not_opened)
+        await self.send(whom, not_opened, about=about)
         return False
 
-    async def send(self, whom: Origin, message: Message, *, replaces: bool = False) -> None:
+    async def send(
+        self, whom: Origin, message: Message, *, replaces: bool = False, about: str = ""
+    ) -> None:
         """Send a message in the first way that works, with retries while Slack is away.
 
-        `replaces` if it replaces the clicked message.
+        `replaces` if it replaces the clicked message. A newer one to the same person `about` the same request ends the
+        retries, since this one would tell how it stood before; but not those of a question, which its buttons answer.
         """
+        key = (whom.user_id, about or whom.trigger_id)
+        asks = any(isinstance(part, Buttons) for part in message.parts)
+        if older := self._superseded.get(key):
+            older.set()
+        superseded = self._superseded[key] = asyncio.Event()
         for pause in (*_PAUSES, None):
             failed = list[Refused | Doubtful]()
             for way in self._ways(whom, message, replaces=replaces):
+                if superseded.is_set() and not asks:
+                    return
                 result = await way()
                 if isinstance(result, Answered):
                     return

@@ -1,13 +1,16 @@
 """Replies to one person while Slack is away."""
 
+import asyncio
 from dataclasses import replace
 from functools import partial
 
 import pytest
+from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.request import Origin
-from bot.messages.blocks import message
-from bot.playground.faults import Code, RateLimited, Status
+from bot.domain.request import Act, Origin
+from bot.messages import Message
+from bot.messages.blocks import Button, Buttons, message
+from bot.playground.faults import Code, Fault, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.runtime.tasks import Tasks
@@ -23,6 +26,53 @@ def told(slack: LocalSlack) -> list[str]:
     """Return the direct messages to the requester."""
     conversation = slack.direct_message(REQUESTER)
     return [each.text for each in slack.parents(conversation.id)] if conversation else []
+
+
+AWAY: dict[str, list[Fault]] = {
+    "chat.postEphemeral": [Status(503)],
+    "chat.postMessage": [Status(503)],
+}
+BUSY: dict[str, list[Fault]] = {"chat.postEphemeral": [RateLimited(1), Status(503)]}
+OLDER = message("older")
+QUESTION = OLDER + message(Buttons((Button("Share it", Act.CONFIRM, "r2"),)))
+SECOND = replace(CLICKED, user_id="U0SECOND")
+
+
+@pytest.mark.parametrize(
+    ("fails", "older", "newer", "about", "expected"),
+    [
+        pytest.param(AWAY, OLDER, CLICKED, "r1", ["newer"], id="same request"),
+        pytest.param(BUSY, OLDER, CLICKED, "r1", ["newer"], id="between two ways"),
+        pytest.param(AWAY, OLDER, CLICKED, "r2", ["older", "newer"], id="another request"),
+        pytest.param(AWAY, OLDER, SECOND, "r1", ["older"], id="another person"),
+        pytest.param(AWAY, QUESTION, CLICKED, "r1", ["older", "newer"], id="a question"),
+    ],
+)
+async def test_an_answer_is_not_sent_after_a_newer_one_about_the_same_request_unless_it_asks(
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    fails: dict[str, list[Fault]],
+    older: Message,
+    newer: Origin,
+    about: str,
+    expected: list[str],
+) -> None:
+    away, back = asyncio.Event(), asyncio.Event()
+
+    async def until_back(_: float) -> None:
+        away.set()
+        await back.wait()
+
+    answers = PrivateReplies(SlackApi(client, until_back), until_back, ENGLISH, Tasks().start)
+    for method, faults in fails.items():
+        slack.fail(method, *faults)
+    click = replace(CLICKED, channel_id=RELEASES)
+    sending = asyncio.create_task(answers.send(click, older, about="r1"))
+    await away.wait()
+    await answers.send(newer, message("newer"), about=about)
+    back.set()
+    await sending
+    assert [each.text for each in slack.shown_to(REQUESTER)] + told(slack) == expected
 
 
 async def test_an_answer_is_tried_again_in_a_way_that_failed_for_the_moment(
