@@ -13,7 +13,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.domain.request import Request
 from bot.messages.home import view
 from bot.runtime.tasks import Tasks, log_request
-from bot.slack.api import Answered, SlackApi
+from bot.slack.api import Answered, SlackApi, is_transient, retry_after
 from bot.slack.payloads import Body
 from bot.workflow.home import Page
 
@@ -21,6 +21,7 @@ LATELY = 3600.0
 """Seconds for which a page is kept up to date after it was opened."""
 
 _PATIENCE = 60.0  # seconds that one page may wait for Slack's rate limits
+_PAUSES = (2.0, 8.0, 30.0)  # seconds between its tries while Slack is away
 
 _log = logging.getLogger(__name__)
 
@@ -107,17 +108,27 @@ class Homes:
             self._refreshing = False
 
     async def _show(self, viewer: _Viewer) -> None:
-        """Publish a page unless it is no longer stale; one at a time per viewer, so that no older page comes last."""
-        async with viewer.turn:
-            if not viewer.stale:
+        """Publish a page unless it is no longer stale; one at a time per viewer, so that no older page comes last.
+
+        It stays stale between the tries while Slack is away, so that an opening need not wait for the next one.
+        """
+        for pause in (*_PAUSES, None):
+            async with viewer.turn:
+                if not viewer.stale:
+                    return
+                viewer.stale = False
+                try:
+                    page = await self._page(*viewer.who)
+                    viewer.decides = page.decides
+                    how = {"user_id": viewer.who[1], "view": view(page.message)}
+                    shown = await self._api.write("views.publish", _PATIENCE, **how)
+                except Exception:  # noqa: BLE001  # the other pages are not affected
+                    _log.exception("unforeseen error")
+                    return
+            if isinstance(shown, Answered):
                 return
-            viewer.stale = False
-            try:
-                page = await self._page(*viewer.who)
-                viewer.decides = page.decides
-                how = {"user_id": viewer.who[1], "view": view(page.message)}
-                shown = await self._api.write("views.publish", _PATIENCE, **how)
-                if not isinstance(shown, Answered):
-                    _log.warning("an App Home was not shown", extra={"reason": str(shown)})
-            except Exception:  # noqa: BLE001  # the other pages are not affected
-                _log.exception("unforeseen error")
+            if pause is None or not is_transient(shown):
+                break
+            viewer.stale = True
+            await self._sleep(max(pause, retry_after(shown) or 0.0))
+        _log.warning("an App Home was not shown", extra={"reason": str(shown)})

@@ -1,7 +1,6 @@
 """When pages are published: at once when opened, soon after a change, not too often, and only to people who look."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -241,32 +240,74 @@ async def test_a_person_who_has_not_looked_for_an_hour_gets_no_more_pages(
     assert "page 4" in text(slack)
 
 
-async def test_a_rate_limit_delays_a_page(
-    slack: LocalSlack, client: AsyncWebClient, pages: NumberedPages
+@pytest.mark.parametrize(
+    ("faults", "naps"),
+    [
+        ([RateLimited(1)], [1.0]),
+        ([RateLimited(90)], [90.0]),
+        ([Status(503)], [2.0]),
+        ([Drop(after_effect=True), Status(503)], [2.0, 8.0]),
+    ],
+)
+async def test_an_error_of_slack_delays_a_page(
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    pages: NumberedPages,
+    caplog: pytest.LogCaptureFixture,
+    faults: list[Fault],
+    naps: list[float],
 ) -> None:
     sleep = Sleep()
     homes = Homes(SlackApi(client, sleep), pages.page, Clock(), sleep)
     async with listening(slack, client, homes):
-        slack.fail(PUBLISH, RateLimited(1))
+        slack.fail(PUBLISH, *faults)
         await slack.open_home(REQUESTER)
-        await soon(lambda: published(slack) == 2)
-        await soon(lambda: text(slack))
+        await quiet()
     await homes.close()
-    assert sleep.naps == [1.0]
+    assert f"page {pages.made}" in text(slack)
+    assert (sleep.naps, said(caplog)) == (naps, [])
 
 
-@pytest.mark.usefixtures("homes")
-@pytest.mark.parametrize("fault", [Code("not_enabled"), Status(503), Drop()])
-async def test_a_page_that_slack_does_not_take_is_logged_and_comes_at_the_next_opening(
-    slack: LocalSlack, caplog: pytest.LogCaptureFixture, fault: Fault
+async def test_a_page_that_slack_does_not_take_comes_at_the_next_opening_at_once(
+    slack: LocalSlack, client: AsyncWebClient, pages: NumberedPages
 ) -> None:
-    slack.fail(PUBLISH, fault)
-    with caplog.at_level(logging.WARNING, "bot"):
+    away, back = asyncio.Event(), asyncio.Event()
+
+    async def until_back(_: float) -> None:
+        away.set()
+        await back.wait()
+
+    homes = Homes(SlackApi(client, until_back), pages.page, Clock(), until_back)
+    async with listening(slack, client, homes):
+        slack.fail(PUBLISH, Status(503))
+        await slack.open_home(REQUESTER)
+        await away.wait()
+        await opened(slack)
+        back.set()
+        await quiet()
+    await homes.close()
+    assert published(slack) == 2  # the first page is not published over the second
+
+
+@pytest.mark.parametrize(
+    ("fault", "tries"), [(Code("not_enabled"), 1), (Status(503), 4)], ids=["refused", "away"]
+)
+async def test_a_page_that_slack_never_takes_is_logged_and_given_up(
+    slack: LocalSlack,
+    client: AsyncWebClient,
+    pages: NumberedPages,
+    caplog: pytest.LogCaptureFixture,
+    fault: Fault,
+    tries: int,
+) -> None:
+    sleep = Sleep()
+    homes = Homes(SlackApi(client, sleep), pages.page, Clock(), sleep)
+    async with listening(slack, client, homes):
+        slack.fail(PUBLISH, fault, times=None)
         await slack.open_home(REQUESTER)
         await soon(lambda: said(caplog))
-    assert said(caplog) == ["an App Home was not shown"]
-    assert published(slack) == 1
-    await opened(slack)
+    await homes.close()
+    assert (published(slack), said(caplog)) == (tries, ["an App Home was not shown"])
 
 
 async def test_a_page_that_raises_does_not_affect_other_people(
