@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from bot.domain.finding import Problem
 from bot.policy.kinds import Policy
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import in_daemon_thread
@@ -19,6 +20,7 @@ from bot.workflow.ports import PolicyInForce
 
 _LOOK_EVERY = 2.0  # seconds
 _SOON = 0.1  # seconds until the next look after a requested reload
+_WITHIN = 10.0  # seconds for one read; a network disk may hang
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,7 @@ class PolicyWatcher:
         self._reload = reload
         self._every = every
         self._reloaded = reloaded
+        self._reading: asyncio.Future[Content] | None = None
         self._seen: Content | None = None
         self._judged: Content | None = settings.policy_text
 
@@ -69,7 +72,7 @@ class PolicyWatcher:
 
         A single read may find half a file, or none, while somebody is writing it.
         """
-        found = await _read(path)
+        found = await self._read(path)
         settled, self._seen = found == self._seen, found
         if not settled or found == self._judged:
             return
@@ -81,6 +84,14 @@ class PolicyWatcher:
             _log.info("policy in force", extra={"rules": len(judged.rules)})
         else:
             self._refuse(judged)
+
+    async def _read(self, path: Path) -> Content:
+        """Return the file's content; while a read hangs, no other begins, and a stop does not wait for it."""
+        reading = self._reading or in_daemon_thread(partial(content_of, path))
+        done, _ = await asyncio.wait([reading], timeout=_WITHIN)
+        self._reading = None if done else reading
+        why = f"The policy file “{path}” cannot be read: it takes too long"
+        return reading.result() if done else Problem(why, "Look at the disk it is on.")
 
     def _refuse(self, problems: Sequence[str]) -> None:
         self._in_force.refuse(problems)
@@ -97,8 +108,3 @@ class PolicyWatcher:
             return False
         self._reload.clear()
         return True
-
-
-def _read(path: Path) -> asyncio.Future[Content]:
-    """Return the file's content; a stop does not wait for it, since a network disk may hang."""
-    return in_daemon_thread(partial(content_of, path))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -401,6 +402,30 @@ async def test_an_unforeseen_error_is_reported_once_and_ends_when_it_no_longer_o
         await soon(lambda: watched.trouble is None)
     mistake = f"{REFUSED} {watched.path} cannot be read, by a mistake of the bot's own."
     assert lines(log) == ["ERROR unforeseen error", mistake, "INFO policy in force 1"]
+
+
+async def test_a_file_that_takes_too_long_to_read_is_refused_and_not_opened_again_meanwhile(
+    watched: WatchedFile, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.app.policy_watcher._WITHIN", 0.05)
+    hanging = watched.path.with_name("hanging")
+    os.mkfifo(hanging)
+    watched.path.unlink()
+    watched.path.hardlink_to(hanging)
+    before = threading.enumerate()
+    async with watching(watched):
+        await soon(lambda: lines(log))
+        watched.reload.set()
+        await soon(lambda: len(lines(log)) == 2)
+        begun = [each.name for each in threading.enumerate() if each not in before]
+        assert len([name for name in begun if "asyncio" not in name]) == 1
+        good = watched.path.with_name("good.toml")
+        good.write_text(SECOND, encoding="utf-8")
+        good.replace(watched.path)
+        hanging.write_text("no TOML")
+        await soon(lambda: watched.rules == ["second"])
+    late = f"The policy file “{watched.path}” cannot be read: it takes too long. Look at the disk it is on."
+    assert lines(log) == [*[f"{REFUSED} {late}"] * 2, "INFO policy in force 1"]
 
 
 # Any sequence of changes.
