@@ -10,13 +10,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from bot.ledger.database import READ_ONLY, reason_of, sqlstate_of
+from bot.ledger.engine import file_of, how_to_restore
 from bot.ledger.events import HAPPENED, Event, EventListener, Happened
 from bot.runtime.observers import Transacted
 
@@ -28,6 +31,7 @@ PATIENCE = 2.0
 """Seconds after which a waiting caller gets LedgerDownError."""
 
 _GROUP = 16  # the most jobs in one transaction, since acks that come meanwhile wait for all of them
+_LOOK_EVERY = 1.0  # seconds
 _MOST_EVENTS = 1000  # not published yet; an ack should not wait for the log lines of others
 # Permanent errors: the value itself, or a row such as another request for the same pair. All others may be transient:
 # a server that is away, a full disk, a missing privilege or table.
@@ -78,6 +82,8 @@ class Writer:
         self._closed = False
         self._connection: Connection | None = None
         """Kept open between transactions; used by the thread only."""
+        self._path = file_of(engine.url)
+        self._file, self._look_at = _identity_of(self._path), 0.0
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -158,6 +164,7 @@ class Writer:
         kept, begun, worked = self._connection is not None, False, False
         try:
             connection = self._connection = self._connection or self._engine.connect()
+            self._verify_file()
             with connection.begin():
                 begun = True
                 # Callers may have timed out while this waited for the lock.
@@ -184,6 +191,21 @@ class Writer:
         self._unpublished += happened.events
         time.sleep(0)  # gives the loop the GIL first: a caller may have an ack to send
         return []
+
+    def _verify_file(self) -> None:
+        """Raise SQLAlchemyError once another file is at the path: SQLite would go on with the old one until the stop.
+
+        Not before each transaction: a look releases the GIL, and getting it back took 7 % of an ack.
+        """
+        now = time.monotonic()
+        if self._path is None or now < self._look_at:
+            return
+        if self._file != _identity_of(self._path):
+            raise SQLAlchemyError(
+                f"{self._path} is gone or was replaced: put the same file back; "
+                f"or stop the bot, {how_to_restore(self._path)}, and start it"
+            )
+        self._look_at = now + _LOOK_EVERY
 
     def _publish(self) -> None:
         """Call the listeners while no job waits; errors are logged, since they would end the thread."""
@@ -235,3 +257,11 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _identity_of(path: Path | None) -> tuple[int, int] | None:
+    """Return which file is at a path; None if there is none. Source: sqlite.org/src, os_unix.c, fileHasMoved."""
+    with suppress(OSError):
+        found = path.stat() if path else None
+        return found and (found.st_dev, found.st_ino)
+    return None
