@@ -59,16 +59,16 @@ class Threads:
         With `look_since`, in Unix seconds, a crashed replica may have posted a parent already. While
         `waiting` for an approval it says so.
         """
-        parent = await self._parent(request, look_since=look_since, waiting=waiting)
-        if isinstance(parent, NoThread):
-            ref = await self._begin_alone(request, parent, look_since=look_since, waiting=waiting)
-        else:
-            ref = ref_of(parent)
-        if at := _parent_of(ref):
-            words = self._words_in(at.channel, request)
-            thread = Posted(at.channel, at.root or at.ts)
-            await list_appids(self._posts, words, request, thread, look_since=look_since)
-        return ref
+        at = await self._parent(request, look_since=look_since, waiting=waiting)
+        if isinstance(at, NoThread):
+            alone = await self._begin_alone(request, at, look_since=look_since, waiting=waiting)
+            if not isinstance(alone, Posted):
+                return alone
+            at = alone
+        words = self._words_in(at.channel, request)
+        thread = Posted(at.channel, at.root or at.ts)
+        await list_appids(self._posts, words, request, thread, look_since=look_since)
+        return ref_of(at)
 
     async def find(self, request: Request, since: float) -> str | None:
         """Return the reference of a place that was opened `since` then, but not recorded; None if none is found."""
@@ -150,8 +150,8 @@ class Threads:
 
     async def _begin_alone(
         self, request: Request, why: NoThread, *, look_since: float | None, waiting: bool
-    ) -> str | None:
-        """Say what is under way and why there is no thread; return the reference, or None if nothing was accepted."""
+    ) -> Posted | str | None:
+        """Say what is under way and why there is no thread; return the direct message, PRIVATE, or None if nothing was accepted."""
         words = self._languages.of[request.language]
         said = endings.begun(words, request, waiting=waiting)
         responded = await self._respond(words, request, only_you(words, said, why), look_since)
@@ -160,7 +160,7 @@ class Threads:
         direct, user = noted(words, said, Note.ELSEWHERE), request.origin.user_id
         posted = await self._posts.post(words, user, direct, request.id, look_since=look_since)
         if isinstance(posted, Posted):
-            return ref_of(posted)
+            return posted
         raise_if_away(posted, responded)
         return None
 
