@@ -8,7 +8,6 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.request import Act, Click
 from bot.messages.blocks import value_of
-from bot.messages.clicks import NothingDone, refused
 from bot.messages.modals import decision
 from bot.runtime.tasks import log_request
 from bot.slack.api import SlackApi
@@ -78,7 +77,5 @@ class ClickListeners:
         if isinstance(found, Reply):
             await self._reply(click, found, body)
             return
-        metadata = value_of(click.request_id, click.message)
-        view = decision(words, found.request, act, metadata)
-        not_opened = refused(words, NothingDone.NOT_OPENED)
-        await self._private.open_modal(click.origin, view, not_opened, about=click.request_id)
+        view = decision(words, found.request, act, value_of(click.request_id, click.message))
+        await self._private.open_modal(click.origin, words, view, about=click.request_id)

@@ -15,7 +15,6 @@ from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import modals as say
 from bot.messages.blocks import Announcement
-from bot.messages.clicks import NothingDone, refused
 from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
 from bot.slack.private import PrivateReplies
 from bot.workflow.form import FormHandler
@@ -53,7 +52,7 @@ class FormListeners:
     async def _open(self, origin: Origin) -> None:
         words = await self._handler.words(origin)
         view = say.form(words, origin, _metadata_of(origin))
-        if await self._private.open_modal(origin, view, refused(words, NothingDone.NOT_OPENED)):
+        if await self._private.open_modal(origin, words, view):
             self._handler.prefetch()
 
     async def _options(self, ack: AsyncAck, body: Body) -> None:

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
+from bot.messages.clicks import NothingDone, refused
 from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.slack.api import (
@@ -65,14 +66,14 @@ class PrivateReplies:
             await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
 
     async def open_modal(
-        self, whom: Origin, view: Mapping[str, object], not_opened: Message, *, about: str = ""
+        self, whom: Origin, words: Words, view: Mapping[str, object], *, about: str = ""
     ) -> bool:
-        """Open a modal, and return whether that worked; else send them `not_opened`, `about` as for `send`."""
+        """Open a modal, and return whether that worked; else tell them in these `words`, `about` as for `send`."""
         opened = await self._api.write("views.open", 0.0, trigger_id=whom.trigger_id, view=view)
         if isinstance(opened, Answered):
             return True
         _log.warning("a modal did not open", extra={"reason": str(opened)})
-        await self.send(whom, not_opened, about=about)
+        await self.send(whom, refused(words, NothingDone.NOT_OPENED), about=about)
         return False
 
     async def send(
