@@ -145,8 +145,3 @@ class Click:
     message: str | None = None
     reason: str | None = None
     comment: str | None = None
-
-    @property
-    def user_id(self) -> str:
-        """The user who clicked."""
-        return self.origin.user_id

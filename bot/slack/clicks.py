@@ -64,7 +64,7 @@ class ClickListeners:
         about = click.request_id
         await self._private.send(click.origin, reply.message, replaces=replaces, about=about)
         if not click.origin.channel_id:
-            self._on_home_click(click.origin.team_id, click.user_id)
+            self._on_home_click(click.origin.team_id, click.origin.user_id)
         if reply.spent and (without := without_buttons(body)):
             await self._api.write("chat.update", _PATIENCE, **without)
 

@@ -61,7 +61,7 @@ def step_of(act: Act, context: ClickContext) -> ClickStep:
 
 def _is_own(context: ClickContext) -> bool:
     """Tell whether the requester clicked."""
-    return context.click.user_id == context.entry.request.origin.user_id
+    return context.click.origin.user_id == context.entry.request.origin.user_id
 
 
 def _nothing_done(context: ClickContext, why: NothingDone) -> Reply:
@@ -76,7 +76,7 @@ def _forbidden(
     `why` is the reason if Slack told all about them, and they are a member.
     """
     person, words, request = context.clicker, context.words, context.entry.request
-    by = context.click.user_id
+    by = context.click.origin.user_id
     if isinstance(person, Unreadable):
         return Reply(cannot_tell(words, by, person))
     able = any(may_approve(rule, person, request.origin.user_id) for rule in rules)
@@ -97,7 +97,7 @@ def _confirm(context: ClickContext) -> ClickStep:
         return _nothing_done(context, NothingDone.NOT_YOURS)
     if context.entry.state is not State.CONFIRMING:
         return late(words, context.click, context.entry)
-    by = context.click.user_id
+    by = context.click.origin.user_id
     decisions = decide_again(policy, request, context.requester)
     ask, decision = strictest(decisions)
     if doubt := doubt_in(decision):
@@ -133,7 +133,7 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     rules = deciding_rules(policy, request, decisions)
     ground = ground_against(policy, request, decisions)
     if isinstance(person, Unreadable):
-        return Reply(cannot_tell(words, click.user_id, person))
+        return Reply(cannot_tell(words, click.origin.user_id, person))
     if rules and (no := _may_not_decide(context, person, rules)):
         return no
     doubt = doubt_in(strictest(decisions).decision)
@@ -141,7 +141,7 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
         return Reply(cannot_tell_requester(words, request.origin.user_id, doubt))
     if not rules and not ground:
         return _nothing_done(context, NothingDone.NOTHING_TO_DECIDE)
-    move = partial(Move, by=click.user_id, comment=click.comment, asked=click.message)
+    move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=click.message)
     if ground and (approved or not rules or ground is Ground.SEVERAL_RULES):
         no_more = Denied(ground)
         denied = move(State.ANSWERED, kind="denied", outcome=no_more)
@@ -150,7 +150,7 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
         to = State.PLACED if entry.place else State.ACCEPTED
         going_on = move(to, kind="approved", rule=rules[0].name)
         return ApplyMove(going_on, settled(words, request, Settled.APPROVED))
-    outcome = Rejected(click.user_id, click.comment)
+    outcome = Rejected(click.origin.user_id, click.comment)
     rejected = move(State.ANSWERED, kind="rejected", outcome=outcome)
     return ApplyMove(rejected, settled(words, request, Settled.REJECTED))
 
@@ -178,7 +178,7 @@ def _may_not_stop_or_retry(
 
 def _cancel(context: ClickContext) -> ClickStep:
     """Cancel a request that waits for people, or the items of a batch that have not begun."""
-    words, entry, by = context.words, context.entry, context.click.user_id
+    words, entry, by = context.words, context.entry, context.click.origin.user_id
     request = entry.request
     if no := _may_not_stop_or_retry(context, NothingDone.NOT_FOR_CANCEL, operators=True):
         return no

@@ -73,7 +73,7 @@ ClickStep = Reply | ApplyMove | CancelRest | Resubmit
 def late(words: Words, click: Click, entry: Entry) -> Reply:
     """Reply that a click came too late, and how the request ended, or for whom it waits."""
     request, waits = entry.request, entry.state is State.WAITING
-    if waits and click.user_id == request.origin.user_id:
+    if waits and click.origin.user_id == request.origin.user_id:
         message: Message = sent_to_approvers(words, request)
     elif waits:
         message = waiting(words, request)  # they cancelled it just when its requester confirmed it

@@ -54,7 +54,7 @@ class ClickHandler:
             if entry is None:
                 return Reply(say.refused(await self._words(click), say.NothingDone.NO_SUCH_REQUEST))
             failed = await self._failed_receivers(entry) if act is Act.RETRY else ()
-            own = click.user_id == entry.request.origin.user_id
+            own = click.origin.user_id == entry.request.origin.user_id
             # These need no permission, so the cached groups will do: Slack returns them some twenty times a minute.
             fresh = not (act is Act.STEPS or (act is Act.CANCEL and own))
             context = await self._read_context(click, entry, fresh=fresh)
@@ -97,26 +97,26 @@ class ClickHandler:
 
     async def _read_context(self, click: Click, entry: Entry, *, fresh: bool) -> ClickContext:
         """Return the context of a click, with the people read; `fresh` bypasses the cache."""
-        policy, asked_by = self._ports.in_force.policy, entry.request.origin.user_id
-        read, both = self._ports.people.several, [*dict.fromkeys((click.user_id, asked_by))]
+        policy, read = self._ports.in_force.policy, self._ports.people.several
+        by, asked_by = click.origin.user_id, entry.request.origin.user_id
+        both = [*dict.fromkeys((by, asked_by))]
         people = await read(click.origin.team_id, both, policy.groups, fresh=fresh)
-        clicker = people[click.user_id]
-        words = self._ports.languages.to(clicker)
-        return ClickContext(click, entry, policy, words, clicker, people[asked_by])
+        words = self._ports.languages.to(people[by])
+        return ClickContext(click, entry, policy, words, people[by], people[asked_by])
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
         match step:
             case Reply():
                 if step.refused:
                     click, request = context.click, context.entry.request
-                    who = {"user": click.user_id, "channel": click.origin.channel_id}
+                    who = {"user": click.origin.user_id, "channel": click.origin.channel_id}
                     facts = facts_of(request) | who
                     await self._intake.record_event("not an approver", request.origin, facts)
                 return step
             case ApplyMove():
                 return await self._apply(context, step)
             case CancelRest():
-                by = context.click.user_id
+                by = context.click.origin.user_id
                 count = await self._ledger.batches.cancel(context.entry.request, by)
                 return Reply(say.rest_cancelled(context.words, count))
             case Resubmit():
@@ -160,7 +160,7 @@ class ClickHandler:
     async def _words(self, click: Click) -> Words:
         """Return the words in the language of the user who clicked."""
         read, team_id = self._ports.people.person, click.origin.team_id
-        return self._ports.languages.to(await read(team_id, click.user_id, frozenset()))
+        return self._ports.languages.to(await read(team_id, click.origin.user_id, frozenset()))
 
 
 def _ledger_down(words: Words, click: Click, error: LedgerDownError) -> Reply:
