@@ -110,11 +110,12 @@ class Homes:
     async def _show(self, viewer: _Viewer) -> None:
         """Publish a page unless it is no longer stale; one at a time per viewer, so that no older page comes last.
 
-        It stays stale between the tries while Slack is away, so that an opening need not wait for the next one.
+        It stays stale between the tries while Slack is away; a later opening tries at once, and ends these.
         """
+        opened = viewer.opened
         for pause in (*_PAUSES, None):
             async with viewer.turn:
-                if not viewer.stale:
+                if not viewer.stale or viewer.opened != opened:
                     return
                 viewer.stale = False
                 try:

@@ -289,6 +289,28 @@ async def test_a_page_that_slack_does_not_take_comes_at_the_next_opening_at_once
     assert published(slack) == 2  # the first page is not published over the second
 
 
+async def test_many_openings_while_slack_is_away_are_tried_again_as_one(
+    slack: LocalSlack, client: AsyncWebClient, pages: NumberedPages, clock: Clock
+) -> None:
+    away, back = asyncio.Queue[float](), asyncio.Event()
+
+    async def until_back(seconds: float) -> None:
+        away.put_nowait(seconds)
+        await back.wait()
+
+    homes = Homes(SlackApi(client, until_back), pages.page, clock, until_back)
+    async with listening(slack, client, homes):
+        slack.fail(PUBLISH, Status(503), times=None)
+        for _ in range(3):
+            clock.now += 1
+            await slack.open_home(REQUESTER)
+            await away.get()
+        back.set()
+        await quiet()
+    await homes.close()
+    assert published(slack) == 3 + 3
+
+
 @pytest.mark.parametrize(
     ("fault", "tries"), [(Code("not_enabled"), 1), (Status(503), 4)], ids=["refused", "away"]
 )
