@@ -222,6 +222,16 @@ async def test_a_person_who_left_a_group_is_no_member_after_a_minute(
     assert await directory.person(TEAM, REQUESTER, OURS) == Known(TEAM, REQUESTER)
 
 
+async def test_a_deactivation_is_noticed_within_a_minute(
+    slack: LocalSlack, directory: Directory, clock: Clock
+) -> None:
+    await directory.person(TEAM, REQUESTER, NONE)
+    slack.people[REQUESTER] = replace(slack.people[REQUESTER], deleted=True)
+    clock.now += 60
+    known = await directory.person(TEAM, REQUESTER, NONE)
+    assert known == Known(TEAM, REQUESTER, Standing.DEACTIVATED)
+
+
 async def test_a_decision_about_several_people_reads_the_groups_once(
     slack: LocalSlack, directory: Directory
 ) -> None:

@@ -7,7 +7,7 @@ from bot.messages import Message
 from bot.messages.blocks import message
 from bot.messages.notices import Note, noted
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
-from bot.playground.loopback import free_port
+from bot.playground.loopback import JsonObject, free_port
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
@@ -410,9 +410,12 @@ async def test_an_existing_message_is_recognised_by_its_metadata_whatever_its_te
     other = await posts.post(
         ENGLISH, RELEASES, message(f"about another, and not `{MARK}`"), "request2"
     )
+    marked: JsonObject = {"event_type": "share_env_request", "event_payload": {"request": MARK}}
+    another_apps = PostedMessage(slack.next_ts(), RELEASES, REQUESTER, f"`{MARK}`", metadata=marked)
+    slack.post(another_apps)
     assert await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=slack.clock()) == posted
     assert await posts.post(ENGLISH, RELEASES, HELLO, "request2", look_since=slack.clock()) == other
-    assert len(slack.parents(RELEASES)) == 2
+    assert len(slack.parents(RELEASES)) == 3
 
 
 async def test_a_message_that_may_be_among_too_many_to_read_is_posted_again_with_a_note(
