@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from enum import Enum
 
-from bot.domain.outcome import Outcome
+from bot.domain.outcome import Denied, Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.request import became
@@ -143,3 +143,9 @@ def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message
             state=became(words, request, outcome),
         )
     )
+
+
+def over_by_policy(words: Words, request: Request, denied: Denied) -> Message:
+    """Tell an approver that their click ended the request, since the policy lets it go on no more."""
+    say, state = words.about(request), became(words, request, denied)
+    return message(say("Nothing was shared: {state}. {who} is told.", state=state))

@@ -15,8 +15,8 @@ from bot.messages.clicks import (
     NothingDone,
     cannot_tell,
     cannot_tell_requester,
+    over_by_policy,
     refused,
-    too_late,
 )
 from bot.messages.endings import answer as ended
 from bot.policy.decide import approver_groups, approver_users, is_operator, may_approve
@@ -145,7 +145,7 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     if ground and (approved or not rules or ground is Ground.SEVERAL_RULES):
         no_more = Denied(ground)
         denied = move(State.ANSWERED, kind="denied", outcome=no_more)
-        return ApplyMove(denied, too_late(words, request, no_more))
+        return ApplyMove(denied, over_by_policy(words, request, no_more))
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
         going_on = move(to, kind="approved", rule=rules[0].name)

@@ -155,6 +155,12 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "cancelled": settled(words, request, Settled.CANCELLED),
         "approved": settled(words, request, Settled.APPROVED),
         "rejected": settled(words, request, Settled.REJECTED),
+        **{
+            f"over by policy: {ground.name.lower()}": say.over_by_policy(
+                words, request, Denied(ground)
+            )
+            for ground in Ground
+        },
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
     }
 

@@ -389,7 +389,8 @@ async def test_a_request_that_the_policy_no_longer_allows_cannot_be_approved(
         await rig.question()
     async with rig.bot(rules):
         told = await rig.decide(APPROVER, "approve")
-        assert late_answer(Denied()) in told
+        assert told.startswith(f"Nothing was shared: {late_answer(Denied())}")
+        assert f"<@{REQUESTER}> is told." in told
         assert verdict_on(Denied()) in await settled(rig)
     assert rig.column("outcome") == "denied"
     assert rig.parent().startswith("🚫")
