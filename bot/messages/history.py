@@ -62,7 +62,7 @@ def shared_before(
 def _answer_in(say: Words, link: str | None) -> str:
     if link:
         return say("Its answer: <{link}|this thread>. Request {id}.", link=link)
-    return say("Its answer is for {who} alone. Request {id}.")
+    return say("Its answer goes to {who}. Request {id}.")
 
 
 _UNDER_WAY = msgid("⏳ under way")

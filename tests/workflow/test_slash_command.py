@@ -357,7 +357,7 @@ async def test_only_who_can_open_a_direct_message_gets_a_link_to_the_answer_ther
             told = await rig.ask(text, SECOND)
             assert f"<@{REQUESTER}>" in told
             assert "thread>" not in told
-        assert f"Its answer is for <@{REQUESTER}> alone." in await rig.ask(user=SECOND)
+        assert f"Its answer goes to <@{REQUESTER}>." in await rig.ask(user=SECOND)
 
 
 async def test_a_dry_run_says_that_no_share_is_repeated_unless_that_is_asked_for(rig: Rig) -> None:
