@@ -3,11 +3,15 @@
 import re
 from datetime import timedelta
 
-from bot.domain.outcome import AfterShare, Outcome, Readiness, Shared
+from bot.domain.batch import InDoubt
+from bot.domain.outcome import AfterShare, Expired, Outcome, Readiness, Shared, Tally
 from bot.domain.request import Origin, Request
-from bot.messages import Message, answers, approvals, clicks, endings
+from bot.guidance import CODES, where_others_were_shared
+from bot.messages import Message, answers, approvals, batches, clicks, endings
 from bot.messages.clicks import too_late
-from bot.messages.notices import Note
+from bot.messages.history import Line
+from bot.messages.home import Records, home
+from bot.messages.notices import Note, broken
 from bot.messages.rulings import denied
 from bot.policy.kinds import (
     Approvers,
@@ -28,7 +32,9 @@ _ANY = Request("0", Origin("T0", "U0", "C0", "c", "", ""), "wx0", "e", "wx1", "r
 _NAMED = Approvers(frozenset({"U1"}), frozenset(), "C0", timedelta(hours=1))
 _RULE = Rule("r", Effect.APPROVE, approvers=_NAMED)
 _ASK = Ask(Person("T0", "U0"), "C0", "wx0", "e")
+_NONE, _LINES = Records((), ()), (Line(_ANY, None, 0.0, None),)
 
+ASKED_DIRECTLY = Note.ASKED_DIRECTLY.value
 MAY_BE_TWO = Note.REPLACING.value
 """What a message says that replaces an earlier one, which the bot may not look for."""
 
@@ -39,6 +45,13 @@ def gist(said: Message) -> str:
         run.strip() for run in _MARKUP.split(said.parts[0].text) if len(run.strip()) > 10
     ]
     return first
+
+
+def title_at_home(records: Records) -> str:
+    """Return the title above the only list of these records in an App Home."""
+    empty, page = (home(ENGLISH, Person("T0", "U0"), (), each, "0") for each in (_NONE, records))
+    (title, *_) = [part.text for part in page.parts if part not in empty.parts]
+    return title
 
 
 def answer_to(outcome: Outcome) -> str:
@@ -79,3 +92,18 @@ CANNOT_TELL_WHO = gist(clicks.cannot_tell(ENGLISH, "U0", Unreadable.SLACK_DOWN))
 RETRIED_ALREADY = gist(clicks.refused(ENGLISH, clicks.NothingDone.RETRIED_ALREADY))
 YOU_APPROVED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.APPROVED))
 YOU_REJECTED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.REJECTED))
+
+# While a request waits or runs, and at its end.
+NO_APPROVER = approvals.no_approver(ENGLISH, _RULE).parts[0].text.rpartition("” ")[2]
+STILL_WAITS = gist(approvals.reminder(ENGLISH, _ANY, 0, "<@U0>")).removeprefix(": ")
+UNDECIDED = answer_to(Expired("approval"))
+PAUSED_IN_DOUBT = batches.progress(ENGLISH, _ANY, Tally(2), InDoubt()).parts[2].text
+(_TWICE,) = [part.text for part in (answers.called_twice(ENGLISH, ["wx0"]),) if part]
+CALLED_TWICE = _TWICE.partition("`")[0].strip()
+CLOUDBASE_OFF = CODES[85088].title
+RECEIVER_OFF = where_others_were_shared(CODES[85088]).title
+BROKEN = gist(broken(ENGLISH, "0"))
+
+# In an App Home.
+YOU_CAN_CANCEL = title_at_home(Records((), (), stoppable=_LINES))
+YOU_DECIDE = title_at_home(Records((), _LINES))

@@ -26,6 +26,7 @@ from tests.faults.bots import (
     request_of,
     rows,
 )
+from tests.said import CALLED_TWICE
 from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
@@ -34,7 +35,6 @@ MANY = 120
 FEW = 10  # appids that the message itself lists
 ANSWERS_BEFORE_KILL = 40  # answers of WeChat before the kill
 WITHIN = 40.0  # seconds for a lease to expire, and the remaining work
-RESTARTED = "I was restarted while this was under way, so I asked WeChat once more about"
 APPIDS = [f"wx{number:016x}" for number in range(1, MANY + 1)]
 
 
@@ -111,7 +111,7 @@ class Servers:
         self.assert_all_shared({batch: MANY})
         (parent,) = self.slack.parents(RELEASES)
         (reply,) = (m for m in self.slack.thread(RELEASES, parent.ts) if not lists(m))
-        (twice,) = [line for line in reply.text.splitlines() if line.startswith(RESTARTED)]
+        (twice,) = [line for line in reply.text.splitlines() if line.startswith(CALLED_TWICE)]
         said = set(re.findall(r"wx[0-9a-f]{16}", twice))
         calls = Counter(call.appid for call in self.wechat.calls)
         assert {appid for appid, count in calls.items() if count > 1} <= said

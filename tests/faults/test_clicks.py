@@ -24,6 +24,7 @@ from tests.faults.bots import (
     until_none,
 )
 from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER
+from tests.said import NEEDS_APPROVAL
 from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
@@ -53,7 +54,7 @@ class Pair:
         self.slack.request_url = self.addresses[to]
         asked = len(self.slack.parents(APPROVALS))
         ack = await self.slack.command(REQUESTER, RELEASES, f"{APPID} {env}")
-        assert "needs an approval" in str(ack.payload), ack.error
+        assert NEEDS_APPROVAL in str(ack.payload), ack.error
         await self.slack.until(lambda slack: len(slack.parents(APPROVALS)) > asked)
         return self.slack.parents(APPROVALS)[-1].ts
 

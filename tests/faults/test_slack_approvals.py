@@ -13,8 +13,9 @@ from bot.playground.world import APPID, BOT, Channel, SlackUser
 from tests.conftest import calls_of, opened
 from tests.faults.slack_actions import POST
 from tests.faults.table import WORKED, Fault
-from tests.faults.test_slack_api import LATER, WRITING
+from tests.faults.test_slack_api import FORM_UNCONFIRMED, LATER, WRITING
 from tests.faults.workspace import RULES, Member, Workspace, open_workspace
+from tests.said import NEEDS_APPROVAL
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -23,7 +24,6 @@ KINDS = (
     *(LATER, "HTTP 503", "silence", "the connection drops"),
     *("HTTP 500 after the effect", "the connection drops after the effect"),
 )
-NOT_OPENED = "Slack did not confirm that the form opened. If you do not see it, please try again"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Approval:
         """Request a share, and return the ts of the question to the approver."""
         slack = self.requester.slack
         ack = await self.requester.command(f"{APPID} core-{self.number}")
-        assert "needs an approval" in str(ack.payload), ack
+        assert NEEDS_APPROVAL in str(ack.payload), ack
         await slack.until(lambda _: bool(slack.parents(self.channel)), 60)
         return slack.parents(self.channel)[0].ts
 
@@ -95,7 +95,7 @@ CASES: dict[Fault, tuple[Action, Trouble]] = {
     Fault("Slack", f"{where}: {kind}", told): (action, WRITING[kind])
     for where, action, told in (
         ("`chat.postMessage`, the question to the approvers", post_question, WORKED),
-        ("`views.open`, the modal of a decision", open_modal, NOT_OPENED),
+        ("`views.open`, the modal of a decision", open_modal, FORM_UNCONFIRMED),
     )
     for kind in KINDS
 }

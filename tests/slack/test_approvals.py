@@ -25,7 +25,7 @@ from bot.workflow.ports import AwayError, PolicyInForce
 from tests.conftest import Clock, Sleep, appids, request_of
 from tests.languages import LANGUAGES
 from tests.rig import APPROVALS, APPROVER, has_button
-from tests.said import MAY_BE_TWO
+from tests.said import ASKED_DIRECTLY, MAY_BE_TWO, STILL_WAITS
 
 UNTIL = 1_800_000_000.0
 NAMED = Named(frozenset(), frozenset({"S0APPROVERS"}), APPROVALS, timedelta(hours=2))
@@ -72,7 +72,7 @@ async def test_a_question_is_posted_in_the_approvers_channel(
     ref = await approvals().ask(request_, [], until=UNTIL)
     (question,) = slack.parents(APPROVALS)
     assert ref == f"{APPROVALS}/{question.ts}"
-    assert "I ask approvers directly" not in question.text
+    assert ASKED_DIRECTLY not in question.text
     assert has_button(question, "approve")
     assert slack.violations == []
 
@@ -272,7 +272,7 @@ async def test_a_reminder_is_posted_once_below_the_question(
         await asking.remind(request_, ref, UNTIL)
     (question,) = slack.parents(APPROVALS)
     (reminder,) = slack.thread(APPROVALS, question.ts)
-    assert "still waits for a decision" in reminder.text
+    assert STILL_WAITS in reminder.text
 
 
 @NO_LONGER
@@ -284,7 +284,7 @@ async def test_a_reminder_under_a_rule_that_no_longer_has_approvers_calls_nobody
     await approvals(rule).remind(request_, ref, UNTIL)
     (question,) = slack.parents(APPROVALS)
     (reminder,) = slack.thread(APPROVALS, question.ts)
-    assert reminder.text.startswith("Approvers: this still waits for a decision")
+    assert reminder.text.startswith(f"Approvers: {STILL_WAITS}")
 
 
 async def test_a_reminder_of_a_deleted_question_is_no_error(

@@ -23,7 +23,7 @@ from tests.rig import (
     Rig,
     has_button,
 )
-from tests.said import NO_SUCH_REQUEST, YOU_APPROVED
+from tests.said import BROKEN, NO_SUCH_REQUEST, YOU_APPROVED
 
 SLOW = 5.0  # seconds; longer than Slack waits
 
@@ -74,7 +74,7 @@ async def test_a_person_whose_click_fails_unexpectedly_is_told(
         await rig.ask()
         monkeypatch.setattr("bot.workflow.clicks.ClickHandler.answer", fail)
         await rig.slack.click(REQUESTER, rig.shown(), "confirm")
-        await soon(lambda: "Something went wrong" in str(rig.heard[REQUESTER][-1]))
+        await soon(lambda: BROKEN in str(rig.heard[REQUESTER][-1]))
 
 
 # The modal.

@@ -31,11 +31,10 @@ from tests.conftest import (
     states,
 )
 from tests.rig import SECRET
-from tests.said import SHARED
+from tests.said import BROKEN, NOT_RECORDED, SHARED
 
 OTHER = "wx0000000000000001"
 GOOD: dict[str, Json] = {ENV: "prod-1", APPIDS: APPID}
-DOWN = "My ledger of requests does not work right now, so nothing was done."
 MANIFEST: dict[str, Any] = yaml.safe_load(Path("app-manifest.yml").read_text(encoding="utf-8"))
 
 pytestmark = pytest.mark.usefixtures("bot")
@@ -292,7 +291,7 @@ async def test_a_form_that_is_sent_again_once_the_ledger_is_back_is_answered_ane
     await soon(lambda: states(database) == ["ended"])
     with ledger_down(database):
         ack = await sent(slack, await by_command(slack))
-        await slack.until(lambda slack: any(DOWN in m.text for m in slack.messages))
+        await slack.until(lambda slack: any(NOT_RECORDED in m.text for m in slack.messages))
     await slack.redeliver(ack)
     await slack.until(lambda slack: any("--again" in m.text for m in slack.messages))
 
@@ -321,7 +320,7 @@ async def test_a_form_that_does_not_say_where_it_was_opened_shares_nothing_and_s
     damaged = replace(view, body={**view.body, "private_metadata": "[]"})
     ack = await slack.deliver("interactive", with_values(slack, damaged))
     assert ack.payload is not None
-    assert "Something went wrong inside me" in str(ack.payload["view"])
+    assert BROKEN in str(ack.payload["view"])
     assert wechat.calls == []
 
 
@@ -357,7 +356,7 @@ async def test_the_form_opens_if_the_ledger_is_down_and_wechat_is_silent(
         view = await (by_command(slack) if way == "command" else by_shortcut(slack))
         ack = await sent(slack, view)
         assert (ack.error, ack.errors) == (None, {})
-        await slack.until(lambda slack: any(DOWN in m.text for m in slack.messages))
+        await slack.until(lambda slack: any(NOT_RECORDED in m.text for m in slack.messages))
     assert wechat.shared == []
 
 
@@ -372,7 +371,7 @@ async def test_a_slow_ledger_does_not_delay_the_ack(
     assert ack.error is None
     assert ack.seconds < 1.9  # the bot waits two for the ledger
     await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
-    assert DOWN in slack.shown_to(REQUESTER)[0].text
+    assert NOT_RECORDED in slack.shown_to(REQUESTER)[0].text
     await soon(
         lambda: states(database) == ["ended"], 60
     )  # otherwise its end would interrupt the ledger
@@ -388,7 +387,7 @@ async def test_an_unforeseen_error_is_said_in_the_form(
     monkeypatch.setattr("bot.workflow.form.FormHandler.submit", fail)
     ack = await sent(slack, view)
     assert ack.error is None
-    assert "Something went wrong" in str(ack.payload)
+    assert BROKEN in str(ack.payload)
 
 
 # The manifest.

@@ -21,7 +21,7 @@ from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
 from tests.rig import APPROVALS, APPROVE, APPROVER, SECRET, Rig, has_button
-from tests.said import MAY_BE_TWO, late_answer
+from tests.said import CALLED_TWICE, MAY_BE_TWO, UNDECIDED, late_answer
 
 TWO_HOURS = 7200.0
 
@@ -72,7 +72,7 @@ async def test_an_approved_request_is_not_said_to_be_called_again_because_it_was
         rows(rig.database, "UPDATE requests SET taken_over = 1")
         await rig.decide(APPROVER, "approve")
         await rig.over()
-    assert "restarted" not in rig.replies()[-1]
+    assert CALLED_TWICE not in rig.replies()[-1]
     assert rig.column("called_again") == 0
 
 
@@ -87,7 +87,7 @@ async def test_an_expired_request_ends_and_everybody_is_told(rig: Rig) -> None:
     assert ": expired." in question.text
     assert not has_button(question, "approve")
     assert rig.parent().startswith("⌛")
-    assert "No approver decided in time" in rig.replies()[0]
+    assert UNDECIDED in rig.replies()[0]
     assert rig.column("outcome") == "expired"
     assert below(rig) == []
     assert rig.wechat.calls == []

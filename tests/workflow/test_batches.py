@@ -13,6 +13,7 @@ from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, appids, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, has_button
+from tests.said import NEEDS_APPROVAL, RECEIVER_OFF
 from tests.token_server import TokenWeChat, environment
 from tests.workflow.test_form import asked, offered
 
@@ -104,7 +105,7 @@ async def test_failures_are_grouped_and_only_they_are_retried_once(rig: Rig) -> 
         await rig.ask(line(10))
         answer = await answer_to_all(rig)
         assert "8 shared, 2 not shared" in rig.parent()
-        assert answer.text.count("CloudBase (云开发) is off") == 1
+        assert answer.text.count(RECEIVER_OFF) == 1
         before = len(rig.wechat.calls)
         assert (await rig.click(REQUESTER, answer, "retry")).startswith("On it")
         await answer_to_all(rig)
@@ -219,7 +220,7 @@ async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(
     refused = "SELECT count(*) FROM events WHERE kind = 'denied' AND detail = 'TooManyBatches'"
     async with rig.bot(APPROVE):
         for number in range(5):
-            assert "needs an approval" in await rig.ask(line(2, env=f"e-{number}"))
+            assert NEEDS_APPROVAL in await rig.ask(line(2, env=f"e-{number}"))
         said = await rig.ask(line(2))
         assert f"<@{REQUESTER}> has 5 batches waiting already" in said
         assert "cancel one" in said
@@ -228,7 +229,7 @@ async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(
         await slack.submit(REQUESTER, view, {ENV: "e-1", APPIDS: "\n".join(appids(2))})
         await soon(lambda: rows(rig.database, refused) == [(2,)])
         assert "waiting already" in rig.shown().text
-        assert "needs an approval" in await rig.ask(f"{appids(1)[0]} prod-1")  # a single share
+        assert NEEDS_APPROVAL in await rig.ask(f"{appids(1)[0]} prod-1")  # a single share
 
 
 async def test_the_progress_is_edited_at_most_every_three_seconds(

@@ -46,6 +46,7 @@ from tests.conftest import (
     soon,
 )
 from tests.rig import ALLOW, APPROVE, APPROVER, DENY, SECOND, Rig, for_platform_team
+from tests.said import CALLED_TWICE, PAUSED_IN_DOUBT
 from tests.workflow.test_batches import answer_to_all, line, shared
 
 BY_GROUP = for_platform_team(ALLOW)
@@ -247,7 +248,7 @@ async def in_doubt(rig: Rig, count: int, reads: int = 1) -> None:
     await rig.ask("whoami")  # the group is cached
     rig.slack.fail("usergroups.list", *[Status(503)] * reads)
     await rig.ask(line(count))
-    await soon(lambda: rig.slack.parents(RELEASES) and "Slack does not tell me" in rig.parent())
+    await soon(lambda: rig.slack.parents(RELEASES) and PAUSED_IN_DOUBT in rig.parent())
 
 
 async def test_a_batch_pauses_and_says_so_while_slack_does_not_return_the_group(
@@ -274,7 +275,7 @@ async def test_while_slack_does_not_return_the_group_of_a_running_batch_no_item_
             await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
             slack.fail("usergroups.list", Status(503), times=None)
             clock.now += 60  # the group is no longer cached
-            await soon(lambda: "Slack does not tell me" in rig.parent())
+            await soon(lambda: PAUSED_IN_DOUBT in rig.parent())
         await soon(lambda: f"{AT_ONCE} of {AT_ONCE + 5}" in rig.parent())
         assert len(wechat.calls) == AT_ONCE
         slack.clear("usergroups.list")
@@ -300,7 +301,7 @@ async def test_a_batch_that_waits_for_its_turn_after_slacks_doubt_is_stopped_if_
             clock.now += 60
             waits = "SELECT 1 FROM requests WHERE lane IS NULL AND NOT paused AND batch IS NULL"
             await soon(lambda: rows(rig.database, waits))
-            await soon(lambda: "Slack does not tell me" not in slack.parents(RELEASES)[0].text)
+            await soon(lambda: PAUSED_IN_DOUBT not in slack.parents(RELEASES)[0].text)
             await change(THEIRS + DENY)
         await soon(lambda: "3 stopped" in slack.parents(RELEASES)[0].text)
     assert {env for _, env, _ in wechat.shared} == {"test-1"}
@@ -381,7 +382,7 @@ async def test_a_request_whose_call_may_have_been_made_is_not_reported_as_stoppe
     assert wechat.calls == []
     assert rig.column("outcome") == "unknown"
     assert "The policy stopped this midway" in rig.heard[REQUESTER][-1]
-    assert "asked WeChat once more" not in rig.heard[REQUESTER][-1]
+    assert CALLED_TWICE not in rig.heard[REQUESTER][-1]
 
 
 async def test_a_request_that_is_carried_out_late_is_stopped_if_its_requester_has_just_left_the_group(

@@ -21,11 +21,7 @@ from tests.rig import (
     approved_by,
     has_button,
 )
-from tests.said import (
-    NOT_A_MEMBER,
-    NOT_AN_APPROVER,
-    late_answer,
-)
+from tests.said import NOT_A_MEMBER, NOT_AN_APPROVER, YOU_CAN_CANCEL, YOU_DECIDE, late_answer
 from tests.workflow.test_batches import line
 
 OPERATOR, ON_CALL, STRANGER = "U0CHINESE", SECOND, "U0STRANGER"
@@ -147,13 +143,13 @@ async def test_items_that_have_not_begun_are_cancelled_and_the_answer_says_by_wh
 
 async def test_an_operators_home_lists_all_open_requests_with_cancel_buttons(rig: Rig) -> None:
     async with rig.bot(OPERATORS + APPROVE):
-        assert "What you can cancel" not in await rig.open_home(OPERATOR)
+        assert YOU_CAN_CANCEL not in await rig.open_home(OPERATOR)
         await waiting(rig)
         await soon(lambda: "waiting for an approval" in rig.home(OPERATOR))
-        assert "What you can cancel" not in await rig.open_home(APPROVER)
+        assert YOU_CAN_CANCEL not in await rig.open_home(APPROVER)
         assert (await cancel_at_home(rig, OPERATOR)).startswith("Cancelled")
         await rig.over()
-        await soon(lambda: "What you can cancel" not in rig.home(OPERATOR))
+        await soon(lambda: YOU_CAN_CANCEL not in rig.home(OPERATOR))
     assert f"*Cancelled* by <@{OPERATOR}>" in rig.replies()[-1]
 
 
@@ -164,8 +160,8 @@ async def test_a_running_batch_can_be_cancelled_from_the_home_of_an_operator_or_
     async with under_way(rig, rules):
         page = await rig.open_home(user)
         assert "⏳ under way" in page
-        assert "Waiting for your decision" not in page
-        assert "What you can cancel" not in await rig.open_home(STRANGER)
+        assert YOU_DECIDE not in page
+        assert YOU_CAN_CANCEL not in await rig.open_home(STRANGER)
         assert (await cancel_at_home(rig, user)).startswith("Cancelled ")
     assert len(rig.wechat.calls) < SIZE
 

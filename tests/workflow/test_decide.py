@@ -26,13 +26,16 @@ from tests.rig import (
     has_button,
 )
 from tests.said import (
+    ASKED_DIRECTLY,
     CANNOT_TELL_WHO,
     NEEDS_APPROVAL,
+    NO_APPROVER,
     NO_SUCH_REQUEST,
     NOT_A_MEMBER,
     NOT_AN_APPROVER,
     NOT_RECORDED,
     OWN_REQUEST,
+    STILL_WAITS,
     TOO_LATE,
     YOU_APPROVED,
     YOU_REJECTED,
@@ -113,7 +116,7 @@ async def test_the_question_tells_of_earlier_batches_by_how_many_they_shared(rig
 async def test_a_request_that_nobody_can_approve_is_refused_at_once(rig: Rig) -> None:
     async with rig.bot(NOBODY):
         said = await rig.ask()
-    assert "nobody can give it" in said
+    assert NO_APPROVER in said
     assert states(rig.database) == []
     assert kinds(rig.database)[-1] == "denied"
     assert rig.slack.parents(RELEASES) == rig.slack.parents(APPROVALS) == []
@@ -147,7 +150,7 @@ def shared(rig: Rig) -> Rig:
 
 def asked_directly(rig: Rig, user: str) -> list[PostedMessage]:
     """Return the questions to one approver."""
-    return [each for each in rig.direct_messages(user) if "I ask approvers directly" in each.text]
+    return [each for each in rig.direct_messages(user) if ASKED_DIRECTLY in each.text]
 
 
 async def waits(rig: Rig) -> None:
@@ -189,7 +192,7 @@ async def test_approvers_who_were_asked_by_direct_message_are_reminded_there(sha
         for at in questions:
             await soon(lambda at=at: shared.slack.thread(at.channel, at.ts))  # type: ignore[misc]  # its default
             (reminder,) = shared.slack.thread(at.channel, at.ts)
-            assert "still waits for a decision" in reminder.text
+            assert STILL_WAITS in reminder.text
 
 
 async def test_the_requester_is_told_in_the_thread_if_no_approver_can_be_asked_by_direct_message(

@@ -40,9 +40,9 @@ from tests.rig import (
     approved_by,
     for_platform_team,
 )
+from tests.said import YOU_DECIDE
 
 APPROVERS = (APPROVER, SECOND_APPROVER)
-WAITING = "*Waiting for your decision*"
 TEAM_ONLY = for_platform_team(ALLOW)
 
 
@@ -83,16 +83,16 @@ async def waiting(rig: Rig) -> AsyncIterator[None]:
     """Run the bot with one waiting request, which is in the App Home of both approvers."""
     async with rig.bot(for_platform_team(APPROVE) + approved_by(SECOND, name="of others")):
         for user in (REQUESTER, *APPROVERS):
-            assert WAITING not in await rig.open_home(user)
+            assert YOU_DECIDE not in await rig.open_home(user)
         await rig.ask(f'{ASK} --reason "release 4"')
         for user in APPROVERS:
-            await soon(lambda user=user: WAITING in rig.home(user))  # type: ignore[misc]  # a default binds it
+            await soon(lambda user=user: YOU_DECIDE in rig.home(user))  # type: ignore[misc]  # a default binds it
         yield
 
 
 async def gone(rig: Rig, *users: str) -> None:
     """Wait until nothing waits in the App Homes of these people."""
-    await soon(lambda: not any(WAITING in rig.home(user) for user in users))
+    await soon(lambda: not any(YOU_DECIDE in rig.home(user) for user in users))
 
 
 async def test_the_home_says_what_the_person_may_share_and_that_all_is_well(rig: Rig) -> None:
@@ -102,7 +102,7 @@ async def test_the_home_says_what_the_person_may_share_and_that_all_is_well(rig:
     assert "*What you may share*" in said
     assert "any env" in said
     assert "You have no requests yet." in said
-    assert WAITING not in said
+    assert YOU_DECIDE not in said
 
 
 async def test_the_home_is_in_the_readers_language(rig: Rig) -> None:
@@ -143,7 +143,7 @@ async def test_a_decision_in_the_home_removes_the_request_from_every_home(rig: R
     async with waiting(rig):
         assert "release 4" in rig.home(APPROVER)
         assert "🕓 waiting for an approval" in rig.home()
-        assert WAITING not in rig.home()
+        assert YOU_DECIDE not in rig.home()
         home = rig.slack.home(APPROVER)
         assert home
         told = await rig.send(APPROVER, await modal(rig, APPROVER, "approve"), "go on")
@@ -164,7 +164,7 @@ async def test_a_click_in_a_home_that_another_replica_published_updates_it(rig: 
         await rig.slack.until(ended)
         home = rig.slack.home(APPROVER)
         assert home
-        assert WAITING in rig.home(APPROVER)
+        assert YOU_DECIDE in rig.home(APPROVER)
         await rig.slack.click(APPROVER, home, "approve")
         await gone(rig, APPROVER)
 
@@ -196,7 +196,7 @@ async def test_a_request_whose_rule_is_gone_waits_only_below_its_question(
             await rig.open_home(user)
         await change(approved_by(SECOND_APPROVER, name="two keys"))
         await gone(rig, APPROVER)
-        assert WAITING not in rig.home(SECOND_APPROVER)
+        assert YOU_DECIDE not in rig.home(SECOND_APPROVER)
         await rig.decide(SECOND_APPROVER, "approve")
         await rig.over()
 

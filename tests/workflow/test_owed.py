@@ -9,7 +9,7 @@ from bot.playground.faults import Code, RateLimited, Slow, Status
 from bot.playground.world import APPID
 from tests.conftest import ENV, RELEASES, REQUESTER, kinds, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND, SECOND_APPROVER, Rig, has_button
-from tests.said import SHARED, late_answer
+from tests.said import CLOUDBASE_OFF, SHARED, UNDECIDED, late_answer
 from tests.workflow.test_batches import line
 
 AWAY = [Status(503)] * 3  # the number of tries of one message
@@ -154,7 +154,7 @@ async def test_a_failure_whose_answer_is_owed_can_be_retried(rig: Rig) -> None:
     rig.wechat.fail("shareenv", Code(85088))
     async with rig.bot(ALLOW):
         await ask_while_the_answer_is_lost(rig)
-        assert "CloudBase (云开发) is off" in await rig.ask()
+        assert CLOUDBASE_OFF in await rig.ask()
         assert "On it" in await rig.click(REQUESTER, rig.shown(), "retry")
         await soon(lambda: len(rig.wechat.calls) == 2)
         due(rig)
@@ -296,4 +296,4 @@ async def test_a_request_that_expires_before_its_parent_is_posted_is_answered_to
         due(rig)
         await rig.over()
     assert rig.slack.parents(RELEASES) == rig.slack.parents(APPROVALS) == []
-    assert "No approver decided in time" in rig.heard[REQUESTER][-1]
+    assert UNDECIDED in rig.heard[REQUESTER][-1]

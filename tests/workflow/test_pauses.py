@@ -29,6 +29,7 @@ from tests.conftest import (
     soon,
 )
 from tests.rig import ALLOW, DENY, SECOND, Rig, for_platform_team
+from tests.said import CALLED_TWICE, PAUSED_IN_DOUBT, RECEIVER_OFF
 from tests.workflow.test_batches import answer_to_all, line, shared
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
@@ -104,7 +105,7 @@ async def slack_in_doubt(rig: Rig, clock: Clock) -> None:
     """Let Slack return no groups until the first batch says so; `clock` is the caches'."""
     rig.slack.fail("usergroups.list", Status(503), times=None)
     clock.now += 60  # the group is no longer cached
-    await soon(lambda: "Slack does not tell me" in first(rig).text)
+    await soon(lambda: PAUSED_IN_DOUBT in first(rig).text)
 
 
 async def answer_at_last(time: ManualClock, wechat: LocalWeChat) -> None:
@@ -266,7 +267,7 @@ async def test_a_batch_in_doubt_that_reaches_a_limit_pauses_until_both_are_over(
         await paused(rig, until)
         wechat.clear("shareenv")
         time.now = until
-        await soon(lambda: "Slack does not tell me" in first(rig).text)
+        await soon(lambda: PAUSED_IN_DOUBT in first(rig).text)
         await time.sleeps()
         assert len(wechat.calls) == AT_ONCE
         rig.slack.clear("usergroups.list")
@@ -398,7 +399,7 @@ async def test_a_stop_finishes_the_calls_of_a_batch_and_leaves_the_rest_to_the_n
         answer = await answer_to_all(rig)
     assert len(wechat.calls) == 3 * AT_ONCE
     assert f"All {3 * AT_ONCE} shared" in answer.text
-    assert "restarted" not in answer.text
+    assert CALLED_TWICE not in answer.text
 
 
 async def test_a_pause_is_no_longer_shown_once_it_is_over(
@@ -592,7 +593,7 @@ async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknow
     async with rig.bot(ALLOW):
         answer = await answer_to_all(rig)
     assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
-    (twice,) = [line for line in answer.text.split("\n") if "asked WeChat once more" in line]
+    (twice,) = [line for line in answer.text.split("\n") if CALLED_TWICE in line]
     assert sorted(re.findall("wx[0-9a-f]+", twice)) == sorted(begun)
     unknown = "SELECT appid FROM requests WHERE outcome = 'unknown' AND batch IS NOT NULL"
     assert {appid for (appid,) in rows(rig.database, unknown)} == set(begun)
@@ -610,7 +611,7 @@ async def test_items_that_were_not_called_again_after_a_restart_are_not_said_to_
         answer = await answer_to_all(rig)
     assert len(wechat.calls) == calls
     assert f"{len(begun)} unknown" in answer.text
-    assert "asked WeChat once more" not in answer.text
+    assert CALLED_TWICE not in answer.text
 
 
 async def test_the_progress_after_a_restart_counts_each_earlier_answer_once(
@@ -664,6 +665,6 @@ async def test_a_summary_that_was_recorded_but_not_posted_is_complete_after_a_re
     rows(rig.database, "UPDATE requests SET state = 'answered' WHERE batch IS NULL")
     async with rig.bot(ALLOW):
         again = await answer_to_all(rig)
-    assert "CloudBase (云开发) is off" in again.text
+    assert RECEIVER_OFF in again.text
     assert again.text == answer.text
     assert len(wechat.calls) == 3

@@ -46,7 +46,7 @@ from tests.conftest import (
 )
 from tests.languages import CHINESE, ENGLISH
 from tests.rig import ALLOW, SECOND, Rig, approved_by
-from tests.said import CANNOT_TELL, DENIED, USABLE
+from tests.said import CANNOT_TELL, DENIED, NO_APPROVER, NOT_RECORDED, USABLE
 from tests.token_server import TokenWeChat
 from tests.workflow.conftest import Members
 
@@ -152,7 +152,7 @@ async def test_an_allowed_share_is_acked_and_answered_in_a_thread(
         pytest.param("U0SECOND", ASK, DENIED, id="no rule"),
         pytest.param("U0GUEST", ASK, DENIED, id="guest"),
         pytest.param(REQUESTER, f"{APPID} secret-1", "“no secrets” says no", id="a rule says no"),
-        pytest.param(REQUESTER, f"{APPID} lonely-1", "nobody can give it", id="no approver"),
+        pytest.param(REQUESTER, f"{APPID} lonely-1", NO_APPROVER, id="no approver"),
         pytest.param(REQUESTER, f"{MANY} secret-1", "“no secrets” says no", id="a batch"),
         pytest.param(REQUESTER, f"why {MANY} prod-1", "Extra words: ", id="why of several"),
         pytest.param(REQUESTER, f"{APPID} lost-1", "which mini program owns", id="no owner"),
@@ -203,7 +203,7 @@ async def test_an_ack_is_in_time_however_long_the_lookup_of_the_person_takes(
     slack.fail(method, Slow(30))
     async with start():
         ack = await slack.command(REQUESTER, RELEASES, ASK)
-    assert "Slack did not tell me" in said(ack)
+    assert CANNOT_TELL in said(ack)
     assert wechat.calls == []
 
 
@@ -371,8 +371,8 @@ async def test_a_dry_run_says_that_no_share_is_repeated_unless_that_is_asked_for
 
 async def test_a_dry_run_says_that_nobody_can_approve(rig: Rig) -> None:
     async with rig.bot(approved_by("U0GONE")):
-        assert "nobody can give it" in await rig.ask(f"{APPID} env-2 --dry-run")
-        assert "nobody can give it" in await rig.ask(f"why {APPID} env-2")
+        assert NO_APPROVER in await rig.ask(f"{APPID} env-2 --dry-run")
+        assert NO_APPROVER in await rig.ask(f"why {APPID} env-2")
 
 
 @pytest.mark.usefixtures("bot")
@@ -405,7 +405,7 @@ async def test_a_request_that_gets_the_id_of_an_earlier_one_is_not_taken_for_it(
         assert (await rig.ask()).startswith("On it")
         await rig.over()
         said = await rig.ask(ASK.replace("prod-1", "prod-2"))
-    assert said.startswith("My ledger of requests does not work right now, so nothing was done.")
+    assert said.startswith(NOT_RECORDED)
     assert states(rig.database) == ["ended"]
 
 

@@ -72,11 +72,10 @@ from tests.conftest import (
     without_history,
 )
 from tests.languages import ENGLISH, LANGUAGES
-from tests.said import MAY_BE_TWO, USABLE
+from tests.said import CALLED_TWICE, MAY_BE_TWO, USABLE
 from tests.token_server import TokenWeChat
 
 THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel", "direct message"])
-RESTARTED = "I was restarted"
 Told = Callable[[Step], None]
 May = Callable[[], Awaitable[bool]]
 APPIDS = tuple(appids(4))
@@ -304,7 +303,7 @@ async def test_after_a_crash_in_a_private_place_there_is_one_answer_and_a_repeat
     }.get(left, [False])
     assert told.startswith("✅")
     assert MAY_BE_TWO not in told
-    assert (RESTARTED in told) is (left == "placed")
+    assert (CALLED_TWICE in told) is (left == "placed")
     assert len(wechat.calls) == (0 if left.startswith("answered") else 1)
 
 
