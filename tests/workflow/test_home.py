@@ -101,6 +101,7 @@ async def test_the_home_says_what_the_person_may_share_and_that_all_is_well(rig:
     assert f"tokens · share-env-bot {__version__}" in said
     assert "*What you may share*" in said
     assert "any env" in said
+    assert "To share one" in said
     assert "You have no requests yet." in said
     assert YOU_DECIDE not in said
 
