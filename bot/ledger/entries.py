@@ -49,7 +49,7 @@ class Entry:
     """A request with its current state in the ledger; times in Unix seconds by the database's clock.
 
     `place` is where its answer goes (an item's is its batch's, where it is read WITH_PLACES), `asked` where its
-    approvers were asked: references that only `bot.slack` reads. `fence` is the fencing token: it grows with each
+    approvers were asked: references, see `Posted`. `fence` is the fencing token: it grows with each
     take-over, and only a holder with the newest one may write. `at` is when this was read, 0 if not needed. `until` is
     when waiting for people ends, `wake` when to look at the request next, and `owed_since` since when Slack has refused
     its next message. `called_again` if WeChat was called twice, since a replica stopped before it recorded the first

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.domain.batch import groups_of
 from bot.domain.outcome import Failed, Outcome, Unknown
-from bot.domain.request import State
+from bot.domain.request import State, read_ref
 from bot.guidance import in_general
 from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_audit, read
 from bot.ledger.engine import CannotOpenError
@@ -20,7 +20,7 @@ from bot.ops.output import FAILED, FINE, complain, printable, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
 from bot.settings.table import Table
-from bot.slack.payloads import link_to, read_ref
+from bot.slack.payloads import link_to
 
 _PATIENCE = 3.0  # seconds; without an answer the links are left out
 _FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.request import Request
+from bot.domain.request import Posted, Request, read_ref, ref_of
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
 from bot.messages.approvals import decided, question, reminder
@@ -13,7 +13,7 @@ from bot.messages.notices import Note, NoThread, noted
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
 from bot.slack.directory import Directory
-from bot.slack.payloads import DIRECT, Posted, read_ref, ref_of
+from bot.slack.payloads import DIRECT
 from bot.slack.posts import Posts, raise_if_away
 from bot.slack.thread import list_appids
 from bot.workflow.ports import LinkTo, PolicyInForce

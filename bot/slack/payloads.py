@@ -1,15 +1,15 @@
-"""Read what Slack sends: the texts, origin and click of a payload, users, groups and channels; and references of messages.
+"""Read what Slack sends: the texts, origin and click of a payload, users, groups and channels; and link to messages.
 
 Pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from bot.command.tokenizer import visible
 from bot.domain.language import SPOKEN, Language
-from bot.domain.request import Click, Origin
+from bot.domain.request import Click, Origin, Posted, read_ref, ref_of
 from bot.messages.blocks import read_value
 from bot.messages.modals import COMMENT
 from bot.messages.words import as_typed
@@ -167,29 +167,6 @@ def event_payload(message: Mapping[str, object]) -> Mapping[str, object]:
     metadata = message.get("metadata")
     payload = metadata.get("event_payload") if isinstance(metadata, dict) else None
     return payload if isinstance(payload, dict) else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A posted message; `channel` is the conversation's id, also for a direct message.
-
-    `root` is the thread that it is a reply in, else empty.
-    """
-
-    channel: str
-    ts: str
-    root: str = field(default="", compare=False)
-
-
-def ref_of(*stand: Posted) -> str:
-    """Return the reference of posted messages: channel/ts, or channel/ts/root for a reply, joined by spaces."""
-    return " ".join("/".join(filter(None, (at.channel, at.ts, at.root))) for at in stand)
-
-
-def read_ref(ref: str | None) -> list[Posted]:
-    """Return the posted messages of a reference; none for a private place."""
-    found = (word.split("/") for word in (ref or "").split() if "/" in word)
-    return [Posted(channel, ts, "".join(root)) for channel, ts, *root in found]
 
 
 def link_to(workspace: str, at: Posted) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
+from bot.domain.request import Posted
 from bot.messages import Message
 from bot.messages.blocks import as_arguments, as_post
 from bot.messages.notices import Note, noted
@@ -29,7 +30,6 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
-from bot.slack.payloads import Posted
 from bot.slack.search import MessageSearch
 
 _EVENT = "share_env_request"

@@ -6,8 +6,9 @@ of which accepts a user id; conversations.open.
 
 from dataclasses import dataclass
 
+from bot.domain.request import Posted
 from bot.slack.api import PATIENCE, Answered, Doubtful, Refused, SlackApi, away_error
-from bot.slack.payloads import PERSON, Posted, event_payload, text_if_any
+from bot.slack.payloads import PERSON, event_payload, text_if_any
 from bot.workflow.ports import AwayError
 
 _PAGE = 200  # messages

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
-from bot.domain.request import Request
+from bot.domain.request import Posted, Request, read_ref, ref_of
 from bot.messages import Message, endings
 from bot.messages.batches import progress
 from bot.messages.blocks import as_response
@@ -19,7 +19,7 @@ from bot.messages.request import replies
 from bot.messages.words import Languages, Words
 from bot.slack.api import PATIENCE, Answered, Refused, Result, SlackApi
 from bot.slack.directory import Directory
-from bot.slack.payloads import DIRECT, Posted, link_to, read_ref, ref_of
+from bot.slack.payloads import DIRECT, link_to
 from bot.slack.posts import Posts, raise_if_away
 
 PRIVATE = "private"

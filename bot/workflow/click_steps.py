@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from bot.command.grammar import Share
 from bot.domain.outcome import Expired
-from bot.domain.request import Click, Origin, Retry, State
+from bot.domain.request import Click, Origin, Retry, State, read_ref
 from bot.ledger.clicks import Move
 from bot.ledger.entries import Entry
 from bot.messages import Message
@@ -89,10 +89,5 @@ def _is_orphan(click: Click, entry: Entry) -> bool:
     """
     if entry.state is not State.ENDED and entry.outcome != Expired("confirmation"):
         return False
-    known = [_where(ref) for ref in f"{entry.place or ''} {entry.asked or ''}".split()]
-    return click.message is not None and _where(click.message) not in known
-
-
-def _where(ref: str) -> list[str]:
-    """Return the channel and timestamp of a message's reference, without its thread."""
-    return ref.split("/")[:2]
+    known = [*read_ref(entry.place), *read_ref(entry.asked)]
+    return any(clicked not in known for clicked in read_ref(click.message))

@@ -12,12 +12,12 @@ from aiohttp import web
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.domain.request import Posted
 from bot.messages.blocks import message
 from bot.playground.world import BOT, TEAM
 from bot.policy.kinds import Person, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi
 from bot.slack.directory import Directory
-from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.slack.preflight import Ready, Unusable, preflight
 from bot.workflow.ports import AwayError

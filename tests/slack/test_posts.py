@@ -3,6 +3,7 @@ import asyncio
 import aiohttp
 import pytest
 
+from bot.domain.request import Posted
 from bot.messages import Message
 from bot.messages.blocks import message
 from bot.messages.notices import Note, noted
@@ -12,7 +13,6 @@ from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.workspace import Orphans
 from bot.playground.world import BOT
 from bot.slack.api import NOT_SENT, Answered, Refused, SlackApi
-from bot.slack.payloads import Posted
 from bot.slack.posts import Posts
 from bot.workflow.ports import AwayError
 from tests.conftest import (
