@@ -153,10 +153,8 @@ class ClickMoves(Operations):
         return self._write(on, entry, replace(move, to=to, outcome=Skipped(why)))
 
     def _skip_reason(self, on: Connection, entry: Entry) -> SkipReason | None:
-        """Return why nothing is left to do for a request; None for a batch, whose items are checked one by one later."""
+        """Return why nothing is left to do for a request; None for a batch, which has no appid: its items are checked later."""
         request = entry.request
-        if request.appids:
-            return None
         same = {"the_env": request.env, "the_appid": request.appid, "the_id": request.id}
         found = on.scalar(_OTHER, same)
         return found and SkipReason(found)
