@@ -29,7 +29,7 @@ async def check_clock(setup: Setup) -> list[Finding]:
     if not told:
         return [unchecked("clock", "no server told the time", "slack-bot", "wechat")]
     found = "this machine's against " + ", ".join(
-        f"{name}'s: {off:+.0f} s" for name, off in told.items()
+        f"{name}'s: {round(off):+} s" for name, off in told.items()
     )
     most = max(map(abs, told.values()))
     if most <= _NOTICEABLE:
