@@ -497,8 +497,10 @@ async def test_an_earlier_share_whose_answer_is_owed_does_not_prevent_sharing_ag
     ledger: Ledger,
 ) -> None:
     older = await accepted(ledger, theirs(env="prod-1"))
-    assert await ledger.record_outcome(older, Shared(), 0.1, ())
+    answered = await ledger.record_outcome(older, Shared(), 0.1, ())
+    assert answered
     entry = await asked(ledger, new_request(env="prod-1", again=True))
+    await ledger.end(answered, "delivered")
     moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
     assert moved
     assert (moved.state, moved.outcome) == (State.PLACED, None)

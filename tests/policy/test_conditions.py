@@ -293,6 +293,7 @@ def test_an_appid_fits_a_list_exactly_if_it_fits_one_of_it(
 
 @given(globs_of(ENVS))
 @example(("b-1", "[!A-Z]-1"))
+@example(("a", "[_][a]"))
 def test_globs_that_ignore_case_match_exactly_if_some_case_matches(
     drawn: tuple[str, str],
 ) -> None:

@@ -51,6 +51,11 @@ WITHOUT_EFFECT = [
         id="a rule behind one that always decides",
     ),
     pytest.param(
+        (rule("a", envs=("prod-[12]",)), rule("b", envs=("prod-[12]",))),
+        ("“b” never decides: “a”, which comes first, always does", False),
+        id="the same set of envs again",
+    ),
+    pytest.param(
         (rule("all", ALL, guests=True), Rule("deny", Effect.DENY)),
         ("“deny” never decides: “all”, which comes first, always does", False),
         id="a denial behind a permission for everyone",

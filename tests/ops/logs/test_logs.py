@@ -292,9 +292,10 @@ def test_redacting_a_secret_leaves_a_json_line_valid(
 
 def test_a_fact_is_hidden_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     set_up("INFO", "json", ())
-    logging.getLogger("bot").info("read", extra={"access_token": "short", "env": "prod-1"})
+    facts = {"access_token": "short", "env": "prod-1", "seconds": 0.2}
+    logging.getLogger("bot").info("read", extra=facts)
     fields = in_json(capsys)
-    assert (fields["access_token"], fields["env"]) == ("[hidden]", "prod-1")
+    assert {name: fields[name] for name in facts} == facts | {"access_token": "[hidden]"}
 
 
 @pytest.mark.parametrize("message", ["%s and %s", "%d", "%(a)s", "100 %"])

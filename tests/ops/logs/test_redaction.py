@@ -73,6 +73,7 @@ SECRETS = {
     "token-in-a-tuple": "{'access_token': «('abc',), 'a': 1}»",
     "token-in-a-table": "{'access_token': «{'value': ['abc']}, 'a': 1}»",
     "token-in-an-object": "Kept(token=«Token('abc', [7200]), a=1)»",
+    "word-as-the-value-in-a-line-of-source": "password = «hunter»",
     "token-in-a-line-of-source": "    token = «ask(»\n            ^^^^\nKeyError: 'a'",
     "type-in-a-line-of-source": "    def keep(token: «Mapping[str, str]) -> None:»\nKeyError: 'a'",
     "header-in-a-list-of-its-values": "{'authorization': «['Basic dXNl'], 'host': ['a']}»",
