@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from bot.domain.language import Language
+from bot.domain.language import SPOKEN, Language
 from bot.messages.notices import NoThread
 from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable
 from bot.runtime.cache import Cache
@@ -23,7 +23,7 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
-from bot.slack.payloads import DIRECT, is_shared_outside, language_of, standing_of, users_of
+from bot.slack.payloads import DIRECT
 from bot.workflow.ports import AwayError
 
 _GOOD_FOR, _BAD_FOR = 60.0, 5.0  # seconds to cache what Slack said, and that it did not
@@ -87,8 +87,8 @@ class Directory:
         if team_id != self._team_id:
             return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
         read = Cache.reread if fresh else Cache.get
-        told = read(self._groups, _ALL) if groups else None
         people = {user_id: read(self._people, user_id) for user_id in user_ids}
+        told = read(self._groups, _ALL) if groups else None
         reading: list[_Reading] = [*people.values(), *filter(None, [told])]
         if pending := [each for each in reading if not each.done()]:
             await asyncio.wait(pending, timeout=self._deadline)
@@ -210,6 +210,43 @@ def _may_be_member(found: Profile | Unreadable) -> bool:
 def _is_rate_limited(found: object) -> bool:
     """Tell whether a read hit the rate limit, so that the cached value stays."""
     return found is Unreadable.RATE_LIMITED
+
+
+def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
+    """Return the standing of a users.info user in the workspace; the team is checked too, since is_stranger may be absent.
+
+    `is_app_user` means that the user has authorised this app, and Slackbot has no `is_bot`. Source: docs.slack.dev,
+    "User object".
+    """
+    if user.get("deleted"):
+        return Standing.DEACTIVATED
+    if user.get("is_bot") or user.get("id") == "USLACKBOT":
+        return Standing.BOT
+    grid = user.get("enterprise_user")
+    teams = grid.get("teams") if isinstance(grid, dict) else None
+    ours = user.get("team_id") == team_id or (isinstance(teams, list) and team_id in teams)
+    if user.get("is_stranger") or not ours:
+        return Standing.OUTSIDER
+    if user.get("is_restricted") or user.get("is_ultra_restricted"):
+        return Standing.GUEST
+    return Standing.MEMBER
+
+
+def language_of(user: Mapping[str, object]) -> Language:
+    """Return the language for the locale of a users.info user; English if the bot does not speak it."""
+    spoken, _, _ = str(user.get("locale") or "").lower().partition("-")
+    return SPOKEN.get(spoken, Language.ENGLISH)
+
+
+def users_of(group: Mapping[str, object]) -> frozenset[str]:
+    """Return the members of a group of usergroups.list."""
+    users = group.get("users")
+    return frozenset(map(str, users)) if isinstance(users, list) else frozenset()
+
+
+def is_shared_outside(channel: Mapping[str, object]) -> bool:
+    """Tell whether another organisation reads a channel of conversations.info, or is invited to."""
+    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
 def trouble_of(result: Result) -> tuple[Unreadable, float]:

@@ -1,4 +1,4 @@
-"""Read what Slack sends: the texts, origin and click of a payload, users, groups and channels; and link to messages.
+"""Read what Slack sends: the texts, origin and click of a payload; and link to messages.
 
 Pure.
 """
@@ -8,12 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from bot.command.tokenizer import visible
-from bot.domain.language import SPOKEN, Language
 from bot.domain.request import Click, Origin, Posted, read_ref, ref_of
 from bot.messages.blocks import read_value
 from bot.messages.modals import COMMENT
 from bot.messages.words import as_typed
-from bot.policy.kinds import Standing
 
 Body = Mapping[str, Any]
 
@@ -123,43 +121,6 @@ def without_buttons(body: Body) -> dict[str, object] | None:
         return None
     kept = [block for block in message.get("blocks") or [] if block.get("type") != "actions"]
     return {"channel": channel, "ts": ts, "text": message.get("text") or "", "blocks": kept}
-
-
-def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
-    """Return the standing of a users.info user in the workspace; the team is checked too, since is_stranger may be absent.
-
-    `is_app_user` means that the user has authorised this app, and Slackbot has no `is_bot`. Source: docs.slack.dev,
-    "User object".
-    """
-    if user.get("deleted"):
-        return Standing.DEACTIVATED
-    if user.get("is_bot") or user.get("id") == "USLACKBOT":
-        return Standing.BOT
-    grid = user.get("enterprise_user")
-    teams = grid.get("teams") if isinstance(grid, dict) else None
-    ours = user.get("team_id") == team_id or (isinstance(teams, list) and team_id in teams)
-    if user.get("is_stranger") or not ours:
-        return Standing.OUTSIDER
-    if user.get("is_restricted") or user.get("is_ultra_restricted"):
-        return Standing.GUEST
-    return Standing.MEMBER
-
-
-def language_of(user: Mapping[str, object]) -> Language:
-    """Return the language for the locale of a users.info user; English if the bot does not speak it."""
-    spoken, _, _ = str(user.get("locale") or "").lower().partition("-")
-    return SPOKEN.get(spoken, Language.ENGLISH)
-
-
-def users_of(group: Mapping[str, object]) -> frozenset[str]:
-    """Return the members of a group of usergroups.list."""
-    users = group.get("users")
-    return frozenset(map(str, users)) if isinstance(users, list) else frozenset()
-
-
-def is_shared_outside(channel: Mapping[str, object]) -> bool:
-    """Tell whether another organisation reads a channel of conversations.info, or is invited to."""
-    return bool(channel.get("is_ext_shared") or channel.get("is_pending_ext_shared"))
 
 
 def event_payload(message: Mapping[str, object]) -> Mapping[str, object]:

@@ -14,8 +14,7 @@ from bot.playground.world import TEAM, SlackUser, UserGroup, World
 from bot.policy.kinds import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy.kinds import Person as Known
 from bot.slack.api import SlackApi
-from bot.slack.directory import Directory
-from bot.slack.payloads import users_of
+from bot.slack.directory import Directory, users_of
 from bot.workflow.ports import AwayError
 from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, calls_of, served, web_client
 

@@ -19,7 +19,7 @@ from bot.policy.kinds import (
 from bot.policy.lint import approval, ownerless, owners, reach
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
-from bot.slack.payloads import is_shared_outside
+from bot.slack.directory import is_shared_outside
 
 
 async def check_policy(setup: Setup) -> list[Finding]:

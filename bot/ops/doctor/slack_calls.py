@@ -13,8 +13,8 @@ from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
 from bot.settings.access import SlackSettings
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.slack.api import Answered, Result, SlackApi, web_client
-from bot.slack.directory import trouble_of
-from bot.slack.payloads import TOO_MANY, standing_of, users_of
+from bot.slack.directory import standing_of, trouble_of, users_of
+from bot.slack.payloads import TOO_MANY
 
 MOST_CONNECTIONS = 10
 """Slack's limit for the connections of an app."""
