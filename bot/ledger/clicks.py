@@ -6,34 +6,23 @@ from sqlalchemy import Connection, RowMapping, and_, bindparam, case, exists, or
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
-from bot.domain.request import BEGUN, MOVES, State
-from bot.ledger.entries import Entry, columns_of_outcome, entry_of, key_of, read_entries
+from bot.domain.request import MOVES, State
+from bot.ledger.entries import Entry, columns_of_outcome, entry_of, key_of
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
-from bot.ledger.operations import Operations, in_transaction
-from bot.ledger.schema import CARRIED, OPEN, SHARED, events, requests
+from bot.ledger.schema import CARRIED, SHARED, events, requests
 from bot.ledger.statements import (
     MINE,
     NOW,
-    OF_TEAM,
     PAIR,
     READ_AT,
-    among,
     columns_in,
     compared,
     seconds,
 )
 from bot.ledger.writer import Writer
 
-_MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
-
 _r = requests.c
-
-_READ = select(requests, READ_AT)
-_FIND = _READ.where(compared(_r.id))
-_ASKED = and_(among([State.WAITING]), _r.asked.is_not(None))
-_STOPPABLE = or_(among([State.CONFIRMING]), _ASKED, and_(among(BEGUN), _r.appids.is_not(None)))
-_FIND_STOPPABLE = _READ.where(OPEN, OF_TEAM, _STOPPABLE).order_by(_r.created).limit(_MOST_WAITING)
 
 _OWN, _THE_ID = requests.alias(), bindparam("the_id", type_=_r.id.type)
 _BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
@@ -90,25 +79,13 @@ class Move:
     place: str | None = None
 
 
-class ClickMoves(Operations):
-    """Reads the requests behind buttons, and moves those that wait for people."""
+class ClickMoves:
+    """Moves the requests that wait for people."""
 
     def __init__(self, writer: Writer, lease: Lease, holder: str) -> None:
-        super().__init__(writer)
+        self._writer = writer
         self._lease = lease
         self._holder = holder
-
-    @in_transaction
-    def find(self, on: Connection, request_id: str) -> Entry | None:
-        """Return the current entry of a request; None if there is none, or for a text that databases refuse."""
-        if not (request_id.isascii() and request_id.isprintable()):
-            return None
-        return next(iter(read_entries(on, _FIND, the_id=request_id)), None)
-
-    @in_transaction
-    def stoppable(self, on: Connection, team_id: str) -> list[Entry]:
-        """Return what can be cancelled in a workspace, oldest first: requests that wait for people, and batches under way."""
-        return read_entries(on, _FIND_STOPPABLE, the_team=team_id)
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
         """Move a waiting request and lease it; None if its state has changed since, or it has expired.

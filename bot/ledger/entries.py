@@ -1,4 +1,4 @@
-"""An entry: a request with its state and outcome in the ledger, as a row; and the lists of earlier ones."""
+"""An entry: a request with its state and outcome in the ledger, as a row; and how entries are found and listed."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,21 +7,38 @@ from enum import Enum
 from operator import attrgetter
 from typing import Any, TypeVar, get_args
 
-from sqlalchemy import Connection, RowMapping, Select, bindparam, func, select, text
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, func, or_, select, text
 
 from bot.command.grammar import is_appid
 from bot.domain.language import Language
 from bot.domain.link import Link
 from bot.domain.outcome import OUTCOMES, Finished, Ground, Outcome, Said, SkipReason, Tally
-from bot.domain.request import Approval, Origin, Request, State
+from bot.domain.request import BEGUN, Approval, Origin, Request, State
 from bot.guidance import Guidance, by_key
-from bot.ledger.schema import requests
-from bot.ledger.statements import ASKED_BY, STANDS, WITH_PLACES, Prepared, compared
+from bot.ledger.schema import OPEN, requests
+from bot.ledger.statements import (
+    ASKED_BY,
+    OF_TEAM,
+    READ_AT,
+    STANDS,
+    WITH_PLACES,
+    Prepared,
+    among,
+    compared,
+)
 
 Member = TypeVar("Member", bound=Enum)
 T = TypeVar("T")
 
+_MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
+
 _r = requests.c
+
+_FOUND = select(requests, READ_AT)
+_FIND = _FOUND.where(compared(_r.id))
+_ASKED = and_(among([State.WAITING]), _r.asked.is_not(None))
+_STOPPABLE = or_(among([State.CONFIRMING]), _ASKED, and_(among(BEGUN), _r.appids.is_not(None)))
+_FIND_STOPPABLE = _FOUND.where(OPEN, OF_TEAM, _STOPPABLE).order_by(_r.created).limit(_MOST_WAITING)
 
 _FIND_STANDING = Prepared(select(_r.id).where(STANDS).with_for_update())
 
@@ -124,6 +141,18 @@ def entry_of(row: RowMapping) -> Entry:
 def read_entries(on: Connection, /, query: Select[Any], **parameters: object) -> list[Entry]:
     """Return the Entries of the rows that a query over `requests` returns."""
     return [entry_of(row) for row in on.execute(query, parameters).mappings()]
+
+
+def find(on: Connection, request_id: str) -> Entry | None:
+    """Return the current entry of a request; None if there is none, or for a text that databases refuse."""
+    if not (request_id.isascii() and request_id.isprintable()):
+        return None
+    return next(iter(read_entries(on, _FIND, the_id=request_id)), None)
+
+
+def stoppable(on: Connection, team_id: str) -> list[Entry]:
+    """Return what can be cancelled in a workspace, oldest first: requests that wait for people, and batches under way."""
+    return read_entries(on, _FIND_STOPPABLE, the_team=team_id)
 
 
 def history(on: Connection, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:

@@ -40,6 +40,8 @@ class Ledger:
         self.record_outcome = operation(self.writer, moves.record_outcome)
         self.end = operation(self.writer, moves.end)
         self.record_event = operation(self.writer, events.record_event)
+        self.find = operation(self.writer, entries.find)
+        self.stoppable = operation(self.writer, entries.stoppable)
         self.history = operation(self.writer, entries.history)
         self.shares = operation(self.writer, entries.shares)
         self.envs = operation(self.writer, entries.envs)

@@ -81,7 +81,7 @@ class ClickHandler:
 
         A request whose time is over counts as expired, even if that is not recorded yet.
         """
-        entry = await self._ledger.clicks.find(click.request_id)
+        entry = await self._ledger.find(click.request_id)
         if entry is None or entry.request.origin.team_id != click.origin.team_id:
             return None
         if entry.state not in _WAITED_FOR or not entry.overdue:

@@ -55,7 +55,7 @@ class Home:
         """Return the page's records, with those of others for somebody who decides; None if the ledger is down or too slow."""
         missing = "the ledger does not tell the records of an App Home"
         past = await in_time(self.ledger.history(who, None, LISTED + 1), missing)
-        others = await in_time(self.ledger.clicks.stoppable(who[0]), missing) if decider else ()
+        others = await in_time(self.ledger.stoppable(who[0]), missing) if decider else ()
         if past is None or others is None:
             return None
         waiting, stoppable = _for(policy, decider, others) if decider else ((), ())

@@ -153,7 +153,7 @@ class Worker:
         if await keep_trying(partial(self.ledger.asked, entry, questions)):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
-        if moved := await keep_trying(partial(self.ledger.clicks.find, request.id)):
+        if moved := await keep_trying(partial(self.ledger.find, request.id)):
             await self.approvals.show_decision(replace(moved, asked=questions))
         return None
 

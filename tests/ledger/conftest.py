@@ -106,7 +106,7 @@ async def all_requests(ledger: Ledger) -> list[Entry]:
 
 async def current(ledger: Ledger, entry: Entry) -> Entry:
     """Return the request's current entry."""
-    found = await ledger.clicks.find(entry.request.id)
+    found = await ledger.find(entry.request.id)
     assert found is not None
     return found
 

@@ -325,9 +325,9 @@ async def test_requests_that_can_be_cancelled_are_listed_for_operators_and_appro
     await ended(ledger, new_request(), Shared())
     gone = await asked(ledger)
     await ledger.clicks.move(gone, Move(State.PLACED, "U2", "approved"))
-    listed = [entry.request.id for entry in await ledger.clicks.stoppable("T1")]
+    listed = [entry.request.id for entry in await ledger.stoppable("T1")]
     assert listed == [entry.request.id for entry in (confirming, waiting, batch)]
-    assert await ledger.clicks.stoppable("T2") == []
+    assert await ledger.stoppable("T2") == []
 
 
 async def test_of_very_many_that_wait_the_oldest_are_listed(
@@ -341,13 +341,13 @@ async def test_of_very_many_that_wait_the_oldest_are_listed(
         connection.execute(
             insert(requests), [{**row, **id_, "created": first.created + 1} for id_ in ids]
         )
-    listed = await ledger.clicks.stoppable("T1")
+    listed = await ledger.stoppable("T1")
     assert (len(listed), listed[0].request.id) == (1000, first.request.id)
 
 
 @pytest.mark.parametrize("no_id", ["nothing", "", "\ud800", "\0", "请求"])
 async def test_an_unknown_id_is_not_found(ledger: Ledger, no_id: str) -> None:
-    assert await ledger.clicks.find(no_id) is None
+    assert await ledger.find(no_id) is None
 
 
 async def test_an_unknown_request_is_not_changed(ledger: Ledger) -> None:

@@ -259,7 +259,7 @@ async def test_a_click_during_a_step_ends_the_waiting(
     assert isinstance(found, Accepted)
 
     async def click() -> None:
-        entry = await other.clicks.find("r1")
+        entry = await other.find("r1")
         assert entry
         assert await other.clicks.move(
             entry, Move(State.ANSWERED, "U2", "x", outcome=Rejected("U2"))
