@@ -7,6 +7,7 @@ thread, the parent is a reply there. Sources: docs.slack.dev, chat.postMessage (
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
@@ -105,10 +106,9 @@ class Threads:
 
         The answer goes to the requester alone without a thread, or if another organisation can read it by now.
         """
-
-        def answer(words: Words) -> Message:
-            return endings.answer(words, request, outcome, called_again=called_again, after=after)
-
+        answer = partial(
+            endings.answer, request=request, outcome=outcome, called_again=called_again, after=after
+        )
         if at := _parent_of(ref):
             words, reply = self._words_in(at.channel, request), None
             if await self._people.why_private(at.channel) is None:

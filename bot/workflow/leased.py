@@ -20,7 +20,7 @@ from bot.workflow.ports import AwayError
 
 _LOOKS_PER_LEASE = 12
 _LOOKS_PER_HEARTBEAT = 3
-_TAKEN_AT_ONCE = 50
+_TAKEN_AT_ONCE = 50  # so that other replicas get their share
 _LONGEST_PAUSE = 2.0
 _LULL = 0.001  # seconds; who has read an answer may type the next command at once
 
@@ -59,8 +59,12 @@ class LeasedSteps:
                 if look % _LOOKS_PER_HEARTBEAT == 0:
                     await self.ledger.replica.heartbeat()
                 healthy = time.monotonic() - healthy_since >= lease
-                if healthy and not self.stopping():
-                    await self._take_over(resume)
+                while healthy and not self.stopping():
+                    taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
+                    for entry in taken:
+                        resume(entry)
+                    if len(taken) < _TAKEN_AT_ONCE:
+                        break
             except LedgerDownError as error:
                 # Once the ledger is back, all other replicas must have had time for a heartbeat.
                 healthy_since = -math.inf if self.ledger.exclusive else time.monotonic()
@@ -68,15 +72,6 @@ class LeasedSteps:
             except Exception:  # noqa: BLE001  # without heartbeats a replica would lose its requests
                 _log.exception("unforeseen error")
             await asyncio.sleep(lease / _LOOKS_PER_LEASE)
-
-    async def _take_over(self, resume: Callable[[Entry], None]) -> None:
-        """Take over all free requests, a few at a time, so that other replicas get their share."""
-        while True:
-            taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
-            for entry in taken:
-                resume(entry)
-            if len(taken) < _TAKEN_AT_ONCE:
-                return
 
     @asynccontextmanager
     async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:
