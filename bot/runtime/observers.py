@@ -35,7 +35,7 @@ Transacted = Callable[[float, bool], None]
 class Observers:
     """All observers of the bot. Each returns at once and never raises; by default nobody observes.
 
-    Those that every request calls are then None, so that it calls nothing.
+    Those that requests call are then None, so that they call nothing.
 
     `connected` reports Socket Mode; `reloaded` gets whether a changed policy file was accepted, `lagged` by how many seconds
     the loop was late.
@@ -47,7 +47,7 @@ class Observers:
     connected: Callable[[], None] = no_op
     called_wechat: CalledWeChat | None = None
     refused: RefusedPost = no_op
-    renewed: Renewed = no_op
+    renewed: Renewed | None = None
     transacted: Transacted | None = None
     reloaded: Callable[[bool], None] = no_op
     lagged: Callable[[float], None] = no_op

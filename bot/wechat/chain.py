@@ -17,7 +17,7 @@ from bot.guidance import Trouble, by_key
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.ledger.writer import LedgerDownError
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import Renewed, no_op
+from bot.runtime.observers import Renewed
 from bot.wechat.api import NoAnswer
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Authorization, Component, Issued
 from bot.wechat.tokens import RENEWED, Cached, refused_with
@@ -131,7 +131,7 @@ class Chain:
     _seeds: Mapping[str, str]
     _clock: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    renewed: Renewed = no_op
+    renewed: Renewed | None = None
     _cache: TokenCache = field(init=False)
     _single_flight: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
     _failed: dict[str, tuple[NoAnswer, float]] = field(default_factory=dict, init=False)
@@ -196,13 +196,15 @@ class Chain:
 
     def _record(self, name: str, got: str | NoAnswer) -> str | NoAnswer:
         """Log and count the result of a renewal, and cache a failure for a few seconds."""
+        result = RENEWED
         if isinstance(got, NoAnswer):
             self._failed[name] = got, self._clock() + _FAILED_FOR
             _log.warning("token not renewed", extra={"whose": name, **got.facts})
-            self.renewed(link_of(name).value, got.guidance.key)
+            result = got.guidance.key
         else:
             _log.info("token renewed", extra={"whose": name})
-            self.renewed(link_of(name).value, RENEWED)
+        if self.renewed:
+            self.renewed(link_of(name).value, result)
         return got
 
     async def _make(self, name: str, refused: str | None) -> str | NoAnswer:

@@ -15,7 +15,7 @@ import httpx
 
 from bot.guidance import Guidance, Trouble
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import Renewed, no_op
+from bot.runtime.observers import Renewed
 from bot.wechat.api import NoAnswer
 from bot.wechat.transport import UNPACKED, exchange
 
@@ -91,7 +91,7 @@ class TokenServer:
     _authorization: str | None
     _clock: Callable[[], float]
     timeout: float = _TIMEOUT
-    renewed: Renewed = no_op
+    renewed: Renewed | None = None
     _cached: dict[str, Cached] = field(default_factory=dict, init=False)
     _failed: dict[str, Guidance] = field(default_factory=dict, init=False)
     _readings: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
@@ -124,11 +124,13 @@ class TokenServer:
             expires = now + life * _MARGIN
             self._cached[owner] = Cached(token, min(expires, now + _READ_AGAIN_AFTER), expires)
             if token != refused:
-                self.renewed(TOKEN_SERVER, RENEWED)
+                if self.renewed:
+                    self.renewed(TOKEN_SERVER, RENEWED)
                 return token
             read = NoAnswer(Trouble.TOKEN_SERVER_STALE.value)
         self._failed[owner] = read.guidance
-        self.renewed(TOKEN_SERVER, read.guidance.key)
+        if self.renewed:
+            self.renewed(TOKEN_SERVER, read.guidance.key)
         away = read.guidance in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR
         if away and last and last.value != refused and now < last.expires:
             reread_at = min(last.expires, now + _READ_AGAIN_AFTER)

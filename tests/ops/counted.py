@@ -31,6 +31,7 @@ def exercised() -> Metrics:
     observers.connected()
     assert observers.called_wechat
     observers.called_wechat("shareenv", "0", 0.1)
+    assert observers.renewed
     observers.renewed("owner", "renewed")
     observers.renewed("platform", "no-ticket")
     observers.refused("/slack/events", NotFromSlack.SIGNATURE)

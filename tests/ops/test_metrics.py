@@ -81,8 +81,10 @@ def test_what_alerts_watch_begins_at_zero_so_that_the_first_failure_is_an_increa
 
 def test_only_failed_renewals_are_counted_as_failures() -> None:
     metrics = Metrics("1")
+    renewed = metrics.observers.renewed
+    assert renewed
     for result in ("renewed", "no-ticket"):
-        metrics.observers.renewed("owner", result)
+        renewed("owner", result)
     assert counts(metrics)['share_env_renewal_failures_total{link="owner"}'] == 1
 
 
@@ -121,6 +123,7 @@ def test_no_value_from_outside_becomes_a_label(
     assert tell.acked is not None
     assert tell.called_slack is not None
     assert tell.called_wechat is not None
+    assert tell.renewed is not None
     for one, other, kind, detail, outcome in words:
         tell.acked({"type": one}, 0.1)
         tell.unheard({"type": one})
