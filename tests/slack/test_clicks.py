@@ -1,5 +1,6 @@
 """Clicks as Slack delivers them: acked at once, and always answered."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,9 @@ from bot.messages.words import code
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, TEAM
+from bot.slack.api import RESPONSE_URL
 from bot.slack.forms import MESSAGE_SHORTCUT
+from bot.slack.private import _PAUSES
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, soon, states
 from tests.languages import CHINESE
 from tests.rig import (
@@ -115,6 +118,28 @@ async def test_a_person_whose_modal_does_not_open_is_told_to_click_again(
         assert "please try again" in await rig.click(APPROVER, question, "approve")
         await rig.decide(APPROVER, "approve")
         await rig.over()
+
+
+async def test_a_person_who_decided_meanwhile_is_not_told_to_click_again(rig: Rig) -> None:
+    away, back = asyncio.Event(), asyncio.Event()
+
+    async def until_back(seconds: float) -> None:
+        if seconds == _PAUSES[0]:
+            away.set()
+            await back.wait()
+
+    rig.runtime = replace(rig.runtime, sleep=until_back)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        for method in ("views.open", RESPONSE_URL, "chat.postEphemeral", "chat.postMessage"):
+            rig.slack.fail(method, Status(503))
+        await rig.slack.click(APPROVER, question, "approve")
+        await away.wait()
+        await rig.decide(APPROVER, "approve")
+        back.set()
+        await rig.over()
+    assert len(rig.heard[APPROVER]) == 1
 
 
 async def test_a_modal_is_in_the_clickers_language(rig: Rig) -> None:
