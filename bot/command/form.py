@@ -31,7 +31,7 @@ Mistakes = Mapping[str, Mistake]
 """The mistakes, each by the name of its field."""
 
 
-def read(fields: Fields) -> Share | Mistakes:
+def read_fields(fields: Fields) -> Share | Mistakes:
     """Return what the form asks for, or its mistakes. Duplicate appids count once. Never raises."""
     env = fields.env.strip()
     appids = tuple(dict.fromkeys(tokenize_unquoted(_ITEM.sub("", fields.appids))))

@@ -87,13 +87,13 @@ def why(
     ]
     title = words("*The rules, in order; the first that fits decides*")
     return message(
-        answer(words, decision, ask, policy),
+        summary(words, decision, ask, policy),
         under(words, title, looked) if looked else None,
         who_can(words, decision) if isinstance(decision, Deny) else None,
     )
 
 
-def answer(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
+def summary(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
     """Say whether the requester may share, and by which rule."""
     if isinstance(decision, Deny):
         no = _may_not(words, decision, ask, policy, code(ask.appid))

@@ -9,7 +9,7 @@ from bot.domain.finding import Finding, ok, wrong_by
 from bot.domain.language import Language
 from bot.locale import languages
 from bot.messages.rules import fit
-from bot.messages.rulings import answer, near, who_can
+from bot.messages.rulings import near, summary, who_can
 from bot.messages.words import as_typed
 from bot.ops.doctor.findings import print_each
 from bot.ops.doctor.policy import findings_of
@@ -24,7 +24,7 @@ from bot.policy.shapes import Question
 from bot.settings.access import read_slack
 from bot.settings.environ import Reader
 from bot.settings.pasted import BOT_TOKEN, kind_of
-from bot.settings.policy import file_of, read_rules
+from bot.settings.policy import policy_path, read_rules
 from bot.settings.table import Table
 
 _NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
@@ -41,7 +41,7 @@ def policy(environ: Mapping[str, str], file: str | None, words: Mapping[str, obj
     if isinstance(question, list):
         return complain(question)
     read = Reader(_with_file(environ, file) if file is not None else environ)
-    path = file_of(read)
+    path = policy_path(read)
     owner = Table.WECHAT_AUTHORIZER_APPID.value(read) or ""
     tested = read_rules(read, path, owner if is_appid(owner) else None)
     if tested is None:
@@ -98,7 +98,7 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
     decision = decide(policy, ask)
     yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
     yield f"  /share-env why {ask.appid} {ask.env}"
-    parts = [answer(words, decision, ask, policy)]
+    parts = [summary(words, decision, ask, policy)]
     if isinstance(decision, Deny):
         parts += filter(None, (near(words, decision), who_can(words, decision)))
     yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())

@@ -19,8 +19,8 @@ from bot.settings.access import (
     read_tokens,
 )
 from bot.settings.environ import Reader
-from bot.settings.pasted import belongs, told
-from bot.settings.policy import Content, file_of, read_content, read_rules
+from bot.settings.pasted import belongs, described
+from bot.settings.policy import Content, policy_path, read_content, read_rules
 from bot.settings.table import NAMES, SETTINGS, Table
 
 _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
@@ -131,7 +131,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     default_owner = _default_owner(read)
     tokens = read_tokens(read, default_owner)
     usable = tokens if len(read.problems) == before else None
-    policy_file = file_of(read)
+    policy_file = policy_path(read)
     tested = read_rules(read, policy_file, default_owner)
     if tested and tokens and (default_owner or not Table.WECHAT_AUTHORIZER_APPID.value(read)):
         check_owners(read, tested.policy, tokens)
@@ -189,6 +189,6 @@ def _default_owner(read: Reader) -> str | None:
     appid = Table.WECHAT_AUTHORIZER_APPID.value(read)
     if not appid or is_appid(appid):
         return appid or None
-    found = f"WECHAT_AUTHORIZER_APPID {told(appid)}, which is not an appid"
+    found = f"WECHAT_AUTHORIZER_APPID {described(appid)}, which is not an appid"
     read.wrong(found, "Set it to wx and 16 digits or letters a to f.")
     return None

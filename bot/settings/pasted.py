@@ -59,6 +59,6 @@ def may_be_shown(value: str) -> bool:
     return kind == "an appid" or (kind == "something else" and len(value) <= _LONGEST)
 
 
-def told(value: str) -> str:
+def described(value: str) -> str:
     """Return the predicate of a sentence about a setting: its value if it may be shown, else its kind."""
     return f"is “{value}”" if may_be_shown(value) else f"holds {kind_of(value)}"

@@ -13,7 +13,7 @@ Content = str | Problem
 """The text of a policy file, or why it cannot be read."""
 
 
-def file_of(read: Reader) -> Path | None:
+def policy_path(read: Reader) -> Path | None:
     """Return the path of the policy file, if there is one."""
     named = Table.POLICY_FILE.value(read)
     path = Path(named or "policy.toml")

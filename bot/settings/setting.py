@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from bot.domain.language import SPOKEN, Language
 from bot.settings.environ import Reader
-from bot.settings.pasted import is_astray, is_word, kind_of, may_be_shown, told
+from bot.settings.pasted import described, is_astray, is_word, kind_of, may_be_shown
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -98,7 +98,7 @@ def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:
             value = float("nan")
         if least <= value <= most and (value.is_integer() or not whole):
             return value
-        read.wrong(f"{name} {told(word)}", fix)
+        read.wrong(f"{name} {described(word)}", fix)
         return float(default)
 
     return parse
@@ -111,7 +111,7 @@ def choice(*known: str) -> Parser[str]:
     def parse(read: Reader, name: str, default: str) -> str:
         word = read.text(name) or ""
         if word and word.lower() not in words:
-            read.wrong(f"{name} {told(word)}", f"Set it to one of {', '.join(known)}.")
+            read.wrong(f"{name} {described(word)}", f"Set it to one of {', '.join(known)}.")
         return words.get(word.lower(), default)
 
     return parse

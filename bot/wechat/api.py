@@ -183,10 +183,10 @@ def _whole_number(value: object) -> int | None:
 
 
 def _said(errcode: int, errmsg: str) -> Said:
-    words = " ".join("".join(c if c.isprintable() else " " for c in errmsg).split())
-    rid = _RID.search(words)
+    text = " ".join("".join(c if c.isprintable() else " " for c in errmsg).split())
+    rid = _RID.search(text)
     for pattern in (_RID, _HINT, _STABLE):
-        words = pattern.sub("", words)
-    words = words.strip().rstrip(",")
-    words = _SECRET.sub("[hidden]", words)
-    return Said(errcode, words[:ERRMSG_LIMIT].strip(), rid[1] if rid else None)
+        text = pattern.sub("", text)
+    text = text.strip().rstrip(",")
+    text = _SECRET.sub("[hidden]", text)
+    return Said(errcode, text[:ERRMSG_LIMIT].strip(), rid[1] if rid else None)

@@ -130,7 +130,7 @@ def _encrypted(body: bytes) -> str:
 
 
 def _decrypted(platform: PlatformSettings, encrypted: str) -> Push | PushRefusal | None:
-    tried = (decrypt(key_of(each), encrypted) for each in platform.encoding_aes_keys)
+    tried = (decrypt(aes_key(each), encrypted) for each in platform.encoding_aes_keys)
     opened = next(filter(None, tried), None)
     if opened is None:
         return PushRefusal.DECRYPTION
@@ -171,7 +171,7 @@ def _members(xml: bytes) -> dict[str, str]:
     return {child.tag: (child.text or "").strip() for child in root}
 
 
-def key_of(encoding_aes_key: str) -> bytes:
+def aes_key(encoding_aes_key: str) -> bytes:
     """Return the 32-byte key for an EncodingAESKey of 43 characters.
 
     In some keys the last character has stray bits. WeChat accepts them, so they are accepted here.

@@ -86,10 +86,10 @@ class Brake:
         person = await self.people.person(
             origin.team_id, origin.user_id, policy.groups, fresh=fresh
         )
-        return verdict(policy, entry, decide_again(policy, request, person, appids))
+        return brake_verdict(policy, entry, decide_again(policy, request, person, appids))
 
 
-def verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> BrakeVerdict:
+def brake_verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> BrakeVerdict:
     """Return the verdict of the current `decisions` on an accepted request; one rule and the same owner must cover it."""
     sure = [each for each in decisions if not _is_transient(each.decision)]
     covered = all(_is_covered(entry, decision) for _, decision in sure)

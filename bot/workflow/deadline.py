@@ -33,7 +33,7 @@ def within(seconds: float) -> float:
 
 
 async def in_time(
-    reading: Awaitable[_Answer],
+    work: Awaitable[_Answer],
     missing: str,
     facts: Callable[[], Mapping[str, object]] = dict,
     *,
@@ -45,20 +45,20 @@ async def in_time(
     """
     try:
         if until > within(LEDGER_PATIENCE):  # a second timeout would end nothing sooner
-            return await reading
+            return await work
         async with asyncio.timeout_at(until):
-            return await reading
+            return await work
     except (TimeoutError, LedgerDownError) as error:
         reason = str(error) or "no answer in time"
         _log.error(missing, extra={**facts(), "reason": reason})  # a trace would say no more
         return None
 
 
-async def told_by(until: float, reading: Awaitable[_Answer], otherwise: _Other) -> _Answer | _Other:
+async def answer_by(until: float, work: Awaitable[_Answer], otherwise: _Other) -> _Answer | _Other:
     """Return what Slack or WeChat answer by `until`, a deadline of the loop's clock, else `otherwise`."""
     try:
         async with asyncio.timeout_at(until):
-            return await reading
+            return await work
     except TimeoutError:
         return otherwise
 
@@ -66,7 +66,7 @@ async def told_by(until: float, reading: Awaitable[_Answer], otherwise: _Other) 
 async def modal_words(ports: Ports, origin: Origin, groups: frozenset[str]) -> Words:
     """Return the words in the language of the user of a modal, or the channel's if Slack does not answer at once who they are."""
     person = ports.people.person(origin.team_id, origin.user_id, groups)
-    return ports.languages.to(await told_by(within(_MODAL_SECONDS), person, None))
+    return ports.languages.to(await answer_by(within(_MODAL_SECONDS), person, None))
 
 
 async def readiness_in_time(
@@ -75,7 +75,7 @@ async def readiness_in_time(
     """Return an env's readiness if it is known within two seconds and before `until`, else UNKNOWN; never raises."""
     try:
         latest = min(until - _SPARE, within(LOOK_SECONDS))
-        return await told_by(latest, readiness(owner, env), Readiness.UNKNOWN)
+        return await answer_by(latest, readiness(owner, env), Readiness.UNKNOWN)
     except Exception:  # noqa: BLE001  # the answer does not depend on it
         _log.exception("unforeseen error")
         return Readiness.UNKNOWN

@@ -13,7 +13,7 @@ from bot.messages.words import Words
 from bot.policy.decide import may_share_env, named_envs, owner_of
 from bot.policy.kinds import Person, Policy, Unreadable
 from bot.runtime.cache import Cache
-from bot.workflow.deadline import in_time, modal_words, told_by, within
+from bot.workflow.deadline import answer_by, in_time, modal_words, within
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -51,7 +51,7 @@ class FormHandler:
         person, past, owned = await asyncio.gather(
             self._person(origin, policy),
             in_time(self._ports.ledger.envs(_PAST), "the ledger does not tell past envs"),
-            asyncio.gather(*(told_by(latest, self._owned.get(each), ()) for each in owners)),
+            asyncio.gather(*(answer_by(latest, self._owned.get(each), ()) for each in owners)),
         )
         if isinstance(person, Unreadable):
             return [], typed

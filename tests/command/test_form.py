@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.command.form import Fields, Mistakes, env_in, read
+from bot.command.form import Fields, Mistakes, env_in, read_fields
 from bot.command.grammar import MOST_APPIDS, REASON_LIMIT, Share, is_appid, is_env
 from bot.command.mistake import Mistake, Wrong
 from bot.domain.request import Origin
@@ -41,7 +41,7 @@ def appids(count: int) -> list[str]:
     ],
 )
 def test_a_form_without_mistakes_asks_for_a_share(fields: Fields, asked: Share) -> None:
-    assert read(fields) == asked
+    assert read_fields(fields) == asked
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_form_without_mistakes_asks_for_a_share(fields: Fields, asked: Share) 
     ],
 )
 def test_appids_are_separated_by_any_separator_of_words(between: str) -> None:
-    assert read(replace(GOOD, appids=f"{between}{A}{between}{B}{between}")) == Share(
+    assert read_fields(replace(GOOD, appids=f"{between}{A}{between}{B}{between}")) == Share(
         (A, B), "prod-1"
     )
 
@@ -80,7 +80,7 @@ def test_appids_are_separated_by_any_separator_of_words(between: str) -> None:
     ],
 )
 def test_the_signs_and_numbers_of_a_pasted_list_are_left_out(text: str) -> None:
-    assert read(replace(GOOD, appids=text)) == Share((A, B), "prod-1")
+    assert read_fields(replace(GOOD, appids=text)) == Share((A, B), "prod-1")
 
 
 @pytest.mark.parametrize(
@@ -97,21 +97,21 @@ def test_the_signs_and_numbers_of_a_pasted_list_are_left_out(text: str) -> None:
     ],
 )
 def test_other_signs_and_numbers_may_mean_something(text: str) -> None:
-    assert not isinstance(read(replace(GOOD, appids=text)), Share)
+    assert not isinstance(read_fields(replace(GOOD, appids=text)), Share)
 
 
 @pytest.mark.parametrize(
     "text", ["ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０", f"\ufeff{A}\u200b", f"“{A}”", f"{A}."]
 )
 def test_appids_that_only_look_different_are_accepted(text: str) -> None:
-    assert read(replace(GOOD, appids=text)) == Share((A,), "prod-1")
+    assert read_fields(replace(GOOD, appids=text)) == Share((A,), "prod-1")
 
 
 def test_a_repeated_appid_counts_once() -> None:
-    assert read(replace(GOOD, appids=f"{A}\n{B}\n{A}")) == Share((A, B), "prod-1")
-    assert read(replace(GOOD, appids=f"{A} {A}")) == Share((A,), "prod-1")
+    assert read_fields(replace(GOOD, appids=f"{A}\n{B}\n{A}")) == Share((A, B), "prod-1")
+    assert read_fields(replace(GOOD, appids=f"{A} {A}")) == Share((A,), "prod-1")
     many = appids(MOST_APPIDS)
-    assert read(replace(GOOD, appids=" ".join(many * 2))) == Share(tuple(many), "prod-1")
+    assert read_fields(replace(GOOD, appids=" ".join(many * 2))) == Share(tuple(many), "prod-1")
 
 
 @pytest.mark.parametrize(
@@ -145,14 +145,14 @@ def test_a_repeated_appid_counts_once() -> None:
     ],
 )
 def test_each_mistake_is_reported_at_its_field(fields: Fields, mistakes: Mistakes) -> None:
-    assert read(fields) == mistakes
+    assert read_fields(fields) == mistakes
 
 
 @given(st.text(), st.text(), st.text(), st.booleans())
 def test_any_form_is_accepted_or_has_a_mistake_at_a_field(
     env: str, typed: str, reason: str, dry_run: bool
 ) -> None:
-    match read(Fields(env, typed, reason, dry_run)):
+    match read_fields(Fields(env, typed, reason, dry_run)):
         case Share(appids, env):
             assert appids
             assert all(map(is_appid, appids))
@@ -223,7 +223,7 @@ def test_the_errors_in_a_form_stand_at_its_fields_and_quote_the_words_as_they_we
         ENV: "The env is missing: the id of the cloud environment to share.",
         APPIDS: "Not appids: “<a>&”, “b”, “c”, “d” and “e”. An appid is “wx” and 16 of the characters 0-9 and a-f, in lower case.",
     }
-    wrong = read(replace(GOOD, reason="…"))
+    wrong = read_fields(replace(GOOD, reason="…"))
     assert not isinstance(wrong, Share)
     assert set(errors(ENGLISH, wrong)) == {REASON}
 

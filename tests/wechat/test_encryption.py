@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from bot.wechat.push import (
     RANDOM_BYTES,
     Decrypted,
+    aes_key,
     decrypt,
     encrypt,
-    key_of,
     signature,
 )
 
@@ -123,14 +123,14 @@ def closed(key: bytes, padded: bytes) -> str:
 @pytest.mark.parametrize("name", VECTORS)
 def test_wechats_published_messages_are_decrypted_exactly(name: str) -> None:
     vector = VECTORS[name]
-    found = decrypt(key_of(vector.key), vector.encrypted)
+    found = decrypt(aes_key(vector.key), vector.encrypted)
     assert found == Decrypted(vector.message, vector.appid)
 
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_wechats_published_messages_are_encrypted_exactly(name: str) -> None:
     vector = VECTORS[name]
-    key = key_of(vector.key)
+    key = aes_key(vector.key)
     random = vector.random or opened(key, vector.encrypted)[:RANDOM_BYTES]
     assert encrypt(key, vector.message, vector.appid, random) == vector.encrypted
 
@@ -144,7 +144,7 @@ def test_wechats_published_messages_are_signed_exactly(name: str) -> None:
 @pytest.mark.parametrize("name", VECTORS)
 def test_a_truncated_message_is_refused(name: str) -> None:
     vector = VECTORS[name]
-    key = key_of(vector.key)
+    key = aes_key(vector.key)
     assert {decrypt(key, vector.encrypted[:at]) for at in range(len(vector.encrypted))} == {None}
 
 
@@ -207,20 +207,20 @@ def test_any_other_bytes_are_refused_and_never_raise(encrypted: str) -> None:
 
 @given(st.integers(0, 42), st.sampled_from(BASE64))
 def test_another_key_decrypts_nothing(at: int, letter: str) -> None:
-    other = key_of(V4.key[:at] + letter + V4.key[at + 1 :])
+    other = aes_key(V4.key[:at] + letter + V4.key[at + 1 :])
     found = decrypt(other, V4.encrypted)
-    assert (found is None) == (other != key_of(V4.key))
+    assert (found is None) == (other != aes_key(V4.key))
 
 
 @pytest.mark.parametrize("last", "EFGH")
 def test_stray_bits_at_the_end_of_a_key_are_ignored(last: str) -> None:
-    assert key_of(STRAY_BITS[:-1] + last) == key_of(STRAY_BITS)
+    assert aes_key(STRAY_BITS[:-1] + last) == aes_key(STRAY_BITS)
 
 
 @given(st.text(BASE64, min_size=43, max_size=43))
 def test_each_key_of_43_letters_is_32_bytes(encoding_aes_key: str) -> None:
-    assert len(key_of(encoding_aes_key)) == 32
+    assert len(aes_key(encoding_aes_key)) == 32
 
 
 def test_a_decrypted_message_is_not_in_the_repr() -> None:
-    assert "debug_demo" not in repr(decrypt(key_of(V1.key), V1.encrypted))
+    assert "debug_demo" not in repr(decrypt(aes_key(V1.key), V1.encrypted))

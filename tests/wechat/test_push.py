@@ -16,8 +16,8 @@ from bot.wechat.push import (
     PushRefusal,
     Ticket,
     Unauthorized,
+    aes_key,
     encrypt,
-    key_of,
     read_push,
     signature,
 )
@@ -29,7 +29,7 @@ COMPONENT = "wxc0de00000000c0de"
 ANOTHER = "wxc0de00000000beef"
 SEAL = PushKeys(COMPONENT, "m3ss4get0ken", "MadeUpEncodingAESKeyOfTheLocalWeChat0000004")
 OLDER_KEY = "AnOlderEncodingAESKeyOfTheLocalWeChat000004"
-KEY = key_of(SEAL.encoding_aes_key)
+KEY = aes_key(SEAL.encoding_aes_key)
 PLATFORM = known_platform(COMPONENT, [SEAL.message_token], [SEAL.encoding_aes_key])
 NOW = 1_715_943_329
 TICKET = "ticket@@@made-up"

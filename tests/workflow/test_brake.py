@@ -30,7 +30,7 @@ from bot.policy.kinds import (
     Unreadable,
 )
 from bot.workflow.batches import AT_ONCE
-from bot.workflow.brake import BrakeVerdict, verdict
+from bot.workflow.brake import BrakeVerdict, brake_verdict
 from bot.workflow.ruling import Decided, decide_all
 from bot.workflow.worker import is_late
 from tests.conftest import (
@@ -108,14 +108,14 @@ def test_earlier_confirmations_and_approvals_count_as_the_current_policy_require
     policy = Policy(tuple(rules), default_owner=OWNER)
     request = entry.request
     decisions = decide_all(policy, request.origin, person, request.appids, request.env)
-    assert verdict(policy, entry, decisions) is expected
+    assert brake_verdict(policy, entry, decisions) is expected
 
 
 @pytest.mark.parametrize("person", [KNOWN, Unreadable.SLACK_DOWN])
 def test_a_request_is_stopped_if_its_env_has_another_owner_now(person: Person | Unreadable) -> None:
     policy = Policy((PLAIN,), (Owner("wx00000000000000ff", ("prod-*",)),), default_owner=OWNER)
     decisions = decide_all(policy, REQUEST.origin, person, REQUEST.appids, REQUEST.env)
-    assert verdict(policy, ASKED, decisions) is BrakeVerdict.STOP
+    assert brake_verdict(policy, ASKED, decisions) is BrakeVerdict.STOP
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_request_is_checked_again_once_its_last_decision_is_a_minute_old(
 
 
 def test_a_batch_without_open_items_is_not_stopped() -> None:
-    assert verdict(Policy((NO,), default_owner=OWNER), ASKED, []) is BrakeVerdict.GO
+    assert brake_verdict(Policy((NO,), default_owner=OWNER), ASKED, []) is BrakeVerdict.GO
 
 
 # Batches.
@@ -463,5 +463,5 @@ def test_a_deleted_group_stops_a_request_and_a_group_that_slack_does_not_return_
     ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
     denied = Deny(GroupUnreadable(rule, "S0PLATFORM", trouble))
     gone = trouble in {Unreadable.NOT_FOUND, Unreadable.PAID_PLAN}
-    found = verdict(Policy((rule,), default_owner=OWNER), entry, [Decided(ask, denied)])
+    found = brake_verdict(Policy((rule,), default_owner=OWNER), entry, [Decided(ask, denied)])
     assert found is (BrakeVerdict.STOP if gone else BrakeVerdict.IN_DOUBT)

@@ -18,7 +18,7 @@ from bot.slack.preflight import (
     unreached,
 )
 
-_NOT_TOLD = {
+_UNREADABLE = {
     Unreadable.MISSING_SCOPE: ("a scope is missing", REINSTALL),
     Unreadable.PAID_PLAN: (
         "this workspace's plan has no user groups",
@@ -113,7 +113,7 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     if members is None:
         return unchecked(name, "Slack could not be asked", "slack-bot")
     if isinstance(members, Unreadable):
-        why, fix = _NOT_TOLD[members]
+        why, fix = _UNREADABLE[members]
         return wrong(name, f"cannot be read: {why}", fix, *_lacked(members))
     lost = [group for group in named if group not in members]
     gone = [group for group in named if group in members and members[group] is None]
@@ -142,11 +142,11 @@ def _people(answers: SlackAnswers) -> Iterator[Finding]:
     )
     if found:
         yield wrong(name, found, "Take them out of the policy, or correct the ids.")
-    for trouble, (why, fix) in _NOT_TOLD.items():
+    for trouble, (why, fix) in _UNREADABLE.items():
         if ids := those(trouble):
             causes = _lacked(trouble) or ("slack-groups",)
             yield warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
-    if not found and not set(_NOT_TOLD) & set(answers.people.values()):
+    if not found and not set(_UNREADABLE) & set(answers.people.values()):
         count = len(answers.people)
         yield ok(name, f"named: {count}; all active" if count else "the policy names none")
 

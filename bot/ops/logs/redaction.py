@@ -99,8 +99,8 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         known = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
-        self._words = [_KnownSecret(secret) for secret in known if is_word(secret)]
-        self._others = [_KnownSecret(secret) for secret in known if not is_word(secret)]
+        self._words = [_KnownSecret(secret) for secret in known if may_be_in_words(secret)]
+        self._others = [_KnownSecret(secret) for secret in known if not may_be_in_words(secret)]
 
     def suspects(self, text: str) -> bool:
         """Return quickly whether `text` may contain a secret; if False, cleaning would not change it."""
@@ -128,14 +128,14 @@ class Redactor:
         return _HIDDEN if _SECRET_NAME.search(name) else self.clean(str(value))
 
 
-def is_word(secret: str) -> bool:
+def may_be_in_words(secret: str) -> bool:
     """Return whether a secret could occur inside other words, as a password like “postgres” can."""
     return len(secret) <= _LONGEST_WORD and _WORD.match(secret) is not None
 
 
 def _pattern_of(secret: str) -> str:
     """Return a pattern for a secret in any nesting of JSON, Python and URL escapes; a word has to stand alone."""
-    if is_word(secret):
+    if may_be_in_words(secret):
         return rf"{_BEFORE_WORD}{secret}(?![A-Za-z0-9])"
     return "".join(map(_shape_of, re.findall(r"\\+|[^\\]", secret, re.DOTALL)))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from bot.wechat.push import encrypt, key_of, signature
+from bot.wechat.push import aes_key, encrypt, signature
 
 TIMEOUT = 5.0  # seconds
 
@@ -44,7 +44,7 @@ def event(component_appid: str, info_type: str, at: int, **more: str | int) -> d
 
 def sealed(fields: Mapping[str, str | int], seal: PushKeys, stamp: Stamp) -> Push:
     """Return the push for an event's fields."""
-    encrypted = encrypt(key_of(seal.encoding_aes_key), xml(fields), seal.appid, stamp.random)
+    encrypted = encrypt(aes_key(seal.encoding_aes_key), xml(fields), seal.appid, stamp.random)
     token, timestamp = seal.message_token, str(stamp.timestamp)
     query = {
         # Useless: it does not cover the body.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from bot.ops.logs.redaction import Redactor, is_word
+from bot.ops.logs.redaction import Redactor, may_be_in_words
 from tests.conftest import examples
 
 BOT = "xoxb-11-22-AbC"
@@ -222,7 +222,7 @@ def test_a_known_secret_that_equals_a_settings_name_does_not_hide_the_name() -> 
 
 # A bracket could make a new secret of "[hidden]" and what stands beside it; no token has one.
 LETTERS = st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="[]")
-SHAPES = st.text(LETTERS, min_size=8, max_size=40).filter(lambda text: not is_word(text))
+SHAPES = st.text(LETTERS, min_size=8, max_size=40).filter(lambda text: not may_be_in_words(text))
 # Nor does one end with a backslash, which could as well belong to the quote behind it.
 PRINTABLE = st.text(
     st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="[]"),

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
-from bot.wechat.push import decrypt, key_of, signature
+from bot.wechat.push import aes_key, decrypt, signature
 from tests.conftest import served
 from tests.playground.wechat.conftest import OTHER, OWNER, Body, Caller
 from tests.token_server import TokenWeChat
@@ -43,7 +43,7 @@ class Callback:
         encrypted = outer["Encrypt"]
         expected = signature(token, query["timestamp"], query["nonce"], encrypted)
         assert query["msg_signature"] == expected
-        key = key_of(encoding_aes_key)
+        key = aes_key(encoding_aes_key)
         assert key is not None
         inner = decrypt(key, encrypted)
         assert inner is not None
