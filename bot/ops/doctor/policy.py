@@ -10,6 +10,7 @@ from bot.policy.kinds import (
     ANYONE,
     Approvers,
     Effect,
+    Operators,
     Policy,
     Rule,
     Standing,
@@ -58,7 +59,7 @@ def _reach(policy: Policy, answers: SlackAnswers) -> Sequence[Finding]:
 
 
 def _active(
-    who: Rule | Approvers, answers: SlackAnswers, *, guests: bool = True
+    who: Rule | Approvers | Operators, answers: SlackAnswers, *, guests: bool = True
 ) -> frozenset[str] | None:
     """Return the active people among those who are named; None if Slack did not return enough."""
     shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
@@ -80,6 +81,7 @@ def _named(who: Rule | Approvers) -> tuple[str, ...]:
 def _approvers(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     rules, channels = policy.approval_rules, answers.channels
     findings = [finding for rule in rules for finding in _approval(rule, answers)]
+    findings += _operators(policy, answers)
     yield from dict.fromkeys(findings)
     if not findings:
         named = sorted({rule.approvers.channel for rule in rules})
@@ -100,6 +102,14 @@ def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
     yield from approval(rule, able, _active(rule, answers))
     channel = approvers.channel
     yield from _channel(channel, answers.channels.get(channel))
+
+
+def _operators(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
+    """Yield that all active operators are guests, whom no other check names."""
+    guests = _active(policy.operators, answers)
+    if guests and _active(policy.operators, answers, guests=False) == frozenset():
+        why = f"all operators are guests, who may not cancel others' requests: {listed(sorted(guests))}"
+        yield wrong("policy-approvers", why, "Name an operator who is a full member.")
 
 
 def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.finding import Level
 from bot.ops.doctor.run import examine
 from tests.ops.doctors import (
     A,
@@ -142,6 +143,25 @@ async def test_that_guests_cannot_approve_is_a_cause_of_its_own(under: Under) ->
 )
 async def test_a_rule_that_somebody_can_approve_is_fine(under: Under, text: str) -> None:
     assert await level_of(under(text), "policy-approvers") == "ok"
+
+
+@pytest.mark.parametrize(
+    ("operators", "level", "found"),
+    [
+        (
+            'users = ["U0GUEST", "U0GONE"]',
+            "wrong",
+            "all operators are guests, who may not cancel others' requests: U0GUEST",
+        ),
+        ('users = ["U0GUEST"], groups = ["S0PLATFORM"]', "ok", "no rule asks for approval"),
+        ('users = ["U0GONE"]', "ok", "no rule asks for approval"),  # as slack-people says
+    ],
+)
+async def test_operators_who_are_all_guests_are_named(
+    under: Under, operators: str, level: Level, found: str
+) -> None:
+    text = f"operators = {{ {operators} }}\n{rule()}"
+    assert await judged(under(text), "policy-approvers") == (level, found)
 
 
 async def test_an_env_without_an_owner_is_named(under: Under) -> None:
