@@ -34,7 +34,9 @@ def test_the_call_is_a_json_object_with_the_token_only_in_the_query() -> None:
 
 
 @given(st.text(), st.text(), st.text())
-def test_the_repr_of_the_call_contains_neither_its_token_nor_its_body(token: str, env: str, appid: str) -> None:
+def test_the_repr_of_the_call_contains_neither_its_token_nor_its_body(
+    token: str, env: str, appid: str
+) -> None:
     call, other = share_env(token, env, appid), share_env("another", env, appid)
     assert (repr(call), call.body, call.path) == (repr(other), other.body, other.path)
     assert repr(call) == "Call(path='/tcb/shareenv')"  # a body of the platform's holds its secrets

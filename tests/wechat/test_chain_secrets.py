@@ -77,7 +77,8 @@ async def exercise(replica: Replica, replicas: Replicas, wechat: LocalWeChat) ->
         assert (await platform.deliver(forged))[0] == 403
         await platform.push_unauthorized(OTHER)
     kept = await replica.tokens.all()
-    objects = [replica, *vars(replica).values(), kept, *kept.values(), replica.upkeep]
+    seeded = replicas.make(seeds={OWNER: "made-up"}).chain
+    objects = [replica, *vars(replica).values(), seeded, kept, *kept.values(), replica.upkeep]
     return [*shown, *map(repr, objects), repr(link_states(kept, [OWNER]))]
 
 
