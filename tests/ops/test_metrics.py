@@ -88,6 +88,14 @@ def test_only_failed_renewals_are_counted_as_failures() -> None:
     assert counts(metrics)['share_env_renewal_failures_total{link="owner"}'] == 1
 
 
+def test_reloads_of_the_policy_are_counted_by_their_result() -> None:
+    metrics = Metrics("1")
+    for taken in (True, False, False):
+        metrics.observers.reloaded(taken)
+    series = (f'share_env_policy_reloads_total{{result="{each}"}}' for each in ("taken", "refused"))
+    assert [counts(metrics)[each] for each in series] == [1, 2]
+
+
 def test_for_how_long_a_token_is_good_does_not_depend_on_this_machines_clock() -> None:
     assert counts(exercised())['share_env_token_good_seconds{link="ticket"}'] == 9.0
 
