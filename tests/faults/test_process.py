@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from bot.guidance import Trouble
 from bot.playground.faults import Drop, Slow, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
@@ -172,8 +173,8 @@ CASES: dict[Fault, Action] = rows_of(
     ("SIGTERM, again and again", WORKED, with_signals(SIGTERM)),
     ("SIGINT and SIGTERM, again and again", WORKED, with_signals(SIGINT, SIGTERM)),
     ("SIGTERM under load", "✅", under_load),
-    ("no file can be opened", "The bot could not reach the central token server", without_files),
-    ("no memory for an answer of 100 MB", "The answer was not WeChat's", without_memory),
+    ("no file can be opened", Trouble.TOKEN_SERVER_DOWN.value.title, without_files),
+    ("no memory for an answer of 100 MB", Trouble.NOT_JSON.value.title, without_memory),
     ("the ledger is locked by another program", NOT_BEGUN, with_a_lock),
     ("the ledger takes seconds to write", NOT_BEGUN, with_a_slow_ledger),
     ("the process stands still", "operation_timeout", frozen),

@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from tests.faults import slack_actions as actions
 from tests.faults.slack_actions import Action
 from tests.faults.table import WORKED, Fault
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
 LATER, UNKNOWN = "HTTP 429 with Retry-After", "an error that nobody knows"
 TYPES = "JSON with wrong types in it"
-BOTH: dict[str, Trouble] = {
+BOTH: dict[str, Injected] = {
     LATER: RateLimited(1),
     "HTTP 503": Status(503),
     "silence": Slow(90),
@@ -59,10 +59,10 @@ PAGE = "What you may share"
 def faults_of(
     where: str,
     action: Action,
-    troubles: Mapping[str, Trouble],
+    troubles: Mapping[str, Injected],
     told: str,
     but: Mapping[str, str] | None = None,
-) -> Iterable[tuple[Fault, tuple[Action, Trouble]]]:
+) -> Iterable[tuple[Fault, tuple[Action, Injected]]]:
     """Yield a fault for each kind of trouble: what is `told` usually, and what in special cases."""
     for kind, trouble in troubles.items():
         yield Fault("Slack", f"{where}: {kind}", (but or {}).get(kind, told)), (action, trouble)
@@ -74,7 +74,7 @@ OUTSIDE = dict.fromkeys(REFUSALS, TROUBLE) | {
     "`is_archived`": ARCHIVED,
 }
 ANSWERED_NO_GOOD = dict.fromkeys((UNKNOWN, "`token_revoked`", TYPES), CANNOT_TELL)
-CASES: dict[Fault, tuple[Action, Trouble]] = dict(
+CASES: dict[Fault, tuple[Action, Injected]] = dict(
     [
         *faults_of(
             "`users.info`", actions.look_up_requester, READING, NOT_TOLD, {LATER: SLOW_DOWN}
@@ -122,7 +122,7 @@ async def workspace(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[W
 async def replies(workspace: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
     """Cause all faults at once, since a silence lasts fifteen seconds."""
 
-    async def run(action: Action, trouble: Trouble) -> str:
+    async def run(action: Action, trouble: Injected) -> str:
         said = await action(workspace.new_member(), trouble)
         assert WORKED in await workspace.new_member().request_share(), "the next command"
         return said

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 import pytest_asyncio
 
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from bot.playground.faults import RateLimited
 from bot.playground.world import APPID, BOT, Channel, SlackUser
 from tests.conftest import calls_of, opened
@@ -64,10 +64,10 @@ class Approval:
         return "\n".join(m.text for m in slack.messages if m.channel == where)
 
 
-Action = Callable[[Approval, Trouble], Coroutine[None, None, str]]
+Action = Callable[[Approval, Injected], Coroutine[None, None, str]]
 
 
-async def post_question(approval: Approval, trouble: Trouble) -> str:
+async def post_question(approval: Approval, trouble: Injected) -> str:
     """Make posting the question fail."""
     approval.requester.slack.fail(POST, trouble, channel=approval.channel)
     said = await approval.decide(await approval.request_share())
@@ -75,7 +75,7 @@ async def post_question(approval: Approval, trouble: Trouble) -> str:
     return said
 
 
-async def open_modal(approval: Approval, trouble: Trouble) -> str:
+async def open_modal(approval: Approval, trouble: Injected) -> str:
     """Make opening the modal fail; a second click decides."""
     slack, question = approval.requester.slack, await approval.request_share()
     async with approval.modal_lock:
@@ -91,7 +91,7 @@ async def open_modal(approval: Approval, trouble: Trouble) -> str:
     return told
 
 
-CASES: dict[Fault, tuple[Action, Trouble]] = {
+CASES: dict[Fault, tuple[Action, Injected]] = {
     Fault("Slack", f"{where}: {kind}", told): (action, WRITING[kind])
     for where, action, told in (
         ("`chat.postMessage`, the question to the approvers", post_question, WORKED),

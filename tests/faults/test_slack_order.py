@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bot.domain.outcome import Cancelled, Shared
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from bot.playground.faults import RateLimited
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID
@@ -146,7 +146,7 @@ ORDERS: dict[Fault, Action] = {
 AT_A_CLICK = "`usergroups.list` at a click:"
 SILENCE = Fault("Slack", f"{AT_A_CLICK} silence", "Slack does not tell me enough about")
 SAID = {LATER: "Slack asked me to slow down"}
-GROUPS: dict[Fault, Trouble] = {
+GROUPS: dict[Fault, Injected] = {
     **{
         Fault("Slack", f"{AT_A_CLICK} {kind}", SAID.get(kind, "Slack did not tell me")): trouble
         for kind, trouble in READING.items()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.faults import Code, RateLimited, Status
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import World
 from tests.faults.bots import Bot, assert_keeps_secrets, environ
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 AUTH, OPEN = "auth.test", "apps.connections.open"
 UNREACHABLE = "Slack cannot be reached."
 PAGE = Status(200, b"<html>Welcome</html>", "text/html")
-CASES: dict[Fault, tuple[str, Trouble, int]] = {
+CASES: dict[Fault, tuple[str, Injected, int]] = {
     Fault("Slack, at the start", f"`{method}`: {what}", told): (method, trouble, code)
     for method, name in ((AUTH, "SLACK_BOT_TOKEN"), (OPEN, "SLACK_APP_TOKEN"))
     for what, trouble, told, code in (

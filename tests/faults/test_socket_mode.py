@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from bot.playground.slack.server import LocalSlack
 from tests.faults.table import WORKED, Fault
 from tests.faults.workspace import Workspace, open_workspace
@@ -20,7 +20,7 @@ REVOKED = Code("token_revoked")
 Event = Callable[[LocalSlack], Awaitable[None]]
 
 
-def disconnect(reason: str, *troubles: Trouble) -> Event:
+def disconnect(reason: str, *troubles: Injected) -> Event:
     """Return an end of the connection that Slack announces; the bot's requests for the next URL then fail in these ways."""
 
     async def happen(slack: LocalSlack) -> None:
@@ -62,7 +62,7 @@ async def hold_the_handshake(slack: LocalSlack) -> None:
     assert slack.sockets.silent == 0
 
 
-def failing_url_request(what: str, trouble: Trouble) -> tuple[Fault, Event]:
+def failing_url_request(what: str, trouble: Injected) -> tuple[Fault, Event]:
     """Return a fault of the bot's request for a URL."""
     event = disconnect("refresh_requested", trouble)
     return Fault("Socket Mode", f"`{OPEN}` after a disconnect: {what}", WORKED), event

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.guidance import CODES, AutoRetry
+from bot.guidance import CODES, AutoRetry, Trouble
 from bot.playground.faults import Code, Drop, Status
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from bot.playground.loopback import Loopback
 from tests.faults.table import Fault
 from tests.faults.wechat_faults import (
@@ -27,10 +27,10 @@ from tests.gzip_bomb import GZIP_BOMB
 pytestmark = pytest.mark.slow
 
 WECHAT = "WeChat"
-NOT_WECHATS = f"{MAYBE} The answer was not WeChat's"
-NEITHER = f"{MAYBE} WeChat's answer did not say whether it worked"
-BROKEN = f"{MAYBE} A gateway answered with an error page instead of WeChat"
-LOST = f"{MAYBE} The connection broke before WeChat answered"
+NOT_WECHATS = f"{MAYBE} {Trouble.NOT_JSON.value.title}"
+NEITHER = f"{MAYBE} {Trouble.NO_ERRCODE.value.title}"
+BROKEN = f"{MAYBE} {Trouble.GATEWAY_BROKEN.value.title}"
+LOST = f"{MAYBE} {Trouble.LOST.value.title}"
 YES = "✅ Shared"
 EVERY_CODE = Fault(
     WECHAT, "every code of the table of errors", "its own title, with WeChat's code, text and rid"
@@ -51,14 +51,14 @@ def statuses(*codes: int, after_effect: bool = False) -> tuple[Status, ...]:
     return tuple(Status(code, after_effect=after_effect) for code in codes)
 
 
-def faults(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
+def faults(elsewhere: str) -> Mapping[Fault, Sequence[Injected]]:
     """Return every fault with the answers that cause it; `elsewhere` is the target of redirects."""
     early, switched = (
         b"HTTP/1.1 103 Early Hints\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: close\r\n\r\n",
     )
     answer = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 13\r\n\r\n{"errcode":0}'
-    moved = f"{NO} The address of WeChat points somewhere else"
+    moved = f"{NO} {Trouble.REDIRECTED.value.title}"
     return {
         Fault(WECHAT, "HTTP 100 or 103, and no more", LOST): (
             Drop(sent=b"HTTP/1.1 100 Continue\r\n\r\n"),
@@ -83,16 +83,16 @@ def faults(elsewhere: str) -> Mapping[Fault, Sequence[Trouble]]:
         Fault(
             WECHAT,
             "HTTP 400, 404, 413, 429 or 451",
-            f"{NO} Something between the bot and WeChat refused the call",
+            f"{NO} {Trouble.GATEWAY_REFUSED.value.title}",
         ): statuses(400, 404, 413, 429, 451),
         Fault(
             WECHAT,
             "HTTP 401, 403 or 407",
-            f"{NO} A proxy did not let the call through to WeChat",
+            f"{NO} {Trouble.GATEWAY_CLOSED.value.title}",
         ): statuses(401, 403, 407),
-        Fault(
-            WECHAT, "HTTP 411 or 412", f"{NO} The call lost its length on the way to WeChat"
-        ): statuses(411, 412),
+        Fault(WECHAT, "HTTP 411 or 412", f"{NO} {Trouble.GATEWAY_LENGTH.value.title}"): statuses(
+            411, 412
+        ),
         Fault(WECHAT, "HTTP 408, 424, 499, 500, 502, 503, 504 or 599, done or not", BROKEN): (
             *statuses(408, 424, 499, 500, 502, 503, 504, 599),
             *statuses(408, 500, 504, after_effect=True),

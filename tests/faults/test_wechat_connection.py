@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.guidance import Trouble
 from bot.playground.faults import Code, Drop, Slow
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from tests.cut_off import CUT_OFF, drip
 from tests.faults.rig import start_rig
 from tests.faults.table import Fault
@@ -27,11 +28,11 @@ from tests.faults.wechat_faults import (
 pytestmark = pytest.mark.slow
 
 WECHAT = "WeChat"
-LOST = f"{MAYBE} The connection broke before WeChat answered"
-LATE = f"{MAYBE} WeChat did not answer in time"
+LOST = f"{MAYBE} {Trouble.LOST.value.title}"
+LATE = f"{MAYBE} {Trouble.TIMEOUT.value.title}"
 YES = "✅ Shared"
 
-BROKEN: Mapping[Fault, Sequence[Trouble]] = {
+BROKEN: Mapping[Fault, Sequence[Injected]] = {
     Fault(WECHAT, "the connection closed or reset before the answer, done or not", LOST): (
         *(Drop(), Drop(after_effect=True), Drop(reset=True), Drop(after_effect=True, reset=True)),
     ),
@@ -45,7 +46,7 @@ WHOLE = {
         Drop(after_effect=True, sent=ANSWER, reset=True),
     ),
 }
-SLOW: Mapping[Fault, Sequence[Trouble]] = {
+SLOW: Mapping[Fault, Sequence[Injected]] = {
     Fault(WECHAT, "accept and hang, done or not", LATE): (
         Drop(silence=60),
         Slow(60, after_effect=True),
@@ -53,8 +54,8 @@ SLOW: Mapping[Fault, Sequence[Trouble]] = {
     Fault(WECHAT, "a slow drip, which is done", LATE): (drip(0.1),),
 }
 AFTERWARDS = Fault(WECHAT, "one of these once, and a yes to the next try", YES)
-UNTRUSTED = f"{NO} The bot's connection to WeChat is not secure"
-UNREACHED = f"{NO} The bot could not reach WeChat"
+UNTRUSTED = f"{NO} {Trouble.NOT_SENT_TLS.value.title}"
+UNREACHED = f"{NO} {Trouble.NOT_SENT_CONNECT.value.title}"
 PROXY_STATES: Mapping[Fault, tuple[State, State]] = {
     Fault(WECHAT, "a certificate that nobody trusts", UNTRUSTED): (State.TRUSTED, State.UNTRUSTED),
     Fault(WECHAT, "no TLS where the bot expects it", UNTRUSTED): (State.TRUSTED, State.PLAIN),

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.guidance import Trouble
 from bot.playground.faults import Code, Drop, Status
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from tests.cut_off import CUT_OFF, drip
 from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import Fault
@@ -32,10 +33,10 @@ from tests.gzip_bomb import GZIP_BOMB
 pytestmark = pytest.mark.slow
 
 SERVER, CHAIN = "Token server", "Token chain"
-DOWN = f"{NO} The bot could not reach the central token server"
-UNUSABLE = f"{NO} The central token server gave no usable token"
-NO_TOKEN = f"{NO} WeChat gave the bot no access token"
-UNREACHED = f"{NO} The bot could not reach WeChat"
+DOWN = f"{NO} {Trouble.TOKEN_SERVER_DOWN.value.title}"
+UNUSABLE = f"{NO} {Trouble.TOKEN_SERVER_ANSWER.value.title}"
+NO_TOKEN = f"{NO} {Trouble.NO_TOKEN_ANSWER.value.title}"
+UNREACHED = f"{NO} {Trouble.NOT_SENT_CONNECT.value.title}"
 
 
 def json(content: str) -> Status:
@@ -43,8 +44,8 @@ def json(content: str) -> Status:
 
 
 NOWHERE = Status(302, headers={"Location": "http://127.0.0.1:1/"})
-OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
-    Fault(SERVER, "HTTP 401 or 403", f"{NO} The central token server does not let the bot in"): (
+OF_SERVER: Mapping[Fault, Sequence[Injected]] = {
+    Fault(SERVER, "HTTP 401 or 403", f"{NO} {Trouble.TOKEN_SERVER_REFUSED.value.title}"): (
         *(Status(401), Status(403)),
     ),
     Fault(SERVER, "any other HTTP status, or a redirect, which is not followed", UNUSABLE): (
@@ -72,13 +73,13 @@ OF_SERVER: Mapping[Fault, Sequence[Trouble]] = {
     Fault(
         SERVER,
         "accept and hang, or a slow drip",
-        f"{NO} The central token server did not answer in time",
+        f"{NO} {Trouble.TOKEN_SERVER_SLOW.value.title}",
     ): (*(Drop(silence=60), drip(0.3)),),
 }
 STALE = Fault(
     SERVER,
     "a dead token again and again",
-    f"{NO} The central token server keeps giving out a dead token",
+    f"{NO} {Trouble.TOKEN_SERVER_STALE.value.title}",
 )
 NOT_THERE = Fault(SERVER, "connection refused, no TLS, or a host that DNS does not know", DOWN)
 ABSENT = (
@@ -87,14 +88,14 @@ ABSENT = (
     (State.PLAIN, State.NO_DNS),
 )
 
-OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
-    Fault(CHAIN, "HTTP 403 or 407", f"{NO} A proxy did not let the call through to WeChat"): (
+OF_CHAIN: Mapping[Fault, Sequence[Injected]] = {
+    Fault(CHAIN, "HTTP 403 or 407", f"{NO} {Trouble.GATEWAY_CLOSED.value.title}"): (
         *(Status(403), Status(407)),
     ),
     Fault(
         CHAIN,
         "a redirect, which is not followed",
-        f"{NO} The address of WeChat points somewhere else",
+        f"{NO} {Trouble.REDIRECTED.value.title}",
     ): (NOWHERE,),
     Fault(CHAIN, "HTTP 204 or 5xx, a web page, wrong JSON, a gzip bomb, 100 MB", NO_TOKEN): (
         *(
@@ -125,14 +126,14 @@ OF_CHAIN: Mapping[Fault, Sequence[Trouble]] = {
         f"{NO} The bot's IP address is not on the platform's list",
     ): (Code(61004),),
 }
-OF_OWNER: Mapping[Fault, Sequence[Trouble]] = {
+OF_OWNER: Mapping[Fault, Sequence[Injected]] = {
     Fault(
         CHAIN,
         "an owner that authorised no platform (40013)",
         f"{NO} The owner has not authorised the platform",
     ): (Code(40013),),
 }
-OF_PLATFORM: Mapping[Fault, Sequence[Trouble]] = {
+OF_PLATFORM: Mapping[Fault, Sequence[Injected]] = {
     Fault(
         CHAIN,
         "a platform that WeChat does not know (40013)",
@@ -144,7 +145,7 @@ PROXY_STATES: Mapping[Fault, tuple[State, State]] = {
     Fault(
         CHAIN,
         "a certificate that nobody trusts",
-        f"{NO} The bot's connection to WeChat is not secure",
+        f"{NO} {Trouble.NOT_SENT_TLS.value.title}",
     ): (State.TRUSTED, State.UNTRUSTED),
     Fault(CHAIN, "a host that DNS does not know", UNREACHED): (State.PLAIN, State.NO_DNS),
 }
@@ -237,7 +238,7 @@ async def test_whatever_wechat_does_when_the_platform_token_is_renewed_nothing_i
         await rig.check_healthy()
 
 
-async def _without_the_platforms_token(rig: ProcessRig, answer: Trouble) -> tuple[str, bool, str]:
+async def _without_the_platforms_token(rig: ProcessRig, answer: Injected) -> tuple[str, bool, str]:
     """Return what was told, whether it was shared in spite of that, and what is told after the recovery."""
     before = len(rig.wechat.shared)
     expire_all_tokens(rig)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.playground.faults import Code, Status
-from bot.playground.faults import Fault as Trouble
+from bot.playground.faults import Fault as Injected
 from bot.playground.world import APPID
 from tests.conftest import REQUESTER
 from tests.faults.bots import FINAL
@@ -37,8 +37,8 @@ class Case:
 
     fault: Fault
     number: int
-    answers: tuple[Trouble, ...] = ()
-    token_answers: tuple[Trouble, ...] = ()
+    answers: tuple[Injected, ...] = ()
+    token_answers: tuple[Injected, ...] = ()
     expiring: bool = False
 
     @property
@@ -90,7 +90,7 @@ async def rig_with_owners(
 
 
 def with_and_without_expiry(
-    faults: Mapping[Fault, Sequence[Trouble]], *, of_tokens: bool = False, first: int = 0
+    faults: Mapping[Fault, Sequence[Injected]], *, of_tokens: bool = False, first: int = 0
 ) -> list[Case]:
     """Return each fault's answers twice: at once, and after a token has expired; numbered from `first`.
 
@@ -158,7 +158,7 @@ def _inject(rig: ProcessRig, case: Case) -> None:
     plan_and_repeat_last(partial(wechat.fail, "token", owner=case.owner), token_answers)
 
 
-def plan_and_repeat_last(plan: partial[None], answers: Sequence[Trouble]) -> None:
+def plan_and_repeat_last(plan: partial[None], answers: Sequence[Injected]) -> None:
     """Plan these answers in order, and repeat the last one."""
     plan(*answers[:-1])
     plan(*answers[-1:], times=None)
