@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from bot.domain.batch import InDoubt
+from bot.domain.batch import AtLimit, InDoubt
 from bot.domain.outcome import AfterShare, Expired, Outcome, Readiness, Shared, Tally
 from bot.domain.request import Origin, Request
 from bot.guidance import CODES, where_others_were_shared
@@ -97,6 +97,8 @@ YOU_REJECTED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.REJECTED)
 NO_APPROVER = approvals.no_approver(ENGLISH, _RULE).parts[0].text.rpartition("” ")[2]
 STILL_WAITS = gist(approvals.reminder(ENGLISH, _ANY, 0, "<@U0>")).removeprefix(": ")
 UNDECIDED = answer_to(Expired("approval"))
+_AT_LIMIT = batches.progress(ENGLISH, _ANY, Tally(2), AtLimit(0.0)).parts[2].text
+PAUSED_AT_LIMIT = _AT_LIMIT.partition("<")[0].strip()
 PAUSED_IN_DOUBT = batches.progress(ENGLISH, _ANY, Tally(2), InDoubt()).parts[2].text
 (_TWICE,) = [part.text for part in (answers.called_twice(ENGLISH, ["wx0"]),) if part]
 CALLED_TWICE = _TWICE.partition("`")[0].strip()

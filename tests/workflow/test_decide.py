@@ -262,6 +262,9 @@ async def test_no_message_says_that_a_request_waits_while_it_is_being_shared(
     rig.wechat.fail("shareenv", *[Slow()] * 2)
     async with rig.bot(APPROVE):
         await rig.ask(text)
+        await rig.question()
+        (waiting,) = rig.slack.parents(RELEASES)
+        assert "Cancel the request" in json.dumps(waiting.blocks)
         await rig.decide(APPROVER, "approve")
         await rig.slack.until(lambda _: "is sharing" in rig.parent())
         (under_way,) = rig.slack.parents(RELEASES)

@@ -29,7 +29,7 @@ from tests.conftest import (
     soon,
 )
 from tests.rig import ALLOW, DENY, SECOND, Rig, for_platform_team
-from tests.said import CALLED_TWICE, PAUSED_IN_DOUBT, RECEIVER_OFF
+from tests.said import CALLED_TWICE, PAUSED_AT_LIMIT, PAUSED_IN_DOUBT, RECEIVER_OFF
 from tests.workflow.test_batches import answer_to_all, line, shared
 
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
@@ -87,7 +87,7 @@ def last(rig: Rig) -> PostedMessage:
 
 async def paused(rig: Rig, until: int) -> None:
     """Wait until the first batch says that it pauses until then, and no call is in progress."""
-    said = f"WeChat's limit is reached. The batch goes on by itself <!date^{until}^"
+    said = f"{PAUSED_AT_LIMIT} <!date^{until}^"
     await soon(lambda: rig.slack.parents(RELEASES) and said in first(rig).text)
     begun = f"{QUEUED} AND begun"
     await soon(lambda: rows(rig.database, begun) == [] and rig.wechat.in_flight == 0)
@@ -409,7 +409,7 @@ async def test_a_pause_is_no_longer_shown_once_it_is_over(
         await at_a_limit(rig, 60)
         with wechat.thinking():
             time.now = IN_A_MINUTE
-            await soon(lambda: "The batch goes on by itself" not in first(rig).text)
+            await soon(lambda: PAUSED_AT_LIMIT not in first(rig).text)
             assert first(rig).text.startswith("⏳")
         await answer_to_all(rig)
 
@@ -512,7 +512,7 @@ async def test_an_item_whose_call_may_have_succeeded_before_a_limit_is_not_said_
     wechat.fail("shareenv", Code(-1), Code(PER_MINUTE), appid=appids(2)[0])
     async with rig.bot(ALLOW):
         await rig.ask(line(2))
-        await soon(lambda: len(wechat.calls) == 3 and "limit is reached" in first(rig).text)
+        await soon(lambda: len(wechat.calls) == 3 and PAUSED_AT_LIMIT in first(rig).text)
         await rig.click(REQUESTER, first(rig), "cancel")
         await time.sleeps()
         time.now = IN_A_MINUTE
