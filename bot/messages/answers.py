@@ -116,8 +116,8 @@ def answer(
         whole = _shared(words, request, after)
     else:
         whole = _failed(words, request, outcome)
-    twice = request.receivers if called_again and outcome.tries else ()
-    return message(*whole, _footer(words.about(request), outcome), called_twice(words, twice))
+    again = called_twice(words, request.receivers) if called_again and outcome.tries else None
+    return message(*whole, _footer(words.about(request), outcome), again)
 
 
 def called_twice(words: Words, appids: Sequence[str]) -> Part | None:
