@@ -112,6 +112,8 @@ WHO = (
     Condition(Miss.GUEST, _met_guests, _covers_guests),
 )
 ENVS = Condition(Miss.ENV, _met_env, _covers_envs)
+OF_ENV = (*WHO, ENVS)
+"""What can be decided once an env is chosen."""
 WHAT = (Condition(Miss.APPID, _met_appid, _covers_appids), ENVS)
 CONDITIONS = (*WHO, Condition(Miss.CHANNEL, _met_channel, _covers_channels), *WHAT)
 

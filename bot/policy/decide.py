@@ -9,7 +9,7 @@ from typing import assert_never
 
 from bot.policy.conditions import (
     CONDITIONS,
-    ENVS,
+    OF_ENV,
     WHAT,
     WHO,
     fits,
@@ -43,8 +43,7 @@ from bot.policy.kinds import (
     Verdict,
 )
 
-_OF_ENV = (*WHO, ENVS)  # what can be checked once an env is chosen
-_BEYOND = tuple(each for each in CONDITIONS if each not in _OF_ENV)
+_BEYOND = tuple(each for each in CONDITIONS if each not in OF_ENV)
 
 
 def decide(policy: Policy, ask: Ask) -> Decision:
@@ -124,7 +123,7 @@ def may_share_somewhere(policy: Policy, person: Person, appids: Iterable[str], e
         return False
     asked = Ask(person, "", "", env)
     permit = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
-    globs = {glob for rule in permit if not misses(rule, asked, _OF_ENV) for glob in rule.appids}
+    globs = {glob for rule in permit if not misses(rule, asked, OF_ENV) for glob in rule.appids}
     named = filter(fits_any(globs), appids)
     channels = {"", *(channel for rule in policy.rules for channel in rule.channels)}
     asks = (Ask(person, channel, appid, env) for appid in named for channel in channels)
@@ -138,7 +137,7 @@ def may_share_env(policy: Policy, person: Person, env: str) -> bool:
     asked = Ask(person, "", "", env)
     shut: list[Rule] = []  # earlier rules that deny, or might
     for rule in policy.rules:
-        missed = misses(rule, asked, _OF_ENV)
+        missed = misses(rule, asked, OF_ENV)
         if missed - {Miss.UNREADABLE}:
             continue
         if missed or rule.effect is Effect.DENY:

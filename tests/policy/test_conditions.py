@@ -13,6 +13,8 @@ from bot.command.grammar import is_appid, is_env
 from bot.messages.rules import fit, right
 from bot.policy.conditions import (
     CONDITIONS,
+    OF_ENV,
+    WHAT,
     WHO,
     Condition,
     can_match_appid,
@@ -90,6 +92,16 @@ def test_a_condition_is_met_or_missed_and_explain_says_which(
     assert fits == "it fits, and allows it"
     assert misses.startswith("it ")
     assert misses != fits
+
+
+@of_each
+def test_a_condition_is_grouped_by_what_it_depends_on(condition: Condition, key: str) -> None:
+    _, missing = NARROW[key]
+    same_person = replace(missing, person=ASKED.person)
+    assert (condition in WHO) is (same_person == ASKED)
+    assert (condition in OF_ENV) is (replace(same_person, env=ASKED.env) == ASKED)
+    about_what = (missing.appid, missing.env) != (ASKED.appid, ASKED.env)
+    assert (condition in WHAT) is about_what
 
 
 @of_each
