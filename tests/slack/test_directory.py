@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 
 import aiohttp
@@ -386,6 +386,15 @@ async def test_the_groups_are_read_ahead_for_a_new_policy_only_if_it_names_any(
 
 def test_a_group_whose_members_slack_does_not_list_has_none() -> None:
     assert users_of({"id": PLATFORM, "users": None}) == frozenset()
+
+
+async def test_each_field_of_a_person_is_read(slack: LocalSlack, directory: Directory) -> None:
+    slack.people["U0X"] = SlackUser("U0X", "x", is_restricted=True, locale="zh-CN")
+    slack.groups["S0X"] = UserGroup("S0X", "x", frozenset({"U0X"}))
+    found, unread = await directory.person(TEAM, "U0X", frozenset({"S0X", "S0GONE"})), Known("", "")
+    assert [
+        e.name for e in fields(Known) if getattr(found, e.name) == getattr(unread, e.name)
+    ] == []
 
 
 # Languages.
