@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from os.path import commonprefix
 
 from bot.domain.batch import AtLimit, InDoubt
 from bot.domain.outcome import AfterShare, Expired, Outcome, Readiness, Shared, Tally
@@ -74,7 +75,9 @@ USABLE = AfterShare(Readiness.READY)
 """The text after a share of an env of the local WeChat."""
 
 # In response to a command.
-SHARED = endings.answer(ENGLISH, _ANY, Shared()).text.partition(".")[0]
+SHARED = commonprefix(  # noqa: RUF071  # texts, not paths
+    [endings.answer(ENGLISH, _ANY, Shared(), after=AfterShare(each)).text for each in Readiness]
+)
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))
 NOT_RECORDED = gist(clicks.refused(ENGLISH, clicks.NothingDone.LEDGER_DOWN))
