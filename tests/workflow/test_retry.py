@@ -435,6 +435,22 @@ async def test_sharing_again_after_a_retry_never_has_another_persons_reason(
     assert (rig.column("user"), rig.column("reason")) == (user, reason)
 
 
+@pytest.mark.parametrize(("user", "opens_it"), [(APPROVER, False), (REQUESTER, True)])
+async def test_only_the_requester_gets_a_link_to_an_earlier_answer_in_their_direct_messages(
+    rig: Rig, user: str, *, opens_it: bool
+) -> None:
+    answer = await expired(rig)
+    conversation = rig.slack.direct_message(REQUESTER)
+    assert conversation
+    async with rig.bot(ALLOW):
+        await rig.ask(channel=conversation.id)
+        await rig.over(2)
+    async with rig.bot(APPROVE):
+        told = await rig.click(user, answer, "retry")
+    assert f"<@{REQUESTER}> shared" in told
+    assert ("thread>" in told) is opens_it
+
+
 async def test_sharing_again_needs_an_approval_if_the_rule_says_so(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         shown = await shared_before(rig)
