@@ -196,6 +196,11 @@ def head(glob: str) -> str:
     return re.split(r"[*?[]", glob, maxsplit=1)[0]
 
 
+def tail(glob: str) -> str:
+    """Return what is behind the last wildcard: every word that matches ends with it."""
+    return re.split(r"[*?\]]", glob)[-1]
+
+
 def can_match_appid(glob: str) -> bool:
     """Return whether `glob` has the beginning, the letters and the length to match an appid; True if in doubt."""
     if not is_glob(glob):

@@ -6,7 +6,7 @@ The doctor adds the checks that need Slack, such as who is in a group.
 from collections.abc import Iterator
 
 from bot.domain.finding import Finding, warning, wrong
-from bot.policy.conditions import CONDITIONS, any_case, covers, head, is_glob
+from bot.policy.conditions import CONDITIONS, any_case, covers, head, is_glob, tail
 from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.kinds import Effect, Policy, Rule
@@ -70,8 +70,8 @@ def owners(policy: Policy) -> Iterator[Finding]:
 def ownerless(policy: Policy) -> list[str]:
     """Return the envs named in full that have no owner, and the patterns that no owned env can match.
 
-    Patterns are compared up to their first wildcard. Others may match envs with and without an owner: the answer to a
-    request says which it is.
+    Patterns are compared before their first wildcard and behind their last. Others may match envs with and without an
+    owner: the answer to a request says which it is.
     """
     lost = [env for env in named_envs(policy) if owner_of(policy, env) is None]
     owned = [env for owner in policy.owners for env in owner.envs]
@@ -87,7 +87,6 @@ def ownerless(policy: Policy) -> list[str]:
 
 
 def _may_overlap(rule: Rule, glob: str, owned: str) -> bool:
-    one, other = head(glob), head(owned)
-    if any_case(rule):
-        one, other = one.lower(), other.lower()
-    return one.startswith(other) or other.startswith(one)
+    one, other = (each.lower() if any_case(rule) else each for each in (glob, owned))
+    begins = head(one).startswith(head(other)) or head(other).startswith(head(one))
+    return begins and (tail(one).endswith(tail(other)) or tail(other).endswith(tail(one)))

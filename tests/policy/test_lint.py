@@ -156,13 +156,16 @@ def test_envs_that_no_owner_has_are_named_once() -> None:
         pytest.param(Effect.ALLOW, "*-eu", "prod-?", False, id="one that may overlap"),
         pytest.param(Effect.ALLOW, "live-*", "prod-*", True, id="another"),
         pytest.param(Effect.ALLOW, "live-?", "lives", True, id="another env"),
+        pytest.param(Effect.ALLOW, "*-live", "*-prod", True, id="another end"),
+        pytest.param(Effect.ALLOW, "*-live", "prod-[!a]", False, id="an end that may be another's"),
+        pytest.param(Effect.APPROVE, "*-Prod", "[a-c]-prod", False, id="capitals at the end"),
         pytest.param(Effect.ALLOW, "Prod-*", "prod-*", True, id="capitals"),
         pytest.param(Effect.APPROVE, "Prod-*", "prod-*", False, id="where capitals do not matter"),
         pytest.param(Effect.APPROVE, "live-*", "prod-*", True, id="another, with approval"),
         pytest.param(Effect.DENY, "live-*", "prod-*", False, id="a denial"),
     ],
 )
-def test_a_pattern_is_named_if_no_owner_has_an_env_that_begins_like_it(
+def test_a_pattern_is_named_if_no_owner_has_an_env_that_begins_and_ends_like_it(
     effect: Effect, glob: str, owned: str, is_lost: bool
 ) -> None:
     policy = Policy((Rule("r", effect, ME, envs=(glob,)),), (Owner(A, (owned,)),))
