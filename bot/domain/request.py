@@ -1,4 +1,4 @@
-"""A request to share one env with one appid or, as a batch, with several: its states and moves, its messages and clicks."""
+"""A request to share one env with one appid or, as a batch, with several: its states and their moves, and clicks on it."""
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -130,29 +130,6 @@ class Act(Enum):
     RETRY = "retry"
     SHARE_AGAIN = "again"
     STEPS = "steps"
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A posted message; `channel` is the conversation's id, also for a direct message.
-
-    `root` is the thread that it is a reply in, else empty; two are the same message whatever their `root`.
-    """
-
-    channel: str
-    ts: str
-    root: str = field(default="", compare=False)
-
-
-def ref_of(*stand: Posted) -> str:
-    """Return the reference of posted messages: channel/ts, or channel/ts/root for a reply, joined by spaces."""
-    return " ".join("/".join(filter(None, (at.channel, at.ts, at.root))) for at in stand)
-
-
-def read_ref(ref: str | None) -> list[Posted]:
-    """Return the posted messages of a reference; none for a private place."""
-    found = (word.split("/") for word in (ref or "").split() if "/" in word)
-    return [Posted(channel, ts, "".join(root)) for channel, ts, *root in found]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 Screen readers and notifications use only the text, so it must contain everything that the blocks show. Sources:
 docs.slack.dev, "Formatting message text" (escaping) and "Block Kit" (limits).
+
+Also the reference of a posted message, as the ledger and the modal of a decision keep it.
 """
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -181,3 +183,26 @@ def plain(text: str) -> Block:
 def _cut(text: str, most: int) -> str:
     """Return mrkdwn cut to `most` characters, but not within an entity or a mention."""
     return text if len(text) <= most else re.sub(r"[&<][^;>]*\Z", "", text[: most - 1]) + "…"
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A posted message; `channel` is the conversation's id, also for a direct message.
+
+    `root` is the thread that it is a reply in, else empty; two are the same message whatever their `root`.
+    """
+
+    channel: str
+    ts: str
+    root: str = field(default="", compare=False)
+
+
+def ref_of(*stand: Posted) -> str:
+    """Return the reference of posted messages: channel/ts, or channel/ts/root for a reply, joined by spaces."""
+    return " ".join("/".join(filter(None, (at.channel, at.ts, at.root))) for at in stand)
+
+
+def read_ref(ref: str | None) -> list[Posted]:
+    """Return the posted messages of a reference; none for a private place."""
+    found = (word.split("/") for word in (ref or "").split() if "/" in word)
+    return [Posted(channel, ts, "".join(root)) for channel, ts, *root in found]

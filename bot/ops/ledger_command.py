@@ -10,12 +10,13 @@ from typing import Any
 
 from bot.domain.batch import groups_of
 from bot.domain.outcome import Failed, Outcome, Unknown
-from bot.domain.request import State, read_ref
+from bot.domain.request import State
 from bot.guidance import in_general
 from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_audit, read
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.entries import Entry, name_of
 from bot.ledger.items import Item
+from bot.messages.blocks import read_ref
 from bot.ops.output import FAILED, FINE, complain, printable, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.request import Posted, Request, read_ref, ref_of
+from bot.domain.request import Request
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
 from bot.messages.approvals import decided, question, reminder
+from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.words import Languages

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from bot.command.tokenizer import visible
-from bot.domain.request import Click, Origin, Posted, read_ref, ref_of
-from bot.messages.blocks import read_value
+from bot.domain.request import Click, Origin
+from bot.messages.blocks import Posted, read_ref, read_value, ref_of
 from bot.messages.modals import COMMENT
 from bot.messages.words import as_typed
 

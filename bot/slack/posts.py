@@ -13,9 +13,8 @@ from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from bot.domain.request import Posted
 from bot.messages import Message
-from bot.messages.blocks import as_arguments, as_post
+from bot.messages.blocks import Posted, as_arguments, as_post
 from bot.messages.notices import Note, noted
 from bot.messages.words import Words
 from bot.slack.api import (

@@ -6,7 +6,7 @@ of which accepts a user id; conversations.open.
 
 from dataclasses import dataclass
 
-from bot.domain.request import Posted
+from bot.messages.blocks import Posted
 from bot.slack.api import PATIENCE, Answered, Doubtful, Refused, SlackApi, away_error
 from bot.slack.payloads import PERSON, event_payload, text_if_any
 from bot.workflow.ports import AwayError

@@ -11,10 +11,10 @@ from functools import partial
 
 from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
-from bot.domain.request import Posted, Request, read_ref, ref_of
+from bot.domain.request import Request
 from bot.messages import Message, endings
 from bot.messages.batches import progress
-from bot.messages.blocks import as_response
+from bot.messages.blocks import Posted, as_response, read_ref, ref_of
 from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words

@@ -12,8 +12,7 @@ from aiohttp import web
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bot.domain.request import Posted
-from bot.messages.blocks import message
+from bot.messages.blocks import Posted, message
 from bot.playground.world import BOT, TEAM
 from bot.policy.kinds import Person, Standing, Unreadable
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from bot.domain.request import Click, Posted, read_ref, ref_of
+from bot.domain.request import Click
+from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.slack.payloads import click_of, decision_of
 
 # Places of messages, as stored in the ledger.

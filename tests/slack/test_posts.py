@@ -3,9 +3,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from bot.domain.request import Posted
 from bot.messages import Message
-from bot.messages.blocks import message
+from bot.messages.blocks import Posted, message
 from bot.messages.notices import Note, noted
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import JsonObject, free_port
