@@ -39,7 +39,7 @@ _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 _LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 3)
 _NAMESPACE = "share_env"
 _Labels = Mapping[str, Collection[str] | None]
-_COUNTERS: Mapping[str, tuple[str, _Labels]] = {
+COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "commands": ("How commands were answered", {"outcome": labels.COMMANDS}),
     "deliveries": ("Answers", {"result": labels.DELIVERIES}),
     "denials": ("Why the policy said no", {"reason": labels.DENIALS}),
@@ -87,7 +87,7 @@ class Metrics:
         histogram = partial(Histogram, namespace=_NAMESPACE, registry=self.registry)
         build = Info("build", "The version that runs", namespace=_NAMESPACE, registry=self.registry)
         build.info({"version": version, "python": platform.python_version()})
-        self._count = {name: self._counting(name, *about) for name, about in _COUNTERS.items()}
+        self._count = {name: self._counting(name, *about) for name, about in COUNTERS.items()}
         self._taken_over = self._counter("taken_over", "Requests that others had begun")
         self._failures = self._counter("ledger_failures", "Work that the ledger did not take")
         self._ledger = histogram("ledger_seconds", "Work of the ledger", buckets=_LEDGER_BUCKETS)
