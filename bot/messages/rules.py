@@ -62,7 +62,7 @@ def fit(words: Words, verdict: Verdict) -> str:
     if misses:
         return _joined(words, misses)
     rule, fits = verdict.rule, words(_FITS[verdict.rule.effect])
-    if rule.effect is Effect.ALLOW and rule.confirm:
+    if rule.confirm and rule.effect is not Effect.DENY:
         return words("{what} (needs a confirmation)", what=fits)
     return fits
 
@@ -107,10 +107,10 @@ def right(words: Words, rule: Rule) -> str:
         what = words("{envs} with appids {appids}", envs=what, appids=globs)
     if rule.channels:
         what = words("{what} in {channels}", what=what, channels=_channels(words, rule))
+    if rule.confirm:
+        what = words("{what} (needs a confirmation)", what=what)
     if rule.effect is Effect.APPROVE:
         what = words("{what} (needs an approval)", what=what)
-    elif rule.confirm:
-        what = words("{what} (needs a confirmation)", what=what)
     return words("{what}, by rule {rule}", what=what, rule=rule_name(rule))
 
 

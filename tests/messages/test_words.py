@@ -292,9 +292,14 @@ def test_a_contact_may_end_with_a_full_stop(contact: str) -> None:
 
 
 @pytest.mark.parametrize("effect", Effect)
-def test_only_a_rule_that_allows_is_said_to_do_so_with_a_confirmation(effect: Effect) -> None:
+def test_only_a_rule_that_denies_is_not_said_to_need_a_confirmation(effect: Effect) -> None:
     said = fit(ENGLISH, Verdict(Rule("r", effect, confirm=True), frozenset()))
-    assert ("needs a confirmation" in said) is (effect is Effect.ALLOW)
+    assert ("needs a confirmation" in said) is (effect is not Effect.DENY)
+
+
+def test_a_right_that_needs_a_confirmation_and_an_approval_says_both() -> None:
+    said = right(ENGLISH, Rule("r", Effect.APPROVE, confirm=True))
+    assert said == "any env (needs a confirmation) (needs an approval), by rule “r”"
 
 
 def test_long_lists_end_with_a_count() -> None:
