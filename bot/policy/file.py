@@ -113,6 +113,6 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
     if approves and not rule.name:
         found = "what waits for an approval is known by its rule's name"
         yield Problem(found, 'Add name = "…".')
-    if rule.approvers and not approves:
-        found = 'approvers go with effect = "approve" only'
+    if (rule.approvers or rule.self_approval) and not approves:
+        found = 'approvers and self_approval go with effect = "approve" only'
         yield Problem(found, "Change the effect or remove them.")

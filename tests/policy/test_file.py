@@ -154,6 +154,9 @@ NO_APPID = "is not an appid. Write wx and 16 digits or letters a to f."
 NO_ENV = "cannot be an env. Write its id: letters, digits and dashes, 64 at most."
 NO_MATCH = "can match no env. Correct it: an env is letters, digits and dashes, 64 at most."
 NOBODY = 'nobody is named. Add users or groups, or users = ["*"] for everyone.'
+NO_APPROVAL = (
+    'approvers and self_approval go with effect = "approve" only. Change the effect or remove them.'
+)
 NO_APPROVERS = "it asks for approval, but nobody can give it. Add approvers with users or groups."
 TEST = f'[[test]]\nuser = "U012ABCDEF"\nappid = "{A}"\nenv = "prod-1"\n'
 
@@ -326,10 +329,11 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "approvers without an approval": (
         RULE + 'name = "x"\napprovers = { users = ["U1X"], channel = "C1X" }\n',
-        (
-            'rule 1 (“x”): approvers go with effect = "approve" only. '
-            "Change the effect or remove them."
-        ),
+        f"rule 1 (“x”): {NO_APPROVAL}",
+    ),
+    "self-approval without an approval": (
+        RULE + "self_approval = true\n",
+        f"rule 1: {NO_APPROVAL}",
     ),
     "self-approval that is neither true nor false": (
         APPROVE + 'approvers = { users = ["U1X"], channel = "C1X" }\nself_approval = "yes"\n',
