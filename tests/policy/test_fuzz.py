@@ -5,7 +5,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.policy.file import read_question
-from bot.policy.kinds import Effect, Policy
+from bot.policy.kinds import Effect, Person, Policy
 from bot.policy.shapes import (
     ApproversEntry,
     File,
@@ -247,6 +247,14 @@ def test_no_part_of_a_question_is_read_for_nothing() -> None:
             with at(part):
                 rest = read_question({key: value for key, value in asked.items() if key != part})
                 assert isinstance(rest, list) or rest.ask() != whole.ask()
+
+
+def test_a_question_says_all_about_a_person_that_a_condition_depends_on() -> None:
+    whole = read_question({"user": "U1X", "groups": ["S1X"], "guest": True, "appid": A, "env": "e"})
+    assert isinstance(whole, Question)
+    person, unsaid = whole.ask().person, Person("", "")
+    same = [e.name for e in fields(Person) if getattr(person, e.name) == getattr(unsaid, e.name)]
+    assert same == ["team_id", "unreadable", "language"]  # no condition may
 
 
 @pytest.mark.parametrize(
