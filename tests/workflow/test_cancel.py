@@ -9,7 +9,7 @@ import pytest
 from bot.domain.outcome import Cancelled, Shared
 from bot.playground.faults import Slow
 from bot.playground.slack.server import PostedMessage
-from tests.conftest import RELEASES, REQUESTER, kinds, rows, soon, states
+from tests.conftest import RELEASES, REQUESTER, calls_of, kinds, rows, soon, states
 from tests.rig import (
     ALLOW,
     APPROVALS,
@@ -81,7 +81,10 @@ async def test_a_waiting_request_can_be_cancelled_by_its_requester_operators_and
     rig: Rig, user: str
 ) -> None:
     async with rig.bot(OPERATORS + APPROVE):
-        told = await rig.click(user, await waiting(rig), "cancel")
+        waits = await waiting(rig)
+        read = calls_of(rig.slack, "usergroups.list")  # some twenty a minute, for everybody
+        told = await rig.click(user, waits, "cancel")
+        assert calls_of(rig.slack, "usergroups.list") - read == (user != REQUESTER)
         assert told.startswith("Cancelled")
         await rig.over()
     assert f"*Cancelled* by <@{user}>" in rig.replies()[-1]
