@@ -295,3 +295,20 @@ def test_a_bot_that_prometheus_does_not_reach_sets_off_an_alert(
     tmp_path: Path, up: int | None
 ) -> None:
     assert firing({}, {}, tmp_path, up=up) == {"ShareEnvNotReady"}
+
+
+@pytest.mark.parametrize(
+    ("series", "before", "after", "alerts"),
+    [
+        ("share_env_ledger_failures_total", 0, 1, {"ShareEnvLedgerFails"}),
+        ('share_env_deliveries_total{result="too late"}', 0, 1, {"ShareEnvNotDelivered"}),
+        ('share_env_deliveries_total{result="delivered"}', 0, 1, set()),
+        ('share_env_token_good_seconds{link="ticket"}', 39_500, 39_500, {"ShareEnvNoTicket"}),
+        ('share_env_token_good_seconds{link="ticket"}', 43_000, 43_000, set()),
+    ],
+)
+def test_an_alert_about_a_single_number_fires_on_it(
+    tmp_path: Path, series: str, before: int, after: int, alerts: set[str]
+) -> None:
+    told = scrape(f"{series} {before}\n"), scrape(f"{series} {after}\n")
+    assert firing(*told, tmp_path) == alerts
