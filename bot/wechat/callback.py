@@ -88,6 +88,8 @@ class PushHandler:
             facts = {"push": type(push).__name__.lower(), "reason": str(error)}
             _log.error("a push could not be stored", extra=facts)  # without a traceback
             new = True  # or not: perhaps it was stored before the connection broke
+            if isinstance(push, Authorized):
+                self._chain.codes[push.owner] = push.code
         if new:
             self._chain.invalidate(TICKET if isinstance(push, Ticket) else push.owner)
             self._wake()
@@ -114,7 +116,7 @@ class PushHandler:
 
     async def _exchange(self, push: Authorized) -> str | None:
         """Exchange a push's code for the owner's tokens, and store them; return why not, None if that worked."""
-        got = await self._chain.exchange_code(push.code)
+        got = await self._chain.exchange_code(push.owner, push.code)
         if isinstance(got, NoAnswer):
             return got.guidance.key
         if got.owner != push.owner:

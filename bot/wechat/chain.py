@@ -39,6 +39,7 @@ _MARGIN = 10.0
 _POLL = 0.25
 _FAILED_FOR = 5.0  # seconds a failure is cached: all callers share the chain, and the platform's calls have quotas
 _LOST = frozenset({61023})
+_SPENT = frozenset({61003, 61009, 61010})  # what WeChat says of a code that can be used no more
 _LINKS = {TICKET: Link.TICKET, COMPONENT: Link.PLATFORM}
 
 _log = logging.getLogger(__name__)
@@ -124,7 +125,11 @@ class TokenCache:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Chain:
-    """Provides the owners' access tokens. `seeds` has the initial refresh tokens, by owner."""
+    """Provides the owners' access tokens. `seeds` has the initial refresh tokens, by owner.
+
+    `codes` has the authorization codes whose exchange failed, by owner: renewals try them again. Until an owner's code is
+    exchanged, no other call returns a refresh token (WeChat's staff, C/00046620d84dc00f435e818b454400).
+    """
 
     _component: Component
     _tokens: Tokens
@@ -132,6 +137,7 @@ class Chain:
     _clock: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     renewed: Renewed | None = None
+    codes: dict[str, str] = field(default_factory=dict, init=False)
     _cache: TokenCache = field(init=False)
     _single_flight: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
     _failed: dict[str, tuple[NoAnswer, float]] = field(default_factory=dict, init=False)
@@ -146,9 +152,19 @@ class Chain:
         obtain = partial(self._obtain, name, refused)
         return await self._single_flight.do_newer(name, obtain, refused)
 
-    async def exchange_code(self, code: str) -> Authorization | NoAnswer:
-        """Exchange an authorization code for the owner and their tokens."""
-        return await self.with_platform_token(partial(self._component.query_auth, code=code))
+    async def exchange_code(self, owner: str, code: str) -> Authorization | NoAnswer:
+        """Exchange an authorization code for the owner and their tokens; keep it for the next renewals if that fails."""
+        exchange = partial(self._component.query_auth, code=code)
+        return self._exchanged(owner, code, await self.with_platform_token(exchange))
+
+    def _exchanged(
+        self, owner: str, code: str, got: Authorization | NoAnswer
+    ) -> Authorization | NoAnswer:
+        if isinstance(got, NoAnswer) and not refused_with(got, _SPENT):
+            self.codes[owner] = code
+        else:
+            self.codes.pop(owner, None)
+        return got
 
     async def with_platform_token(
         self, call: Callable[[str], Awaitable[T | NoAnswer]]
@@ -238,12 +254,17 @@ class Chain:
         return NoAnswer(known or Trouble.NO_TICKET.value, link=Link.TICKET)
 
     async def _make_owner(self, platform: str, claim: StoredToken) -> Issued | NoAnswer:
-        """Renew an owner's token with the stored refresh token, that of the settings, or the one that WeChat tells."""
+        """Renew an owner's token with the stored refresh token, that of the settings, a code, or the one that WeChat tells."""
         owner, make = claim.name, self._component.authorizer_token
         for known in dict.fromkeys((claim.refresh_token, self._seeds.get(owner))):
             if known:
                 got = await make(platform, owner, known)
                 if not refused_with(got, _LOST):
                     return got
+        if code := self.codes.get(owner):
+            exchanged = await self._component.query_auth(platform, code)
+            exchanged = self._exchanged(owner, code, exchanged)
+            if isinstance(exchanged, Authorization) and exchanged.owner == owner:
+                return exchanged.issued
         told = await self._component.refresh_token(platform, owner)
         return told if isinstance(told, NoAnswer) else await make(platform, owner, told)

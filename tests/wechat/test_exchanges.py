@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 
 import pytest
@@ -94,6 +94,37 @@ async def test_a_code_is_tried_once_and_without_it_the_next_request_gets_the_own
     assert others == ["api_get_authorizer_info", "api_authorizer_token"]
 
 
+@pytest.mark.parametrize("why", ["WeChat", "the ledger", "no ticket"])
+async def test_a_code_that_could_not_be_used_is_tried_again_by_the_next_renewal(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat, why: str
+) -> None:
+    wechat.platform.without_refresh_token.add(OTHER)  # as long as its code was not used
+    with replicas.down() if why == "the ledger" else nullcontext():
+        if why == "WeChat":
+            wechat.fail("api_query_auth", Code(61004), times=2)
+        elif why == "no ticket":
+            replicas.change("ticket", "value = NULL")
+        await replica.handler.handle(granted(wechat))
+    if why == "WeChat":
+        assert missing(await replica.chain.token(OTHER))[0] == for_code(61023)
+        replica.chain.invalidate(OTHER)
+    elif why == "no ticket":
+        await replica.handler.handle(Ticket(20.0, wechat.platform.new_ticket()))
+    assert OTHER in await replica.token(OTHER)
+    assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+    assert replica.chain.codes == {}
+
+
+@pytest.mark.parametrize("errcode", [61003, 61009, 61010])
+async def test_a_code_that_wechat_refuses_is_not_tried_again(
+    replica: Replica, wechat: LocalWeChat, errcode: int
+) -> None:
+    wechat.fail("api_query_auth", Code(errcode), times=None)
+    await replica.handler.handle(granted(wechat))
+    await replica.token(OTHER)
+    assert exchanges_of(wechat) == 1
+
+
 async def test_an_owner_whose_code_and_details_wechat_refuses_is_found_in_its_list(
     replica: Replica, wechat: LocalWeChat
 ) -> None:
@@ -121,8 +152,8 @@ async def test_pushes_during_an_outage_of_the_ledger_change_nothing_for_long(
         await replica.handler.handle(Ticket(10.0, wechat.platform.new_ticket()))
         await replica.handler.handle(authorised)
     assert len(replica.woken) == 2
-    assert OTHER in await replica.token(OTHER)  # with the earlier ticket, and without the code
-    assert endpoints(wechat) == ["component_token", "get_authorizer_info", "authorizer_token"]
+    assert OTHER in await replica.token(OTHER)  # with the earlier ticket, and the code
+    assert endpoints(wechat) == ["component_token", "query_auth"]
 
     wechat.platform.revoke(OTHER)
     with replicas.down():
@@ -175,6 +206,7 @@ async def test_an_owner_is_found_with_the_next_ticket_after_an_outage_of_wechat(
 ) -> None:
     replica = replicas.make(owners=(OTHER,))
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    wechat.platform.without_refresh_token.add(OTHER)  # as long as its code was not used
     failing = ("api_query_auth", "api_get_authorizer_info", "api_get_authorizer_list")
     for endpoint in failing:
         wechat.fail(endpoint, Status(502), times=None)
