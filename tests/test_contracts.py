@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 
 from bot.command.grammar import FIRST_WORDS, OPTIONS, SHARE_HINT, SLASH_COMMAND, SUBCOMMANDS
 from bot.guidance import CODES, all_guidance
-from bot.ops.labels import DENIALS
+from bot.ops.metrics import DENIALS
 from bot.playground.slack.methods import METHODS
 from bot.playground.slack.refusals import APP_SCOPE
 from bot.playground.world import SCOPES as GRANTED

@@ -1,4 +1,7 @@
-"""The Prometheus metrics, fed by the rooms' observers; labels have values from closed sets only."""
+"""The Prometheus metrics, fed by the rooms' observers.
+
+Labels have values from closed sets only, so that no outside input creates a series, and alerts find zeros.
+"""
 
 import asyncio
 import platform
@@ -7,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum
 from functools import partial
 from itertools import product
+from typing import Final, get_args
 
 from aiohttp import hdrs, web
 from prometheus_client import (
@@ -23,35 +27,66 @@ from prometheus_client import (
 
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import OUTCOMES
+from bot.guidance import CODES, Fixer, Trouble
 from bot.ledger.events import Event
-from bot.ops import labels
 from bot.ops.health import Health
-from bot.ops.labels import kind_of, known
+from bot.ops.listener import ELSEWHERE
 from bot.ops.logs.events import Refusals, failure_of
+from bot.policy.kinds import Denial
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Observers
 from bot.slack.api import RESULTS
-from bot.wechat.tokens import RENEWED
+from bot.wechat.tokens import RENEWED, TOKEN_SERVER
 
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack gives up after three
 _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 _LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 3)
 _NAMESPACE = "share_env"
+OTHER: Final = "other"
+"""The label for any unknown value."""
+
+COMMANDS: Final = (
+    *("accepted", "withdrawn", "under way", "shared before", "dry run", "asked"),
+    *("denied", "no owner", "not an approver", "mistake"),
+)
+"""The ledger's events that say how a command or a form was answered."""
+
+DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
+DENIALS: Final = (
+    *(kind.__name__ for kind in get_args(Denial)),
+    *("SeveralRules", "NoApprover", "TooManyBatches"),
+)
+ANSWERS: Final = frozenset({"0", *map(str, CODES), *(each.value.key for each in Trouble)})
+LINKS: Final = (Link.PLATFORM.value, Link.OWNER.value, TOKEN_SERVER)
+PATHS: Final = ("/slack/events", "/wechat/events", ELSEWHERE)
+REFUSALS: Final = (
+    *("unsigned", "stale", "signature", "unreadable", "no_such_path"),
+    *("not_xml", "decryption", "other_platform", "incomplete"),
+    *("slow", "long", "broken", "crowded"),
+)
+"""The reasons for refusing a POST: the names from the rooms' enums."""
+FIXERS: Final = tuple(fixer.name.lower() for fixer in Fixer)
+KINDS: Final = (
+    *("command", "shortcut", "message_action", "block_actions", "block_suggestion"),
+    *("view_submission", "event_callback"),
+)
+"""The types of Slack's payloads, besides a command, which has none."""
+
 _Labels = Mapping[str, Collection[str] | None]
 COUNTERS: Mapping[str, tuple[str, _Labels]] = {
-    "commands": ("How commands were answered", {"outcome": labels.COMMANDS}),
-    "deliveries": ("Answers", {"result": labels.DELIVERIES}),
-    "denials": ("Why the policy said no", {"reason": labels.DENIALS}),
-    "failures": ("Who can mend what failed", {"fixer": labels.FIXERS}),
+    "commands": ("How commands were answered", {"outcome": COMMANDS}),
+    "deliveries": ("Answers", {"result": DELIVERIES}),
+    "denials": ("Why the policy said no", {"reason": DENIALS}),
+    "failures": ("Who can mend what failed", {"fixer": FIXERS}),
     "policy_reloads": ("Changes of the policy file", {"result": ("taken", "refused")}),
-    "posts_refused": ("Posts refused", {"path": labels.PATHS, "reason": labels.REFUSALS}),
-    "renewals": ("Renewals of tokens", {"link": labels.LINKS, "result": None}),
-    "renewal_failures": ("Renewals that failed", {"link": labels.LINKS}),
+    "posts_refused": ("Posts refused", {"path": PATHS, "reason": REFUSALS}),
+    "renewals": ("Renewals of tokens", {"link": LINKS, "result": None}),
+    "renewal_failures": ("Renewals that failed", {"link": LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
     "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": RESULTS}),
-    "unheard": ("Payloads that nobody listens to", {"kind": (*labels.KINDS, labels.OTHER)}),
-    "wechat_calls": ("Calls to WeChat", {"api": None, "answer": labels.ANSWERS}),
+    "unheard": ("Payloads that nobody listens to", {"kind": (*KINDS, OTHER)}),
+    "wechat_calls": ("Calls to WeChat", {"api": None, "answer": ANSWERS}),
 }
 """The counters with labels: the help text, and the closed set of each label's values; None if all are the bot's own names."""
 _REST = 4.0
@@ -113,7 +148,7 @@ class Metrics:
         """Count an event of the ledger; called from any thread."""
         if event.facts.get("request") is not None and event.facts.get("outcome"):
             self._ended(event)
-        elif event.kind in labels.COMMANDS:
+        elif event.kind in COMMANDS:
             self._count["commands"](event.kind)
             if event.kind == "denied":
                 self._count["denials"](event.facts.get("detail"))
@@ -124,7 +159,7 @@ class Metrics:
                 self._taken_over.inc()
             case "not delivered":
                 self._count["deliveries"](event.facts.get("detail"))
-            case kind if kind in labels.DELIVERIES:
+            case kind if kind in DELIVERIES:
                 self._count["deliveries"](kind)
             case _:
                 pass
@@ -207,3 +242,13 @@ def _is_well(health: Health, name: str) -> bool:
 
 def _worst(states: Callable[[], Sequence[LinkState]], link: Link) -> float:
     return min((state.left for state in states() if state.link is link), default=0.0)
+
+
+def kind_of(payload: Mapping[str, object]) -> str:
+    """Return the kind of a payload, one of KINDS or OTHER."""
+    return "command" if "command" in payload else known(payload.get("type"), KINDS)
+
+
+def known(value: object, values: Collection[str] | None) -> str:
+    """Return `value` if it is one of `values`, or if those are not listed, else OTHER."""
+    return str(value) if values is None or value in values else OTHER

@@ -15,10 +15,9 @@ from prometheus_client import generate_latest
 
 from bot.app.running import running
 from bot.app.token_source import PUSHES
-from bot.ops import labels
 from bot.ops.health import Health
 from bot.ops.listener import ELSEWHERE, NotServed
-from bot.ops.metrics import COUNTERS, Metrics
+from bot.ops.metrics import COMMANDS, COUNTERS, DENIALS, OTHER, PATHS, REFUSALS, Metrics, kind_of
 from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -46,7 +45,7 @@ DETAIL = st.none() | WORD
 CLOSED = {
     value for _, closed in COUNTERS.values() for values in closed.values() for value in values or ()
 }
-KINDS = {*re.findall('"([a-z ]+)"', getsource(Metrics.on_event)), *labels.COMMANDS}
+KINDS = {*re.findall('"([a-z ]+)"', getsource(Metrics.on_event)), *COMMANDS}
 """The events that are counted by their kind."""
 
 
@@ -124,7 +123,7 @@ def test_two_bots_in_one_process_count_apart() -> None:
     ],
 )
 def test_each_payload_has_its_kind(payload: dict[str, object], kind: str) -> None:
-    assert labels.kind_of(payload) == kind
+    assert kind_of(payload) == kind
 
 
 @given(words=st.lists(st.tuples(WORD, WORD, WORD, DETAIL, DETAIL), max_size=20))
@@ -148,7 +147,7 @@ def test_no_value_from_outside_becomes_a_label(
             metrics.on_event(event(known, detail=detail, outcome=outcome))
             metrics.on_event(event(known, detail=detail, outcome=outcome, request="r1"))
     closed = {
-        *(*CLOSED, labels.OTHER),
+        *(*CLOSED, OTHER),
         *("auth.test", "shareenv", "renewed", "ok", "refused", "no answer"),
     }
     found = {
@@ -163,15 +162,15 @@ def test_no_value_from_outside_becomes_a_label(
 
 def test_every_reason_for_refusing_a_post_is_counted_by_its_name() -> None:
     reasons = (*NotFromSlack, *PushRefusal, *Unread, *NotServed)
-    assert {why.name.lower() for why in reasons} == set(labels.REFUSALS)
-    assert labels.PATHS == (PATH, PUSHES, ELSEWHERE)
+    assert {why.name.lower() for why in reasons} == set(REFUSALS)
+    assert PATHS == (PATH, PUSHES, ELSEWHERE)
 
 
 def test_every_refusal_is_counted_by_its_reason() -> None:
     rooms = ("bot/workflow/ruling.py", "bot/workflow/submit.py")
     sources = "".join((ROOT / room).read_text(encoding="utf-8") for room in rooms)
-    assert set(re.findall(r'Refusal\("denied", .*"(\w+)"\)', sources)) <= set(labels.DENIALS)
-    assert {"NoRule", "NotEntitled", "PersonUnreadable"} <= set(labels.DENIALS)
+    assert set(re.findall(r'Refusal\("denied", .*"(\w+)"\)', sources)) <= set(DENIALS)
+    assert {"NoRule", "NotEntitled", "PersonUnreadable"} <= set(DENIALS)
 
 
 # Counts of the ledger's events.
