@@ -35,11 +35,16 @@ def scrape(text: str) -> Scrape:
 
 
 def firing(
-    before: Scrape, after: Scrape, folder: Path, grow: str = "", up: int | None = 1
+    before: Scrape,
+    after: Scrape,
+    folder: Path,
+    grow: str = "",
+    up: int | None = 1,
+    minutes: int = 10,
 ) -> set[str]:
-    """Return the alerts that fire within ten minutes of the change between the two scrapes.
+    """Return the alerts that fire so many minutes after the change between the two scrapes.
 
-    A gauge whose name is `grow` keeps growing by one each second. `up` is whether Prometheus reached the bot; None if it
+    A series whose name begins with `grow` keeps growing by one each second. `up` is whether Prometheus reached the bot; None if it
     does not know of any.
     """
     known = () if up is None else (up,)
@@ -49,7 +54,7 @@ def firing(
         series.append({"series": name, "values": f"{before.get(name, 0.0):g}x{_BEFORE} {then}"})
     query = {
         "expr": 'ALERTS{alertstate="firing"}',
-        "eval_time": f"{_BEFORE + 10}m",
+        "eval_time": f"{_BEFORE + minutes}m",
         "exp_samples": [],
     }
     test = {"interval": "1m", "input_series": series, "promql_expr_test": [query]}

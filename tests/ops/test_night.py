@@ -312,3 +312,12 @@ def test_an_alert_about_a_single_number_fires_on_it(
 ) -> None:
     told = scrape(f"{series} {before}\n"), scrape(f"{series} {after}\n")
     assert firing(*told, tmp_path) == alerts
+
+
+@pytest.mark.parametrize(("bucket", "alerts"), [("+Inf", {"ShareEnvAcksLate"}), ("", set())])
+def test_acks_after_two_seconds_set_off_an_alert(
+    tmp_path: Path, bucket: str, alerts: set[str]
+) -> None:
+    name = 'share_env_ack_seconds_bucket{kind="command",le="'
+    none = scrape("".join(f'{name}{each}"}} 0\n' for each in ("2.0", "3.0", "+Inf")))
+    assert firing(none, none, tmp_path, name + bucket, minutes=15) == alerts
