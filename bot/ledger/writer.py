@@ -163,8 +163,8 @@ class Writer:
             return []
         kept, begun, worked = self._connection is not None, False, False
         try:
-            connection = self._connection = self._connection or self._engine.connect()
             self._verify_file()
+            connection = self._connection = self._connection or self._engine.connect()
             with connection.begin():
                 begun = True
                 # Callers may have timed out while this waited for the lock.

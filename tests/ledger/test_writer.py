@@ -555,6 +555,23 @@ async def test_nothing_is_recorded_in_a_file_that_is_no_longer_at_its_path(
     assert "next" in names(sqlite)
 
 
+async def test_no_connection_is_made_to_another_file_at_the_path(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    path = file_of(make_url(sqlite.url))
+    assert path
+    opened = sqlite.open()
+    writer = Writer(opened.engine)
+    opened.engine.dispose()  # the writer has to connect anew
+    away = path.rename(tmp_path / "away.db")
+    await refusal(writer)
+    assert not path.exists()
+    away.replace(path)
+    await writer.run(add("next"))
+    await writer.close()
+    assert "next" in names(sqlite)
+
+
 async def test_a_backup_in_place_of_the_file_is_whole_once_the_old_side_files_are_deleted(
     sqlite: Database, tmp_path: Path
 ) -> None:
