@@ -105,8 +105,9 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
     if isinstance(decision, NeedsApproval):
         asked = decision.rule.approvers
         who = ", ".join([*sorted(asked.users), *sorted(asked.groups)])
-        hours = asked.expires / timedelta(hours=1)
-        yield f"Approvers: {who}; asked in {asked.channel}, for {hours:g}h"
+        minutes = asked.expires // timedelta(minutes=1)
+        span = f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"  # as a file would have it
+        yield f"Approvers: {who}; asked in {asked.channel}, for {span}"
     owner = owner_of(policy, ask.env)
     yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
     yield "The rules, in order; the first that fits decides:"

@@ -314,10 +314,12 @@ def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
     assert first.endswith(
         "Rule “core” allows it once you have confirmed it and an approver has agreed."
     )
-    assert approvers == "Approvers: U0BOB, S0LEADS; asked in C0LEADS, for 1.5h"
+    assert approvers == "Approvers: U0BOB, S0LEADS; asked in C0LEADS, for 90m"
     _, out, _ = run(
-        FILE.replace('confirm = true\neffect = "approve', 'effect = "approve'), **about("core-1")
+        FILE.replace('confirm = true\neffect = "approve', 'effect = "approve').replace("90m", "2d"),
+        **about("core-1"),
     )
+    assert lines(out)[3].endswith("; asked in C0LEADS, for 48h")
     assert "allows it once an approver has agreed." in out
     _, out, _ = run(FILE, **about("test-1", guest=True))
     assert out.startswith("U0ANN, a guest, no channel given\n")
