@@ -1,7 +1,7 @@
 """`POST /wechat/events`: answer WeChat's pushes with `success` within a second, and apply them to the token chain.
 
 After the `success` WeChat does not repeat a push, even if it could not be applied. That does no harm: the next ticket comes
-within ten minutes, the next renewal gets an owner's tokens without the code, and calls fail once an owner has withdrawn.
+within ten minutes, the next renewal tries an owner's code again, and calls fail once an owner has withdrawn.
 """
 
 import asyncio

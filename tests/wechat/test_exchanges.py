@@ -76,7 +76,7 @@ FAILURES: dict[str, tuple[Fault, str]] = {
 
 
 @pytest.mark.parametrize(("answer", "reason"), FAILURES.values(), ids=FAILURES.keys())
-async def test_a_code_is_tried_once_and_without_it_the_next_request_gets_the_owners_token(
+async def test_where_no_code_can_be_used_the_next_request_gets_the_owners_token_all_the_same(
     replica: Replica,
     wechat: LocalWeChat,
     caplog: pytest.LogCaptureFixture,
