@@ -49,6 +49,8 @@ def demo(
         asyncio.run(_run(role, place, line, script, opens=opens))
     except KeyboardInterrupt:
         print()
+    except SystemExit:  # of rich, since nobody reads on, as in `demo | head`
+        pass
     return FINE
 
 

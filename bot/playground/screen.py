@@ -3,13 +3,12 @@
 import html
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.ops.output import FINE, printable
+from bot.ops.output import printable
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.block_kit import texts
 from bot.playground.slack.surfaces import View, ViewChange, elements, words_of
@@ -27,14 +26,6 @@ _FENCE = re.compile(r"```\n|\n```")
 _LONG = re.compile(r"(?<=```\n)((?:[^`\n]+\n){2})(?:[^`\n]+\n)+(?=[^`\n]+\n```)")
 
 
-class _Terminal(Console):
-    def on_broken_pipe(self) -> None:
-        """End, since nobody reads on, with the exit code of other commands; of rich it would be 1."""
-        with suppress(SystemExit):
-            super().on_broken_pipe()
-        raise SystemExit(FINE)
-
-
 class Screen:
     """Prints what people type and what Slack shows; `observe` is a listener for LocalSlack.on_change.
 
@@ -42,7 +33,7 @@ class Screen:
     """
 
     def __init__(self, world: World, console: Console | None = None) -> None:
-        self.console = console or _Terminal(highlight=False)
+        self.console = console or Console(highlight=False)
         if not self.console.is_terminal:
             self.console.width = _WIDTH
         self._names = {
