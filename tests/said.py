@@ -67,8 +67,8 @@ def verdict_on(outcome: Outcome) -> str:
 
 def late_answer(outcome: Outcome) -> str:
     """Return how a request with this outcome ended, in the answer to a click that comes too late."""
-    end = too_late(ENGLISH, _ANY, outcome).text.removeprefix(f"{TOO_LATE}: ").partition(".\n")[0]
-    return _MARKUP.sub("", end).strip(" .")
+    end = too_late(ENGLISH, _ANY, outcome).text.removeprefix(f"{TOO_LATE}: ").partition(". ")[0]
+    return _MARKUP.sub("", end).strip()
 
 
 USABLE = AfterShare(Readiness.READY)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from enum import Enum
 
-from bot.domain.outcome import Cancelled, Denied, Outcome
+from bot.domain.outcome import Denied, Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.request import became
@@ -137,10 +137,12 @@ def rest_cancelled(words: Words, count: int) -> Message:
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
     """Say that the click came too late for what it should do, and how the request ended."""
-    # A cancellation may have no answer, and none says more.
-    more = "" if isinstance(outcome, Cancelled) else words("The answer to the request says more.")
-    late = words("That came too late: {state}.", state=became(words, request, outcome))
-    return message(late, more)
+    return message(
+        words(
+            "That came too late: {state}. The answer to the request says more.",
+            state=became(words, request, outcome),
+        )
+    )
 
 
 def over_by_policy(words: Words, request: Request, denied: Denied) -> Message:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bot.command.grammar import Share
-from bot.domain.outcome import Expired
+from bot.domain.outcome import Cancelled, Denied, Expired, Skipped
 from bot.domain.request import Click, Origin, Retry, State
 from bot.ledger.clicks import Move
 from bot.ledger.entries import Entry
@@ -11,6 +11,7 @@ from bot.messages import Message
 from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.blocks import read_ref
 from bot.messages.clicks import too_late
+from bot.messages.endings import answer
 from bot.messages.words import Words
 from bot.policy.kinds import Person, Policy, Unreadable
 
@@ -71,13 +72,22 @@ ClickStep = Reply | ApplyMove | CancelRest | Resubmit
 """What can result from a click."""
 
 
+_REPLIED = Denied | Cancelled | Skipped
+"""How a request can end by the click on its confirmation, whose reply is then its only answer."""
+
+
 def late(words: Words, click: Click, entry: Entry) -> Reply:
-    """Reply that a click came too late, and how the request ended, or for whom it waits."""
+    """Reply that a click came too late, and how the request ended, or for whom it waits.
+
+    An answer that was only the reply to an earlier click is given again, since this one may replace it.
+    """
     request, waits = entry.request, entry.state is State.WAITING
     if waits and click.origin.user_id == request.origin.user_id:
         message: Message = sent_to_approvers(words, request)
     elif waits:
         message = waiting(words, request)  # they cancelled it just when its requester confirmed it
+    elif entry.state is State.ENDED and not entry.place and isinstance(entry.outcome, _REPLIED):
+        message = answer(words, request, entry.outcome)
     else:
         message = too_late(words, request, entry.outcome)
     return Reply(message, replaces=click.message is None, spent=_is_orphan(click, entry))
