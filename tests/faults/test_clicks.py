@@ -12,7 +12,7 @@ from bot.playground.faults import Drop
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.world import APPID, World
-from tests.conftest import RELEASES, REQUESTER, address_at, opened
+from tests.conftest import RELEASES, REQUESTER, address_at, opened, soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
@@ -156,7 +156,7 @@ async def test_an_approved_request_is_carried_out_once_by_the_successor_of_a_kil
     await killed.end(SIGKILL)
     assert pair.events("approved") == 1
     await pair.all_ended()
-    assert successor.logged("taken over")
+    await soon(lambda: successor.logged("taken over"))  # its log is written a moment later
     assert len(pair.wechat.shared) == 1
     (reply,) = pair.slack.thread(RELEASES, pair.slack.parents(RELEASES)[0].ts)
     assert f"Approved by <@{APPROVER}>" in reply.text
