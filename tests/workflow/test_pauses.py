@@ -28,7 +28,7 @@ from tests.conftest import (
     rows,
     soon,
 )
-from tests.rig import ALLOW, DENY, SECOND, Rig, for_platform_team
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, DENY, SECOND, Rig, for_platform_team
 from tests.said import CALLED_TWICE, PAUSED_AT_LIMIT, PAUSED_IN_DOUBT, RECEIVER_OFF
 from tests.workflow.test_batches import answer_to_all, line, shared
 
@@ -561,14 +561,16 @@ async def test_while_the_ledger_is_down_no_call_is_made_without_being_recorded(
     assert sorted(call.appid for call in wechat.calls) == appids(100)
 
 
-async def stopped_during_a_batch(rig: Rig) -> tuple[list[str], list[str]]:
+async def stopped_during_a_batch(rig: Rig, rules: str = ALLOW) -> tuple[list[str], list[str]]:
     """Stop a bot without grace during a batch of a hundred; return the items that had begun, and all open ones."""
     rig.environ["SHUTDOWN_GRACE"] = "0"
     rig.wechat.fail("shareenv", *[Slow(0.0)] * AT_ONCE)
     rig.wechat.fail("shareenv", Slow(), times=None)
     done = "SELECT 1 FROM requests WHERE outcome = 'shared' AND batch IS NOT NULL"
-    async with rig.bot(ALLOW):
+    async with rig.bot(rules):
         await rig.ask(line(100))
+        if rules == APPROVE:
+            await rig.decide(APPROVER, "approve")
         await soon(lambda: len(rows(rig.database, done)) == AT_ONCE)
         await rig.wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
     rig.wechat.clear("shareenv")
@@ -625,6 +627,20 @@ async def test_the_progress_after_a_restart_counts_each_earlier_answer_once(
             await soon(lambda: f"{100 - len(left)} of 100" in first(rig).text)
             assert wechat.in_flight == AT_ONCE
         await answer_to_all(rig)
+
+
+async def test_the_progress_of_an_approved_batch_after_a_restart_is_not_covered_by_the_decision(
+    rig: Rig,
+) -> None:
+    await stopped_during_a_batch(rig, APPROVE)
+    before = len(rig.slack.calls)
+    async with rig.bot(APPROVE):
+        await answer_to_all(rig)
+    edits = [call.args for call in rig.slack.calls[before:] if call.method == "chat.update"]
+    assert any(edit["channel"] == APPROVALS for edit in edits)  # the decision is shown there
+    shown = [str(edit["text"]) for edit in edits if edit["channel"] == RELEASES]
+    assert shown
+    assert [text for text in shown if re.search(r"\b0 of 100", text)] == []
 
 
 async def test_an_error_after_a_pause_is_a_failure_not_unknown(
