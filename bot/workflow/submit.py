@@ -197,7 +197,7 @@ class Intake:
         words = self._ports.languages.of[request.language]
         question = confirmation(words, request, entry.until or 0.0, by)
         # In a direct message: where the button is, Slack would show it only if they are looking there now.
-        directly = replace(request.origin, channel_id=request.origin.user_id, thread_ts="")
+        directly = replace(request.origin, channel_id=request.origin.user_id)
         await self._ports.tell_privately(directly, question)
 
     async def record_event(
