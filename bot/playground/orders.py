@@ -185,8 +185,7 @@ class Orders:
         if place == "app":
             own = slack.direct_message(self.user)
             return own.id if own else ""
-        named = (each.id for each in slack.channels.values() if place and each.name == place)
-        return PLACES.get(place) or next(named, "")
+        return PLACES.get(place) or slack.named(place)
 
 
 def _text(word: str) -> str:

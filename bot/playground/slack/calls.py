@@ -9,6 +9,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import ceil
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
@@ -27,6 +28,8 @@ from bot.playground.slack.transcript import Via
 from bot.playground.slack.workspace import Workspace
 
 _JSON = "application/json; charset=utf-8"
+_FORM = "application/x-www-form-urlencoded"
+_STRUCTURED = {"blocks", "message", "metadata", "view"}
 _MINUTE = 60.0
 RESPONSE_URL = "response_url"
 MAX_USES = 5
@@ -50,10 +53,10 @@ class Called:
 
 
 def api_call(workspace: Workspace, request: web.BaseRequest, raw: bytes) -> Called:
-    """Return the call of a method by GET or POST, with arguments as JSON or as a query."""
-    name = request.path.removeprefix("/api/")
-    token = request.headers.get("Authorization", "").removeprefix("Bearer").strip()
-    args: JsonObject = {**request.query, **(json_object(raw) or {})}
+    """Return the call of a method by GET or POST, with the token in the header or among the arguments."""
+    name, args = request.path.removeprefix("/api/"), _arguments(request, raw)
+    header = request.headers.get("Authorization", "").removeprefix("Bearer").strip()
+    token = str(args.pop("token", header))
 
     def run() -> web.Response:
         return _response(workspace, token, call(workspace, name, token, args))
@@ -63,6 +66,17 @@ def api_call(workspace: Workspace, request: web.BaseRequest, raw: bytes) -> Call
         return _response(workspace, token, body)
 
     return Called(name, args, args, raw, run, no)
+
+
+def _arguments(request: web.BaseRequest, raw: bytes) -> JsonObject:
+    """Return arguments given as JSON, or as a form or query, where structured ones are JSON in a string."""
+    body = dict(parse_qsl(raw.decode())) if request.content_type == _FORM else json_object(raw)
+    args: JsonObject = {**request.query, **(body or {})}
+    for name in _STRUCTURED & args.keys():
+        if isinstance(given := args[name], str):
+            with contextlib.suppress(ValueError):  # the method refuses what is not JSON
+                args[name] = json.loads(given)
+    return args
 
 
 def _response(workspace: Workspace, token: str, body: JsonObject) -> web.Response:

@@ -3,10 +3,10 @@
 import json
 from dataclasses import replace
 
-from bot.playground.loopback import JsonObject, objects
+from bot.playground.loopback import Json, JsonObject, objects
 from bot.playground.slack.block_kit import block_errors, too_long
-from bot.playground.slack.conversations import rendered
-from bot.playground.slack.refusals import RefusedError, invalid_arguments, text_argument
+from bot.playground.slack.conversations import named_message, rendered
+from bot.playground.slack.refusals import RefusedError, text_argument
 from bot.playground.slack.surfaces import identified
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.workspace import Workspace
@@ -14,6 +14,7 @@ from bot.playground.world import Channel
 
 MAX_TEXT = 40_000
 MAX_EDITED_TEXT = 4_000
+MAX_MARKDOWN = 12_000
 MAX_METADATA = 8000
 
 
@@ -27,18 +28,22 @@ def drafted(
     given = args.get("blocks")
     if given is not None and not isinstance(given, list):
         raise RefusedError("invalid_blocks_format")
-    if errors := block_errors(given or []):
-        raise invalid_arguments(*errors, error="invalid_blocks")
+    if flaws := [str(each) for each in block_errors(given or [])]:
+        bare: list[Json] = [each.removeprefix("[ERROR] ") for each in flaws]
+        told: JsonObject = {"errors": bare, "response_metadata": {"messages": [*flaws]}}
+        raise RefusedError("invalid_blocks", told)
     if too_long(given):
         raise RefusedError("msg_blocks_too_long")
-    text = text_argument(args, "text")
-    if not (text or given):
+    text, markdown = text_argument(args, "text"), text_argument(args, "markdown_text")
+    if markdown and (text or given):
+        raise RefusedError("markdown_text_conflict")
+    if not (text or markdown or given):
         raise RefusedError("no_text")
-    if len(text) > most:
+    if len(text) > most or len(markdown) > MAX_MARKDOWN:
         raise RefusedError("msg_too_long")
     ts, bot, metadata = workspace.next_ts(), workspace.world.bot_user_id, _metadata(args)
     blocks = tuple(identified(objects(given)))
-    return PostedMessage(ts, channel, bot, text, blocks, metadata=metadata)
+    return PostedMessage(ts, channel, bot, text or markdown, blocks, metadata=metadata)
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:
@@ -53,8 +58,9 @@ def _metadata(args: JsonObject) -> JsonObject | None:
 
 
 def postable(workspace: Workspace, channel_id: str) -> Channel:
-    """Return the channel if the bot may post there; a user's id stands for their messages tab."""
-    channel = workspace.direct_message(channel_id) or workspace.visible(channel_id)
+    """Return the channel if the bot may post there; its name will do, and a user's id stands for their messages tab."""
+    id_ = workspace.named(channel_id) or channel_id
+    channel = workspace.direct_message(id_) or workspace.visible(id_)
     if channel.archived:
         raise RefusedError("is_archived")
     if not workspace.is_member(channel):
@@ -126,10 +132,7 @@ def delete(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 def _own(workspace: Workspace, args: JsonObject, error: str) -> PostedMessage:
     """Return the message that a call names; refuse with `error` if it is not the bot's own."""
-    channel = workspace.visible(text_argument(args, "channel", required=True))
-    message = workspace.find(channel.id, text_argument(args, "ts", required=True))
-    if message is None:
-        raise RefusedError("message_not_found")
+    message = named_message(workspace, args, "ts")
     if message.user != workspace.world.bot_user_id:
         raise RefusedError(error)
     return message

@@ -91,7 +91,7 @@ class Connected(Workspace):
         error: AckError | None = None
         begun = perf_counter()
         try:
-            body = await self.send(kind, payload, envelope_id)
+            body = await self.send(kind, payload, envelope_id) or None  # Node's SDK sends {}
         except TimeoutError:
             error = "operation_timeout"
         except ClientResponseError as refused:

@@ -1,19 +1,30 @@
 """The methods conversations.…, with which the bot reads back, and the Web API's format of a message."""
 
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, TypeVar
 
-from bot.playground.loopback import JsonObject
+from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.refusals import RefusedError, flag_argument, require_scope, text_argument
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.workspace import Workspace
 from bot.playground.world import Channel, ChannelKind
 
-SCOPE_FAMILY: Mapping[ChannelKind, str] = {
-    "public": "channels",
-    "private": "groups",
-    "im": "im",
-    "mpim": "mpim",
+_T = TypeVar("_T")
+
+
+class _Names(NamedTuple):
+    """What the Web API calls a kind of conversation: as a `type`, in its scopes, and in its flag."""
+
+    type: str
+    scope: str
+    flag: str
+
+
+NAMES: Mapping[ChannelKind, _Names] = {
+    "public": _Names("public_channel", "channels", "is_channel"),
+    "private": _Names("private_channel", "groups", "is_group"),
+    "im": _Names("im", "im", "is_im"),
+    "mpim": _Names("mpim", "mpim", "is_mpim"),
 }
 
 
@@ -39,18 +50,57 @@ def rendered(
     return shown
 
 
+def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMessage:
+    """Return the message that a call names, by the argument `ts`, or refuse it."""
+    channel = workspace.visible(text_argument(args, "channel", required=True))
+    message = workspace.find(channel.id, text_argument(args, ts, required=True))
+    if message is None:
+        raise RefusedError("message_not_found")
+    return message
+
+
+def permalink(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Return the URL of a message; a reply's also names its thread."""
+    message = named_message(workspace, args, "message_ts")
+    place = f"https://{workspace.world.team_domain}.slack.com/archives/{message.channel}"
+    thread = f"?thread_ts={message.thread_ts}&cid={message.channel}" if message.thread_ts else ""
+    link = f"{place}/p{message.ts.replace('.', '')}{thread}"
+    return {"channel": message.channel, "permalink": link}
+
+
 def conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
     """Describe a conversation."""
-    channel = readable(workspace, args, "read")
-    return {
-        "channel": {
-            "id": channel.id,
-            "name": workspace.name_of(channel),
-            "is_member": workspace.is_member(channel),
-            "is_archived": channel.archived,
-            "is_ext_shared": channel.ext_shared,
-        }
+    return {"channel": _described(workspace, readable(workspace, args, "read"))}
+
+
+def conversations(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """List the conversations of these types that the bot can see."""
+    types = {*(text_argument(args, "types") or "public_channel").replace(" ", "").split(",")}
+    kinds = [kind for kind, names in NAMES.items() if names.type in types]
+    if len(kinds) < len(types):
+        raise RefusedError("invalid_types")
+    for kind in kinds:
+        require_scope(workspace.scopes, "bot", f"{NAMES[kind].scope}:read")
+    found = [each for each in workspace.channels.values() if each.kind in kinds]
+    found = [each for each in found if workspace.can_see(each)]
+    if flag_argument(args, "exclude_archived"):
+        found = [each for each in found if not each.archived]
+    page, cursor = _part(args, found, 100, 999)
+    listed: list[Json] = [_described(workspace, each) for each in page]
+    return {"channels": listed, "response_metadata": {"next_cursor": cursor}}
+
+
+def _described(workspace: Workspace, channel: Channel) -> JsonObject:
+    shown: JsonObject = {
+        "id": channel.id,
+        **{names.flag: kind == channel.kind for kind, names in NAMES.items()},
+        "is_private": channel.kind != "public",
+        "is_archived": channel.archived,
+        "is_ext_shared": channel.ext_shared,
     }
+    if channel.kind == "im":
+        return {**shown, "user": min(channel.members - {workspace.world.bot_user_id})}
+    return {**shown, "name": workspace.name_of(channel), "is_member": workspace.is_member(channel)}
 
 
 def history(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -72,30 +122,36 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
 def _page(
     workspace: Workspace, args: JsonObject, messages: list[PostedMessage], usual: int, most: int
 ) -> JsonObject:
-    """Return the page that limit (`usual` if left out) and cursor ask for, of what is newer than `oldest`."""
+    """Return a page of what is newer than `oldest`."""
     oldest = float(text_argument(args, "oldest") or "-inf")
     within = [each for each in messages if float(each.ts) > oldest]
+    page, cursor = _part(args, within, usual, most)
+    with_metadata = flag_argument(args, "include_all_metadata")
+    answer: JsonObject = {
+        "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in page],
+        "has_more": bool(cursor),
+    }
+    if cursor:
+        answer["response_metadata"] = {"next_cursor": cursor}
+    return answer
+
+
+def _part(args: JsonObject, found: Sequence[_T], usual: int, most: int) -> tuple[Sequence[_T], str]:
+    """Return the part that limit (`usual` if left out) and cursor ask for, and the next cursor, empty at the end."""
     limit = int(text_argument(args, "limit") or usual)
     if not 1 <= limit <= most:
         raise RefusedError("invalid_limit")
     start = int(text_argument(args, "cursor").removeprefix("next:") or 0)
     end = start + limit
-    with_metadata = flag_argument(args, "include_all_metadata")
-    page = within[start:end]
-    answer: JsonObject = {
-        "messages": [rendered(workspace, each, with_metadata=with_metadata) for each in page],
-        "has_more": end < len(within),
-    }
-    if answer["has_more"]:
-        answer["response_metadata"] = {"next_cursor": f"next:{end}"}
-    return answer
+    return found[start:end], f"next:{end}" if end < len(found) else ""
 
 
 def readable(workspace: Workspace, args: JsonObject, access: Literal["read", "history"]) -> Channel:
     """Return the channel of a conversations.* call if the bot and its scopes can see it."""
-    require_scope(workspace.scopes, "bot", *(f"{each}:{access}" for each in SCOPE_FAMILY.values()))
+    scopes = {kind: f"{names.scope}:{access}" for kind, names in NAMES.items()}
+    require_scope(workspace.scopes, "bot", *scopes.values())
     channel = workspace.visible(text_argument(args, "channel", required=True))
-    require_scope(workspace.scopes, "bot", f"{SCOPE_FAMILY[channel.kind]}:{access}")
+    require_scope(workspace.scopes, "bot", scopes[channel.kind])
     if access == "history" and not workspace.is_member(channel):
         raise RefusedError("not_in_channel")
     return channel

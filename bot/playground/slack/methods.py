@@ -4,10 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
-from bot.playground.loopback import Json, JsonObject, json_object
+from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.block_kit import block_errors
 from bot.playground.slack.chat import delete, post_ephemeral, post_message, update
-from bot.playground.slack.conversations import conversation, history, replies
+from bot.playground.slack.conversations import (
+    conversation,
+    conversations,
+    history,
+    permalink,
+    replies,
+)
 from bot.playground.slack.refusals import (
     APP_SCOPE,
     RefusedError,
@@ -32,14 +38,15 @@ ANYBODY = "team_id"
 class Method:
     """A method: its function, its arguments besides the token, and its calls per minute.
 
-    `scope` is the one it needs, unless it checks by itself; without `a_minute` there is no limit.
+    `scope` is the one it needs, unless it checks by itself, `token` the kind of token; without `a_minute` there is no limit,
+    and without `arguments` it takes any.
     """
 
     run: Run
     scope: str | None
-    arguments: str
+    arguments: str | None
     a_minute: int | None
-    token: TokenKind = "bot"
+    token: TokenKind | None = "bot"
 
 
 def call(workspace: Workspace, name: str, token: str, args: JsonObject) -> JsonObject:
@@ -47,14 +54,23 @@ def call(workspace: Workspace, name: str, token: str, args: JsonObject) -> JsonO
     method = METHODS.get(name)
     if method is None:
         raise RefusedError("unknown_method", {"req_method": name})
-    kind = token_kind(workspace.world, token)
-    if kind != method.token:
-        raise RefusedError("not_allowed_token_type")
-    if method.scope is not None:
-        require_scope(workspace.scopes, kind, method.scope)
-    if unknown := sorted(args.keys() - {ANYBODY, *method.arguments.split()}):
+    if method.token is not None:
+        kind = token_kind(workspace.world, token)
+        if kind != method.token:
+            raise RefusedError("not_allowed_token_type")
+        if method.scope is not None:
+            require_scope(workspace.scopes, kind, method.scope)
+    known = args if method.arguments is None else {ANYBODY, *method.arguments.split()}
+    if unknown := sorted(args.keys() - known):
         raise invalid_arguments(*(f"[ERROR] unknown argument: {each}" for each in unknown))
     return {"ok": True, **method.run(workspace, args)}
+
+
+def api_test(_workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Return the arguments; with `error`, refuse with that."""
+    if error := text_argument(args, "error"):
+        raise RefusedError(error, {"args": args})
+    return {"args": args} if args else {}
 
 
 def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
@@ -121,8 +137,6 @@ def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
         raise invalid_arguments("[ERROR] provide exactly one of view, or message")
     (kind,) = given
     found = args[kind]
-    if isinstance(found, str):  # the bot sends JSON in a string, as the method's page shows it
-        found = json_object(found)
     inner = found if isinstance(found, dict) else {}
     if kind == "message":
         problems = block_errors(inner.get("blocks", []))
@@ -139,23 +153,27 @@ def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
 
 _TIER_2, _TIER_3, _TIER_4 = 20, 50, 100
 _A_SECOND = 60  # chat.postMessage has a special limit: one a second per channel, with bursts
-_SAID = "blocks channel parse text"
+_SAID = "blocks channel markdown_text parse text"
 _POSTED = f"{_SAID} metadata thread_ts unfurl_links unfurl_media"
 _PAGED = "channel cursor include_all_metadata limit oldest"
+_LISTED = "cursor exclude_archived limit types"
 _GROUPS = "include_disabled include_users"
 
 METHODS: Mapping[str, Method] = {
+    "api.test": Method(api_test, None, None, _TIER_4, None),
     "apps.connections.open": Method(
         lambda workspace, _: {"url": workspace.socket_url()}, APP_SCOPE, "", _TIER_3, "app"
     ),
     "auth.test": Method(auth_test, None, "", None),
     "blocks.validate": Method(validate, None, "message view", _TIER_3),
     "chat.delete": Method(delete, "chat:write", "channel ts", _TIER_3),
+    "chat.getPermalink": Method(permalink, None, "channel message_ts", None),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write", f"{_SAID} thread_ts user", _TIER_4),
     "chat.postMessage": Method(post_message, "chat:write", _POSTED, _A_SECOND),
     "chat.update": Method(update, "chat:write", f"{_SAID} metadata ts", _TIER_3),
     "conversations.history": Method(history, None, _PAGED, _TIER_3),
     "conversations.info": Method(conversation, None, "channel", _TIER_3),
+    "conversations.list": Method(conversations, None, _LISTED, _TIER_2),
     "conversations.open": Method(open_conversation, "im:write", "users", _TIER_3),
     "conversations.replies": Method(replies, None, f"{_PAGED} ts", _TIER_3),
     "usergroups.list": Method(usergroups, "usergroups:read", _GROUPS, _TIER_2),

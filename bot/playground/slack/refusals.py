@@ -20,9 +20,10 @@ class RefusedError(Exception):
         self.details: JsonObject = details or {}
 
 
-def invalid_arguments(*problems: object, error: str = "invalid_arguments") -> RefusedError:
+def invalid_arguments(*problems: object) -> RefusedError:
     """Return the refusal of a call's arguments; the problems, as text, are in Slack's format."""
-    return RefusedError(error, {"response_metadata": {"messages": [*map(str, problems)]}})
+    told: JsonObject = {"response_metadata": {"messages": [*map(str, problems)]}}
+    return RefusedError("invalid_arguments", told)
 
 
 class ImpossibleError(Exception):

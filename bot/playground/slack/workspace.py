@@ -97,16 +97,25 @@ class Workspace(Transcript):
         """Return whether the bot is in the channel."""
         return self.world.bot_user_id in channel.members
 
+    def can_see(self, channel: Channel) -> bool:
+        """Return whether the bot knows of a channel: a public one, or one of which it is a member."""
+        return channel.kind == "public" or self.is_member(channel)
+
     def visible(self, channel_id: str) -> Channel:
-        """Return a channel that the bot can see: a public one, or one of which it is a member; refuse any other.
+        """Return a channel that the bot can see; refuse any other.
 
         Source: docs.slack.dev, chat.postMessage: a private channel without the bot is `channel_not_found`, so that its existence
         stays hidden.
         """
         channel = self.channels.get(channel_id)
-        if channel is None or not (channel.kind == "public" or self.is_member(channel)):
+        if channel is None or not self.can_see(channel):
             raise RefusedError("channel_not_found")
         return channel
+
+    def named(self, name: str) -> str:
+        """Return the id of the channel `#name` or `name`, empty if there is none."""
+        ids = {each.name: each.id for each in self.channels.values() if each.name}
+        return ids.get(name.removeprefix("#"), "")
 
     def direct_message(self, user_id: str) -> Channel | None:
         """Return the person's direct message with the bot; opens it if necessary."""

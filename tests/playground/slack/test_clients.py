@@ -1,6 +1,7 @@
-"""Other clients than the bot: Bolt, and slack_sdk's client with threads."""
+"""Other clients than the bot: slack_sdk's and Bolt's usual calls, and requests in the shape of Node's SDK."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,21 +10,166 @@ import pytest
 from aiohttp import WSMsgType
 from slack_bolt.async_app import AsyncSay
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.client import BaseSocketModeClient
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import World
 from tests.conftest import RELEASES, Clock, soon
-from tests.playground.conftest import App, plain
+from tests.playground.conftest import App, a_trigger, buttons, error_of, modal, plain
 
 
 @pytest.fixture
 def sync(slack: LocalSlack) -> WebClient:
     return WebClient(token=slack.world.bot_token, base_url=slack.api_url, retry_handlers=[])
+
+
+async def test_the_threaded_client_makes_the_usual_calls(
+    slack: LocalSlack, sync: WebClient
+) -> None:
+    def calls() -> dict[str, Any]:
+        me = sync.auth_test()
+        channels = sync.conversations_list(types="public_channel")["channels"]
+        releases = next(each["id"] for each in channels if each["name"] == "releases")
+        posted = sync.chat_postMessage(channel="#releases", text="hello", blocks=buttons("go"))
+        found = sync.conversations_history(channel=releases, limit=1)["messages"]
+        changed = sync.chat_update(channel=posted["channel"], ts=posted["ts"], text="changed")
+        link = sync.chat_getPermalink(channel=posted["channel"], message_ts=posted["ts"])
+        user = sync.users_info(user=me["user_id"])["user"]
+        return {
+            "tested": sync.api_test(foo="bar")["args"],
+            "in": posted["channel"] == releases,
+            "found": found[0]["ts"] == posted["ts"],
+            "by": (found[0]["bot_id"], user["is_bot"]),
+            "changed": changed["text"],
+            "link": link["permalink"],
+        }
+
+    told = await asyncio.to_thread(calls)
+    ts = slack.parents(RELEASES)[0].ts.replace(".", "")
+    assert told == {
+        "tested": {"foo": "bar"},
+        "in": True,
+        "found": True,
+        "by": (slack.world.bot_id, True),
+        "changed": "changed",
+        "link": f"https://playground.slack.com/archives/{RELEASES}/p{ts}",
+    }
+
+
+async def test_api_test_returns_its_arguments_and_needs_no_token(
+    slack: LocalSlack, api: AsyncWebClient, http: aiohttp.ClientSession
+) -> None:
+    async with http.post(slack.api_url + "api.test") as response:
+        assert await response.json() == {"ok": True}
+    with pytest.raises(SlackApiError) as caught:
+        await api.api_test(error="my_error")
+    answer = caught.value.response
+    assert (answer["error"], answer["args"]) == ("my_error", {"error": "my_error"})
+
+
+async def test_the_permalink_of_a_reply_names_its_thread(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    parent = (await api.chat_postMessage(channel=RELEASES, text="a"))["ts"]
+    reply = (await api.chat_postMessage(channel=RELEASES, text="b", thread_ts=parent))["ts"]
+    slack.scopes.clear()
+    link = (await api.chat_getPermalink(channel=RELEASES, message_ts=reply))["permalink"]
+    assert link.endswith(f"p{reply.replace('.', '')}?thread_ts={parent}&cid={RELEASES}")
+    gone = api.chat_getPermalink(channel=RELEASES, message_ts="1.000001")
+    assert await error_of(gone) == "message_not_found"
+    hidden = api.chat_getPermalink(channel="C0SECRET", message_ts=reply)
+    assert await error_of(hidden) == "channel_not_found"
+
+
+async def test_conversations_are_listed_by_kind_and_in_pages(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.scopes.add("im:read")
+    every = "public_channel, private_channel,mpim,im"
+    listed = [
+        each["id"]
+        async for page in await api.conversations_list(types=every, limit=2)
+        for each in page["channels"]
+    ]
+    assert listed == [each.id for each in slack.channels.values() if slack.can_see(each)]
+    assert not {"C0SECRET", "D0DIRECT"} & {*listed}
+    slack.invite_bot("C0SECRET")
+    private = await api.conversations_list(types="private_channel")
+    assert [each["id"] for each in private["channels"]] == ["C0SECRET"]
+    assert private["response_metadata"] == {"next_cursor": ""}
+
+
+async def test_a_listed_conversation_tells_its_kind(slack: LocalSlack, api: AsyncWebClient) -> None:
+    slack.scopes.add("im:read")
+    public = (await api.conversations_list())["channels"][0]
+    direct = (await api.conversations_list(types="im"))["channels"][0]
+    kinds = ("is_channel", "is_group", "is_im", "is_mpim", "is_private")
+    assert [public[each] for each in kinds] == [True, False, False, False, False]
+    assert [direct[each] for each in kinds[:-1]] == [False, False, True, False]
+    assert (public["is_member"], direct["user"]) == (True, "U0REQUESTER")
+
+
+async def test_archived_channels_are_listed_unless_they_are_excluded(api: AsyncWebClient) -> None:
+    both = [
+        (await api.conversations_list(exclude_archived=each))["channels"] for each in (False, True)
+    ]
+    archived, rest = ([c["name"] for c in channels if c["is_archived"]] for channels in both)
+    assert (archived, rest) == (["archived"], [])
+
+
+async def test_each_kind_of_conversation_needs_its_scope(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    slack.scopes.remove("groups:read")
+    await api.conversations_list()
+    assert await error_of(api.conversations_list(types="private_channel,im")) == "missing_scope"
+    assert await error_of(api.conversations_list(types="channels")) == "invalid_types"
+
+
+@pytest.mark.parametrize(
+    ("channel", "error"),
+    [("#lounge", "not_in_channel"), ("#secret", "channel_not_found"), ("#", "channel_not_found")],
+)
+async def test_a_channel_can_be_given_by_name_to_post_in_it(
+    slack: LocalSlack, api: AsyncWebClient, channel: str, error: str
+) -> None:
+    assert (await api.chat_postMessage(channel="releases", text="x"))["channel"] == RELEASES
+    await api.chat_postEphemeral(channel="#releases", user="U0SECOND", text="x")
+    assert [each.channel for each in slack.messages] == [RELEASES] * 2
+    assert await error_of(api.chat_postMessage(channel=channel, text="x")) == error
+    reading = api.conversations_history(channel="#releases")
+    assert await error_of(reading) == "channel_not_found"
+
+
+async def test_a_message_can_be_markdown_and_then_nothing_else(
+    slack: LocalSlack, api: AsyncWebClient
+) -> None:
+    ts = (await api.chat_postMessage(channel=RELEASES, markdown_text="**bold**"))["ts"]
+    await api.chat_update(channel=RELEASES, ts=ts, markdown_text="x" * 12_000)
+    assert len(slack.parents(RELEASES)[0].text) == 12_000
+    refused = {
+        "markdown_text_conflict": {"markdown_text": "x", "text": "x"},
+        "msg_too_long": {"markdown_text": "x" * 12_001},
+    }
+    for error, args in refused.items():
+        call = api.api_call("chat.postMessage", json={"channel": RELEASES, **args})
+        assert await error_of(call) == error
+    both = api.chat_postMessage(channel=RELEASES, markdown_text="x", blocks=buttons("go"))
+    assert await error_of(both) == "markdown_text_conflict"
+
+
+async def test_errors_in_blocks_are_returned_in_both_formats(api: AsyncWebClient) -> None:
+    with pytest.raises(SlackApiError) as caught:
+        await api.chat_postMessage(channel=RELEASES, text="x", blocks=[{"type": "section"}])
+    answer, problem = caught.value.response, "missing required field: text"
+    assert answer["error"] == "invalid_blocks"
+    assert answer["errors"] == [f"{problem} [json-pointer:/blocks/0]"]
+    assert answer["response_metadata"]["messages"] == [f"[ERROR] {answer['errors'][0]}"]
 
 
 async def test_a_posted_message_is_returned_with_generated_block_and_action_ids(
@@ -103,3 +249,61 @@ async def test_slack_pings_its_clients_and_answers_their_pings(
         assert bytes(heard[WSMsgType.PONG]) == b"1700000000.5"
         assert heard[WSMsgType.PING]
         await socket.pong(heard[WSMsgType.PING])
+
+
+NODE = "@slack:bolt/4.4.0 @slack:web-api/7.9.3 node/22.17.0 linux/6.8.0"
+
+
+async def test_nodes_sdk_sends_forms_with_json_in_them(
+    slack: LocalSlack, http: aiohttp.ClientSession
+) -> None:
+    headers = {"Authorization": f"Bearer {slack.world.bot_token}", "User-Agent": NODE}
+
+    async def call(method: str, **form: str) -> dict[str, Any]:
+        async with http.post(slack.api_url + method, data=form, headers=headers) as response:
+            answer: dict[str, Any] = await response.json()
+            return answer
+
+    assert (await call("auth.test"))["bot_id"] == slack.world.bot_id
+    assert (await call("api.test", foo="bar"))["args"] == {"foo": "bar"}
+    listed = await call("conversations.list", exclude_archived="true", limit="2")
+    assert len(listed["channels"]) == 2
+    posted = await call(
+        "chat.postMessage",
+        channel="#releases",
+        text="a & b = ☁",
+        blocks=json.dumps(buttons("go")),
+        metadata=json.dumps({"event_type": "asked", "event_payload": {"id": "1"}}),
+        unfurl_links="false",
+    )
+    assert posted["message"]["text"] == "a & b = ☁"
+    assert posted["message"]["blocks"][0]["block_id"] == "b"
+    assert posted["message"]["metadata"]["event_type"] == "asked"
+    view = json.dumps(modal({"type": "section", "text": plain("x")}))
+    assert (await call("views.open", trigger_id=a_trigger(slack), view=view))["ok"]
+    assert slack.modal("U0SECOND")
+    for name, error in (
+        ("blocks", "invalid_blocks_format"),
+        ("metadata", "invalid_metadata_format"),
+    ):
+        refused = await call("chat.postMessage", channel=RELEASES, text="x", **{name: "{"})
+        assert refused["error"] == error
+
+
+async def test_nodes_sdk_acks_with_an_empty_payload(
+    slack: LocalSlack, http: aiohttp.ClientSession
+) -> None:
+    headers = {"Authorization": f"Bearer {slack.world.app_token}", "User-Agent": NODE}
+    async with http.post(slack.api_url + "apps.connections.open", headers=headers) as response:
+        url = (await response.json())["url"]
+    ts = slack.next_ts()
+    slack.post(PostedMessage(ts, RELEASES, slack.world.bot_user_id, "x", (*buttons("go"),)))
+    async with asyncio.timeout(30), http.ws_connect(url) as socket:
+        assert (await socket.receive_json())["type"] == "hello"
+        for act in (slack.command("U0SECOND", RELEASES, "x"), slack.click("U0SECOND", ts, "go")):
+            acting = asyncio.create_task(act)
+            envelope = await socket.receive_json()
+            await socket.send_json({"envelope_id": envelope["envelope_id"], "payload": {}})
+            ack = await acting
+            assert (ack.payload, ack.error) == (None, None)
+    assert (slack.violations, len(slack.messages)) == ([], 1)
