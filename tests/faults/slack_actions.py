@@ -69,6 +69,20 @@ async def send_direct_message(member: Member, trouble: Injected) -> str:
     return await member.request_share()
 
 
+async def find_direct_message(member: Member, trouble: Injected) -> str:
+    member.remove_bot()
+    member.slack.fail(POST, Drop(), channel=member.user)
+    member.slack.fail("conversations.open", trouble, users=member.user)
+    return await member.request_share()
+
+
+async def delete_reply(member: Member, trouble: Injected) -> str:
+    member.slack.orphans = "top level"
+    member.slack.fail("chat.delete", trouble, channel=member.channel)
+    member.workspace.on_message(member.channel, lambda parent: member.slack.delete(parent.ts))
+    return await member.request_share()
+
+
 async def open_form(member: Member, trouble: Injected) -> str:
     trigger_id = member.slack.next_trigger()
     member.slack.fail("views.open", trouble, trigger_id=trigger_id)

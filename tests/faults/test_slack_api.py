@@ -35,6 +35,7 @@ WRITING = BOTH | {
     "`account_inactive`": Code("account_inactive"),
 }
 NOWHERE = ("not_in_channel", "channel_not_found", "is_archived", "msg_too_long")
+PASSING = {kind: each for kind, each in WRITING.items() if not isinstance(each, Code)}
 POSTING = (
     WRITING
     | {TYPES: Status(200, WRONG, "application/json")}
@@ -102,6 +103,18 @@ CASES: dict[Fault, tuple[Action, Injected]] = dict(
             "`chat.postMessage`, the answer told directly",
             actions.send_direct_message,
             POSTING,
+            WORKED,
+        ),
+        *faults_of(
+            "`conversations.open`, to find that answer",
+            actions.find_direct_message,
+            WRITING,
+            WORKED,
+        ),
+        *faults_of(
+            "`chat.delete`, of a reply beside its deleted parent",
+            actions.delete_reply,
+            PASSING,
             WORKED,
         ),
         *faults_of("`views.open`", actions.open_form, WRITING, FORM_UNCONFIRMED),

@@ -306,6 +306,15 @@ async def test_a_modal_survives_a_restart(rig: Rig) -> None:
     assert "“fine”" in rig.replies()[0]
 
 
+async def test_a_modal_that_is_closed_decides_nothing_and_can_be_opened_again(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        rig.slack.close(APPROVER, await rig.open(APPROVER, "reject"))
+        await rig.decide(APPROVER, "approve")
+        await settled(rig)
+    assert len(rig.wechat.calls) == 1
+
+
 # Who may decide.
 
 
