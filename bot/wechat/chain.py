@@ -261,10 +261,14 @@ class Chain:
                 got = await make(platform, owner, known)
                 if not refused_with(got, _LOST):
                     return got
+        exchanged = None
         if code := self.codes.get(owner):
             exchanged = await self._component.query_auth(platform, code)
             exchanged = self._exchanged(owner, code, exchanged)
             if isinstance(exchanged, Authorization) and exchanged.owner == owner:
                 return exchanged.issued
         told = await self._component.refresh_token(platform, owner)
-        return told if isinstance(told, NoAnswer) else await make(platform, owner, told)
+        if isinstance(told, str):
+            return await make(platform, owner, told)
+        # While a code may still be used, why it was not is the reason: the owner need not authorise anew.
+        return exchanged if isinstance(exchanged, NoAnswer) and owner in self.codes else told

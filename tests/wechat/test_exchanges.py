@@ -106,7 +106,7 @@ async def test_a_code_that_could_not_be_used_is_tried_again_by_the_next_renewal(
             replicas.change("ticket", "value = NULL")
         await replica.handler.handle(granted(wechat))
     if why == "WeChat":
-        assert missing(await replica.chain.token(OTHER))[0] == for_code(61023)
+        assert missing(await replica.chain.token(OTHER))[0] == for_code(61004)
         replica.chain.invalidate(OTHER)
     elif why == "no ticket":
         await replica.handler.handle(Ticket(20.0, wechat.platform.new_ticket()))
