@@ -113,13 +113,13 @@ def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | NoAnswer:
     return tuple(dict.fromkeys(env for env in served if isinstance(env, str) and is_env(env)))
 
 
-def list_functions(token: str, env: str) -> Call:
-    """Return the call that lists the functions of an env of the token's mini program, as many as one call can list."""
-    return _call("listfunctions", token, env=env, limit=_MOST_FUNCTIONS, offset=0)
+def list_functions(token: str, env: str, offset: int = 0) -> Call:
+    """Return the call that lists the functions of an env of the token's mini program, from `offset` on."""
+    return _call("listfunctions", token, env=env, limit=_MOST_FUNCTIONS, offset=offset)
 
 
-def read_readiness(answer: Mapping[str, object]) -> Readiness | NoAnswer:
-    """Return whether an env with these functions can be used by others; UNKNOWN if they are not all listed.
+def read_readiness(answer: Mapping[str, object], offset: int = 0) -> Readiness | int | NoAnswer:
+    """Return whether an env with these functions can be used by others or, if more are to be listed, from which offset on.
 
     A missing list is read as empty only if the total is 0.
     """
@@ -130,7 +130,8 @@ def read_readiness(answer: Mapping[str, object]) -> Readiness | NoAnswer:
     found = [each.get("status") for each in functions if each.get("name") == NEEDED]
     if found:
         return Readiness.READY if _ACTIVE in found else Readiness.LACKING
-    return Readiness.LACKING if len(listed) >= total else Readiness.UNKNOWN
+    seen = offset + len(listed)  # a page may hold fewer than were asked for
+    return Readiness.LACKING if seen >= total else seen
 
 
 def _call(name: str, token: str, **body: object) -> Call:

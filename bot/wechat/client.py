@@ -20,6 +20,7 @@ MOST_TRIES = {AutoRetry.NEVER: 0, AutoRetry.ONCE: 1, AutoRetry.RENEW: 1, AutoRet
 TOTAL_SECONDS = 15.0
 _FIRST_PAUSE = 0.5
 _LEAST_SECONDS = 0.1  # no attempt is started with less time left
+_MOST_PAGES = 5  # of an env's functions
 _GOOD_FOR = 300.0
 _BAD_FOR = 60.0
 _BELIEVED_FOR = {
@@ -160,7 +161,7 @@ class Envs:
         return (), _BAD_FOR
 
     def readiness(self, owner: str, env: str) -> Awaitable[Readiness]:
-        """Return whether other mini programs can use an env; UNKNOWN if WeChat does not list all of its functions."""
+        """Return whether other mini programs can use an env; UNKNOWN if WeChat does not list its functions, or has too many."""
         return self._readiness.get(f"{owner} {env}")
 
     async def close(self) -> None:
@@ -169,10 +170,16 @@ class Envs:
 
     async def _read_readiness(self, owner_and_env: str) -> tuple[Readiness, float]:
         owner, env = owner_and_env.split(" ")
-        call = partial(api.list_functions, env=env)
-        found = await self._wechat.read(owner, call, api.read_readiness)
+        seen = 0
+        for _ in range(_MOST_PAGES):
+            call = partial(api.list_functions, env=env, offset=seen)
+            read = partial(api.read_readiness, offset=seen)
+            found = await self._wechat.read(owner, call, read)
+            if not isinstance(found, int):
+                break
+            seen = found
         if isinstance(found, api.NoAnswer):
             why = {"owner": owner, "reason": found.guidance.key}
             _log.info("WeChat does not list the functions of an env", extra=why)
-            found = Readiness.UNKNOWN
-        return found, min(self._most, _BELIEVED_FOR[found])
+        readiness = found if isinstance(found, Readiness) else Readiness.UNKNOWN
+        return readiness, min(self._most, _BELIEVED_FOR[readiness])

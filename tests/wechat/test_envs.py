@@ -123,10 +123,10 @@ async def test_without_a_valid_token_no_env_is_listed(make: Maker, wechat: Token
     assert wechat.transcript().endswith(f"getenvinfo of {OWNER}: 42001")
 
 
-def test_the_call_for_functions_has_its_token_only_in_the_query() -> None:
-    call = list_functions("t0k3n", "prod-1")
+def test_the_call_for_functions_asks_for_a_page_and_has_its_token_only_in_the_query() -> None:
+    call = list_functions("t0k3n", "prod-1", 100)
     assert call.path == "/tcb/listfunctions"
-    assert json.loads(call.body) == {"env": "prod-1", "limit": 100, "offset": 0}
+    assert json.loads(call.body) == {"env": "prod-1", "limit": 100, "offset": 100}
     assert "t0k3n" not in repr(call)
 
 
@@ -144,7 +144,7 @@ def of(*functions: tuple[str, object], total: int) -> str:
         (of((NEEDED, "Updating"), total=1), Readiness.LACKING),
         (of((NEEDED, None), total=1), Readiness.LACKING),
         (of(("a", "Active"), total=1), Readiness.LACKING),
-        (of(("a", "Active"), total=2), Readiness.UNKNOWN),
+        (of(("a", "Active"), total=2), 1),
         ('{"errcode": 0, "total_count": 0}', Readiness.LACKING),
         ('{"errcode": 0}', Readiness.LACKING),
         ('{"total_count": 2, "functions": [{"name": ["a"]}, null]}', Readiness.LACKING),
@@ -155,7 +155,7 @@ def of(*functions: tuple[str, object], total: int) -> str:
     ],
 )
 def test_an_env_is_ready_if_the_function_that_others_need_is_active(
-    body: str, read: Readiness | NoAnswer
+    body: str, read: Readiness | int | NoAnswer
 ) -> None:
     assert read_answer(200, body.encode(), read_readiness) == read
 
@@ -188,15 +188,23 @@ async def test_a_ready_env_is_cached_for_five_minutes_and_one_that_is_not_for_tw
     await envs.close()
 
 
-async def test_a_function_that_may_be_among_those_that_were_not_listed_is_not_missing(
-    make: Maker, wechat: TokenWeChat
+@pytest.mark.parametrize(
+    ("most", "found", "calls"),
+    [(100, Readiness.READY, 2), (30, Readiness.READY, 4), (2, Readiness.UNKNOWN, 5)],
+)
+async def test_a_function_on_a_later_page_is_not_missing_however_short_the_pages_are(
+    make: Maker, wechat: TokenWeChat, most: int, found: Readiness, calls: int
 ) -> None:
-    functions = {f"f{number}": "Active" for number in range(99)} | {NEEDED: "Active"}
-    wechat.functions["prod-1"] = dict(functions)
-    wechat.functions["test-1"] = {"one-more": "Active"} | functions
-    envs = make()
-    assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
-    assert await envs.readiness(OWNER, "test-1") is Readiness.UNKNOWN
+    functions = {f"f{number}": "Active" for number in range(119)}
+    wechat.functions["prod-1"] = functions | {NEEDED: "Active"}
+    wechat.most_listed = most
+    assert await make().readiness(OWNER, "prod-1") is found
+    assert wechat.transcript().count("listfunctions") == calls
+
+
+async def test_a_function_on_none_of_the_pages_is_missing(make: Maker, wechat: TokenWeChat) -> None:
+    wechat.functions["prod-1"] = {f"f{number}": "Active" for number in range(120)}
+    assert await make().readiness(OWNER, "prod-1") is Readiness.LACKING
 
 
 async def test_a_failed_check_of_an_env_is_not_repeated_within_a_minute(

@@ -24,7 +24,6 @@ CONTENT_TYPES = ("application/json; encoding=utf-8", "text/plain")
 
 _ENVS = ("prod-1", "test-1")  # the first owner's, to begin with
 _FUNCTIONS = {"cloudbase_auth": "Active", "login": "Active"}
-_MOST_LISTED = 100  # functions at once; a guess, from the page's example
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _TOKEN: Codes = {
     "missing": 41001,
@@ -49,9 +48,9 @@ class LocalWeChat(StandIn):
 
     `url` is the bot's WECHAT_API_URL, `platform` its third-party platform. `latency`, in seconds, delays each response.
     `envs` has the owners' envs and their states, for /tcb/getenvinfo, and `functions` those of each env, for
-    /tcb/listfunctions; `add_env` gives an owner another env. `in_flight` is the number of unanswered calls of
-    /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the last part of their paths;
-    `clear` removes them.
+    /tcb/listfunctions, which lists `most_listed` at once; `add_env` gives an owner another env. `in_flight` is the
+    number of unanswered calls of /tcb/shareenv, `most_at_once` its maximum so far. `fail` plans faults for calls, by the
+    last part of their paths; `clear` removes them.
     """
 
     def __init__(self, latency: float = 0.0) -> None:
@@ -69,6 +68,7 @@ class LocalWeChat(StandIn):
         self._answering.set()
         self.envs: dict[str, dict[str, str]] = {OWNER: {}}
         self.functions: dict[str, dict[str, str]] = {}
+        self.most_listed = 100
         for env in _ENVS:
             self.add_env(OWNER, env)
         self.platform = PlatformStandIn(self._clock, self._tokens, self._note)
@@ -209,7 +209,7 @@ class LocalWeChat(StandIn):
     def _list_functions(self, owner: str, asked: Asked) -> JsonObject:
         """Return a page of an env's functions with their states; the errcode for another owner's env is a guess."""
         env = asked.named("env", 40101)
-        limit, offset = min(asked.number("limit"), _MOST_LISTED), asked.number("offset")
+        limit, offset = min(asked.number("limit"), self.most_listed), asked.number("offset")
         if env not in self.envs.get(owner, {}) or limit <= 0 or offset < 0:
             raise CodedError(40097)
         listed: list[Json] = [
