@@ -84,7 +84,7 @@ def answer(
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
-        f"{mark(finished)} {_totals(words, tally)}",
+        f"{mark(finished)} {_totals(words, request, tally)}",
         called_twice(words, finished.called_again),
         *told,
         *(steps_after_batch(words, request, after) if tally.shared else ()),
@@ -94,10 +94,13 @@ def answer(
     )
 
 
-def _totals(words: Words, tally: Tally) -> str:
+def _totals(words: Words, request: Request, tally: Tally) -> str:
     if tally.shared == tally.total:
         return words("*All {count} shared.*", count=tally.total)
-    return words("*{counts}*, of {total}.", counts=counts(words, tally), total=tally.total)
+    say, told = words.about(request), counts(words, tally)
+    return say(
+        "*{counts}*, of {total}. The env is {env} of {owner}.", counts=told, total=tally.total
+    )
 
 
 def _group(words: Words, request: Request, group: Group, shared: int) -> str:

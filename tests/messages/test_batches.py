@@ -217,6 +217,14 @@ def test_one_share_is_enough_to_clear_the_env_and_its_owner_of_blame() -> None:
     assert cleared not in endings.answer(ENGLISH, BATCH, finished(UNDER_WAY, *wrong)).text
 
 
+@in_each_language
+def test_an_answer_with_a_failure_names_the_env_and_its_owner_first(words: Words) -> None:
+    for end in (Failed(for_code(40164)), Unknown(for_code(-1))):
+        said = endings.answer(words, BATCH, finished(Shared(), end)).parts[0].text
+        assert f"`{BATCH.env}`" in said
+        assert f"`{BATCH.owner}`" in said
+
+
 # The bar.
 
 
