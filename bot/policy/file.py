@@ -6,6 +6,7 @@ what its author expects never comes into force.
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 from pydantic import ValidationError
 
@@ -30,15 +31,17 @@ _RIGHT_FIRST = "Put that line right first."
 def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem]:
     """Return the policy with the results of its own tests, which may have failed; or all problems in the file."""
     try:
-        file = File.model_validate(tomllib.loads(text))
+        tables = tomllib.loads(text)
+        file = File.model_validate(tables)
     except ValidationError as error:
-        return [sentence(detail, _keys(detail["loc"])) for detail in error.errors()]
+        of_keys = (sentence(detail, _keys(detail["loc"])) for detail in error.errors())
+        return [*of_keys, *_rule_problems(_valid_rules(tables.get("rule")))]
     except tomllib.TOMLDecodeError as error:
         return [Problem(f"It is not valid TOML: {shown(str(error), 300)}", _RIGHT_FIRST)]
     except (ValueError, RecursionError):  # Python's own limits
         why = "a number is too long, or too many brackets stand in each other"
         return [Problem(f"It is not valid TOML: {why}", _RIGHT_FIRST)]
-    if problems := list(_rule_problems(file)):
+    if problems := list(_rule_problems(enumerate(file.rule, 1))):
         return problems
     policy = Policy(
         tuple(entry.rule(number) for number, entry in enumerate(file.rule, 1)),
@@ -89,10 +92,17 @@ def _keys(loc: Sequence[int | str]) -> Iterable[str]:
     return (ApproversEntry if "approvers" in loc[:-1] else model).model_fields
 
 
-def _rule_problems(file: File) -> Iterator[Problem]:
+def _valid_rules(rules: object) -> Iterator[tuple[int, RuleEntry]]:
+    """Yield those rules of a file with problems that have none of their own, with their numbers."""
+    for number, table in enumerate(rules if isinstance(rules, list) else (), 1):
+        with suppress(ValidationError):
+            yield number, RuleEntry.model_validate(table)
+
+
+def _rule_problems(rules: Iterable[tuple[int, RuleEntry]]) -> Iterator[Problem]:
     """Yield the problems that involve several fields, with their places; names must differ."""
     names: set[str] = set()
-    for number, rule in enumerate(file.rule, 1):
+    for number, rule in rules:
         problems = [*_contradictions(rule)]
         if rule.called(number) in names:
             fix = "Give each rule its own, so that answers are clear."

@@ -436,6 +436,25 @@ def test_all_problems_of_single_keys_are_reported_together() -> None:
     ]
 
 
+def test_problems_between_keys_are_reported_beside_those_of_single_keys() -> None:
+    text = f"""
+    contact = ""
+    {RULE}name = "x"
+    colour = 1
+    [[rule]]
+    effect = "allow"
+    {NAMED}{NAMED}"""
+    again = "another rule has this name. Give each rule its own, so that answers are clear."
+    assert problems(text) == [
+        f"contact: {EMPTY}",
+        "rule 1, colour: there is no such key. Remove it.",
+        f"rule 2: {NOBODY}",
+        f"rule 3 (“x”): {NO_APPROVERS}",
+        f"rule 4 (“x”): {NO_APPROVERS}",
+        f"rule 4 (“x”): {again}",
+    ]
+
+
 def test_all_problems_between_keys_are_reported_together() -> None:
     text = '[[rule]]\neffect = "allow"\n' + NAMED + '[[rule]]\nusers = []\neffect = "deny"\n'
     assert problems(text) == [
