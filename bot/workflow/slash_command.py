@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-from bot.command.grammar import OpenForm, Share, Verb
+from bot.command.grammar import OpenForm, Share, Verb, is_appid
 from bot.command.mistake import Misread
 from bot.command.parse import parse
 from bot.domain.request import Origin
@@ -51,8 +51,9 @@ class SlashCommands:
             return misread(words, command)
         if isinstance(command, Share):
             return await self._intake.submit(policy, origin, command, person, until, words=words)
-        verb = {"detail": command.verb.value}
-        await self._intake.record_event("asked", origin, verb, until)
+        about = {"appid" if is_appid(each) else "env": each for each in command.about}
+        asked = {"detail": command.verb.value, **about}
+        await self._intake.record_event("asked", origin, asked, until)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         match command.verb:
             case Verb.HELP:

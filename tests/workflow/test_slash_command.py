@@ -495,8 +495,14 @@ async def test_the_log_has_one_line_for_the_beginning_and_one_for_the_end_of_a_r
     [
         pytest.param(REQUESTER, "help", ("asked", None, None, None, "help"), id="help"),
         pytest.param(REQUESTER, "whoami", ("asked", None, None, None, "whoami"), id="whoami"),
-        pytest.param(REQUESTER, f"why {ASK}", ("asked", None, None, None, "why"), id="why"),
+        pytest.param(REQUESTER, f"why {ASK}", ("asked", ENV, None, None, "why"), id="why"),
         pytest.param(REQUESTER, "history", ("asked", None, None, None, "history"), id="history"),
+        pytest.param(
+            REQUESTER,
+            "history prod-2",
+            ("asked", "prod-2", None, None, "history"),
+            id="history of an env",
+        ),
         pytest.param(
             REQUESTER, "oops", ("mistake", None, None, "mistake", "MissingAppid"), id="mistake"
         ),
