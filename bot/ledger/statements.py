@@ -9,7 +9,7 @@ of a batch are Prepared: compiled once, and executed by the driver.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
     Column,
@@ -29,7 +29,6 @@ from sqlalchemy import (
     text,
     true,
 )
-from sqlalchemy.engine.interfaces import DBAPIModule
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -38,6 +37,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from bot.domain.request import State
 from bot.ledger.schema import OPEN, requests
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIModule  # newer versions of SQLAlchemy have it
 
 
 def upsert(
@@ -205,7 +207,7 @@ def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled
     )
 
 
-def _translated(error: DBAPIModule.Error, on: Connection, sql: str) -> Exception:
+def _translated(error: "DBAPIModule.Error", on: Connection, sql: str) -> Exception:
     """Return SQLAlchemy's error for the driver's, and let go of a connection that is lost."""
     dialect = on.dialect
     lost = dialect.is_disconnect(error, on.connection.dbapi_connection, None)
