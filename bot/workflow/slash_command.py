@@ -51,8 +51,8 @@ class SlashCommands:
             return misread(words, command)
         if isinstance(command, Share):
             return await self._intake.submit(policy, origin, command, person, until, words=words)
-        about = {"appid" if is_appid(each) else "env": each for each in command.about}
-        asked = {"detail": command.verb.value, **about}
+        named = {"appid" if is_appid(each) else "env": each for each in command.about}
+        asked = {"detail": command.verb.value, **named}
         await self._intake.record_event("asked", origin, asked, until)
         mine = () if isinstance(person, Unreadable) else rights(policy, person)
         match command.verb:
