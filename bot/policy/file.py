@@ -126,3 +126,6 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
     if (rule.approvers or rule.self_approval) and not approves:
         found = 'approvers and self_approval go with effect = "approve" only'
         yield Problem(found, "Change the effect or remove them.")
+    if denies and rule.guests:
+        found = 'guests means nothing with effect = "deny", which is for guests and members alike'
+        yield Problem(found, "Remove it.")

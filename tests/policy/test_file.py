@@ -356,6 +356,10 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         '[[rule]]\ngroups = []\neffect = "deny"\n',
         f"rule 1: {NOBODY}",
     ),
+    "a denial for guests, which would deny everybody": (
+        '[[rule]]\neffect = "deny"\nguests = true\n',
+        'rule 1: guests means nothing with effect = "deny", which is for guests and members alike. Remove it.',
+    ),
     "a glob that is too long": (
         f'{RULE}envs = ["{"x" * 200}*"]\n',
         "rule 1, envs, 1: it is too long. Use at most 200 characters.",
