@@ -36,6 +36,8 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
     elif line is None and kind is not Wrong.ONLY_SHARES:
         # Not only without that word: what is left of `from A to B` would be shared with both.
         yield words("To share, send only each receiver's appid, then the env.")
+        if kind is Wrong.UNKNOWN_OPTION:  # such as `--until friday`
+            yield small(words(FOR_GOOD))
     if kind in {Wrong.ONLY_SHARES, Wrong.NOT_UNDERSTOOD}:
         yield words(
             "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet, you can cancel with the button on its message; `/share-env history` lists your requests."

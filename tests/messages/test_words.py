@@ -24,7 +24,7 @@ from bot.messages.mistakes import misread
 from bot.messages.people import whoami
 from bot.messages.rules import fit, right
 from bot.messages.rulings import denied, why
-from bot.messages.words import Words
+from bot.messages.words import FOR_GOOD, Words
 from bot.playground.slack.block_kit import block_errors
 from bot.policy.decide import explain
 from bot.policy.kinds import Denial, Deny, Effect, NoRule, Policy, Rule, Unreadable, Verdict
@@ -130,6 +130,13 @@ def test_whoever_names_an_owner_is_told_to_send_only_the_receivers_and_not_merel
     assert isinstance(wrong, Misread)
     said = misread(ENGLISH, wrong).text
     assert "To share, send only each receiver's appid, then the env." in said
+
+
+@pytest.mark.parametrize("option", ["--until friday", "--for 2h", "--ttl=3d", "-t 3d"])
+def test_whoever_types_an_option_for_a_share_that_ends_is_told_that_none_does(option: str) -> None:
+    wrong = parse(f"{APPID} {ENV} {option}")
+    assert isinstance(wrong, Misread)
+    assert FOR_GOOD in misread(ENGLISH, wrong).text
 
 
 def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
