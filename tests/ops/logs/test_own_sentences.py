@@ -13,9 +13,8 @@ from bot.ops.logs.redaction import Redactor
 
 BOT = Path(bot.__file__).parent
 CATALOGUES = sorted(BOT.glob("locale/*/LC_MESSAGES/*.po"))
-NOT_SENTENCES = {
-    BOT / "settings" / "table.py": "goes into .env.example, and shows how a password is written"
-}
+SHOWS_A_PASSWORD = "PostgreSQL is postgresql+psycopg://user:password@host/database"
+"""The only text with something to hide: it goes into .env.example, and into no log or message."""
 CLEAN = Redactor(()).clean
 
 
@@ -47,7 +46,7 @@ def literals(source: str) -> Iterator[str]:
 
 def sentences() -> list[str]:
     """Return the sentences of all rooms, and their translations."""
-    rooms = [path for path in sorted(BOT.rglob("*.py")) if path not in NOT_SENTENCES]
+    rooms = sorted(BOT.rglob("*.py"))
     english = [said for path in rooms for said in literals(path.read_text(encoding="utf-8"))]
     translated = [
         text
@@ -61,7 +60,8 @@ def sentences() -> list[str]:
 def test_every_sentence_of_the_bot_passes_unchanged() -> None:
     found = sentences()
     assert len(found) > 2_000
-    assert [sentence for sentence in found if CLEAN(sentence) != sentence] == []
+    changed = [sentence for sentence in found if CLEAN(sentence) != sentence]
+    assert [sentence.startswith(SHOWS_A_PASSWORD) for sentence in changed] == [True]
 
 
 @pytest.mark.parametrize(
