@@ -30,7 +30,7 @@ class WrongResultError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """The seconds that one command took until its ack, and until the last edit of its parent message."""
+    """The seconds that one command took until its ack, and until its reply stands and its parent message is edited."""
 
     ack: float
     answer: float
@@ -55,7 +55,7 @@ class StandIns:
         self.wechat = wechat
         self.channels: Sequence[str] = (CHANNEL,)
         self._asked = 0
-        self._waiting: dict[str, asyncio.Future[float]] = {}
+        self._waiting: dict[tuple[str, str], asyncio.Future[float]] = {}
         self._batch: asyncio.Future[float] | None = None
         wechat.add_env(OWNER, _ENV)
         slack.on_change = self._look
@@ -139,8 +139,9 @@ class StandIns:
     async def _share(self) -> Took:
         self._asked += 1
         appid = f"wx5{self._asked:015x}"
-        answered = asyncio.get_running_loop().create_future()
-        self._waiting[appid] = answered
+        future = asyncio.get_running_loop().create_future
+        replied = self._waiting[appid, "reply"] = future()
+        edited = self._waiting[appid, "edited"] = future()
         begun = perf_counter()
         channel = self.channels[self._asked % len(self.channels)]
         ack = await self.slack.command(REQUESTER, channel, f"{appid} {_ENV}")
@@ -148,7 +149,7 @@ class StandIns:
             raise WrongResultError(f"The ack of {appid}: {ack.error}.")
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
-                return Took(ack.seconds, await answered - begun)
+                return Took(ack.seconds, max(await replied, await edited) - begun)
         except TimeoutError:
             raise WrongResultError(f"{appid} was not answered; its ack: {ack.payload}.") from None
 
@@ -156,10 +157,10 @@ class StandIns:
         if self._batch is not None and message.thread_ts and _SUMMARY.match(message.text):
             self._batch.set_result(perf_counter())
             self._batch = None
-        found = _APPID.search(message.text) if change == "edited" else None
-        answered = self._waiting.pop(found[0], None) if found else None
-        if answered is not None and not answered.done():
-            answered.set_result(perf_counter())
+        found, what = _APPID.search(message.text), "reply" if message.thread_ts else change
+        stands = self._waiting.pop((found[0], what), None) if found else None
+        if stands is not None and not stands.done():
+            stands.set_result(perf_counter())
 
 
 @asynccontextmanager
