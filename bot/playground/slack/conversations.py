@@ -122,9 +122,11 @@ def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
 def _page(
     workspace: Workspace, args: JsonObject, messages: list[PostedMessage], usual: int, most: int
 ) -> JsonObject:
-    """Return a page of what is newer than `oldest`."""
-    oldest = float(text_argument(args, "oldest") or "-inf")
-    within = [each for each in messages if float(each.ts) > oldest]
+    """Return a page of what lies between `oldest` and `latest`, and with `inclusive` of what has these times."""
+    oldest, latest = text_argument(args, "oldest"), text_argument(args, "latest")
+    ends = {oldest, latest} if flag_argument(args, "inclusive") else ()
+    after, before = float(oldest or "-inf"), float(latest or "inf")
+    within = [each for each in messages if after < float(each.ts) < before or each.ts in ends]
     page, cursor = _part(args, within, usual, most)
     with_metadata = flag_argument(args, "include_all_metadata")
     answer: JsonObject = {
@@ -138,12 +140,14 @@ def _page(
 
 def _part(args: JsonObject, found: Sequence[_T], usual: int, most: int) -> tuple[Sequence[_T], str]:
     """Return the part that limit (`usual` if left out) and cursor ask for, and the next cursor, empty at the end."""
-    limit = int(text_argument(args, "limit") or usual)
-    if not 1 <= limit <= most:
+    limit = text_argument(args, "limit") or str(usual)
+    start = (text_argument(args, "cursor") or "next:0").removeprefix("next:")
+    if not (limit.isdecimal() and 1 <= int(limit) <= most):
         raise RefusedError("invalid_limit")
-    start = int(text_argument(args, "cursor").removeprefix("next:") or 0)
-    end = start + limit
-    return found[start:end], f"next:{end}" if end < len(found) else ""
+    if not start.isdecimal():
+        raise RefusedError("invalid_cursor")
+    end = int(start) + int(limit)
+    return found[int(start) : end], f"next:{end}" if end < len(found) else ""
 
 
 def readable(workspace: Workspace, args: JsonObject, access: Literal["read", "history"]) -> Channel:

@@ -153,9 +153,9 @@ def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
 
 _TIER_2, _TIER_3, _TIER_4 = 20, 50, 100
 _A_SECOND = 60  # chat.postMessage has a special limit: one a second per channel, with bursts
-_SAID = "blocks channel markdown_text parse text"
-_POSTED = f"{_SAID} metadata thread_ts unfurl_links unfurl_media"
-_PAGED = "channel cursor include_all_metadata limit oldest"
+_SAID = "blocks channel link_names markdown_text parse text"
+_POSTED = f"{_SAID} metadata mrkdwn thread_ts unfurl_links unfurl_media"
+_PAGED = "channel cursor include_all_metadata inclusive latest limit oldest"
 _LISTED = "cursor exclude_archived limit types"
 _GROUPS = "include_disabled include_users"
 

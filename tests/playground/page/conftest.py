@@ -23,6 +23,7 @@ CHROMIUM = shutil.which("chromium")
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
+    "--host-resolver-rules=MAP evil.example 127.0.0.1",
 )
 PATIENCE = 15_000  # milliseconds; a busy machine takes its time
 

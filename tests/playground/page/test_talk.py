@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, expect
 from playwright.async_api import Page as Tab
-from playwright.async_api import expect
 
 from bot.playground.faults import Code
 from bot.playground.world import APPID, POLICY
@@ -19,6 +19,8 @@ HIDE = """(hidden) => {
   Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
   document.dispatchEvent(new Event("visibilitychange"));
 }"""
+ACT = """(url) => fetch(url, { method: "POST", mode: "no-cors", body: JSON.stringify(
+  { do: "say", channel: "C0RELEASES", text: "hello", thread: "" }) }).catch(() => null)"""
 HOSTILE = '<script>alert(1)</script> <!channel> & <img src=x onerror="alert(2)"> \u202eabc'
 
 
@@ -242,6 +244,20 @@ async def test_the_first_minute_ticks_itself_off(sit: Sit) -> None:
         await expect(steps.nth(number)).to_contain_text("(done)")
     await seat.sees("That was all of it.", seat.pane)
     await expect(seat.tab.get_by_role("button", name="First minute 5/5")).to_be_visible()
+
+
+async def test_a_foreign_host_is_refused_and_a_foreign_page_changes_nothing(
+    browser: Browser, play: Play
+) -> None:
+    tab = await browser.new_page()
+    refused = await tab.goto(play.url.replace("127.0.0.1", "evil.example"))
+    assert refused is not None
+    assert refused.status == 403
+    await tab.goto(play.on.wechat.url)
+    async with tab.expect_event("requestfailed"):
+        await tab.evaluate(ACT, f"{play.url}act?as=requester")
+    assert play.on.slack.messages == []
+    await tab.close()
 
 
 async def look_at(one: Tab, tabs: list[Tab]) -> None:

@@ -265,6 +265,9 @@ async def test_nodes_sdk_sends_forms_with_json_in_them(
             return answer
 
     assert (await call("auth.test"))["bot_id"] == slack.world.bot_id
+    token = {"token": slack.world.bot_token}
+    async with http.post(slack.api_url + "auth.test", data=token) as response:
+        assert (await response.json())["bot_id"] == slack.world.bot_id
     assert (await call("api.test", foo="bar"))["args"] == {"foo": "bar"}
     listed = await call("conversations.list", exclude_archived="true", limit="2")
     assert len(listed["channels"]) == 2
@@ -274,6 +277,8 @@ async def test_nodes_sdk_sends_forms_with_json_in_them(
         text="a & b = ☁",
         blocks=json.dumps(buttons("go")),
         metadata=json.dumps({"event_type": "asked", "event_payload": {"id": "1"}}),
+        link_names="true",
+        mrkdwn="false",
         unfurl_links="false",
     )
     assert posted["message"]["text"] == "a & b = ☁"

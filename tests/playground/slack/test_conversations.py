@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
@@ -79,6 +80,23 @@ async def test_a_thread_is_returned_with_its_parent_first(api: AsyncWebClient) -
     assert await error_of(unknown) == "thread_not_found"
 
 
+async def test_a_history_lies_between_two_times_themselves_if_inclusive(
+    api: AsyncWebClient,
+) -> None:
+    first, second, third = [
+        (await api.chat_postMessage(channel=RELEASES, text=text))["ts"] for text in "abc"
+    ]
+
+    async def texts(**between: Any) -> str:
+        history = await api.conversations_history(channel=RELEASES, **between)
+        return "".join(each["text"] for each in history["messages"])
+
+    assert await texts(oldest=first, latest=third) == "b"
+    assert await texts(oldest=first, latest=third, inclusive=True) == "cba"
+    assert await texts(latest=second, inclusive=True, limit=1) == "b"
+    assert await texts(latest=second) == "a"
+
+
 async def test_without_a_limit_a_page_has_100_messages_of_a_history_and_1000_of_a_thread(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
@@ -99,6 +117,8 @@ async def test_without_a_limit_a_page_has_100_messages_of_a_history_and_1000_of_
     ("args", "error"),
     [
         ({"limit": "0"}, "invalid_limit"),
+        ({"limit": "many"}, "invalid_limit"),
+        ({"cursor": "nowhere"}, "invalid_cursor"),
         ({"channel": "C0LOUNGE"}, "not_in_channel"),
         ({"channel": "C0SECRET"}, "channel_not_found"),
     ],
