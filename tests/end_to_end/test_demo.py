@@ -209,6 +209,8 @@ async def test_on_a_terminal_the_demo_serves_a_page_and_reads_lines_until_quit(
         "/share-env",
         ":click Nonsense",
         ":click",
+        ":close",
+        "\x1b[200~/share-env wx5fe6bb43205e9e70\nwx0000000000000001 test-1\x1b[201~",
         "quit",
     ]
     os.write(ours, ("\n".join(typed) + "\n").encode())
@@ -231,5 +233,6 @@ async def test_on_a_terminal_the_demo_serves_a_page_and_reads_lines_until_quit(
         "“testers”",
         "modal of @second · opened",
         "There is no “Nonsense” to click",
+        "@second in #archived /share-env wx5fe6bb43205e9e70 wx0000000000000001 test-1",
     ):
         assert said in text
