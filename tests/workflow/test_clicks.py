@@ -17,6 +17,8 @@ from bot.domain.outcome import (
     Outcome,
     Rejected,
     Shared,
+    Skipped,
+    SkipReason,
     Tally,
 )
 from bot.domain.request import Act, Click, Origin, Request, State
@@ -25,6 +27,7 @@ from bot.ledger.entries import Entry
 from bot.messages import clicks as say
 from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.clicks import too_late
+from bot.messages.endings import answer
 from bot.policy.kinds import (
     Approvers,
     Effect,
@@ -194,6 +197,25 @@ def test_a_late_click_removes_the_buttons_of_a_message_that_is_no_longer_edited(
     entry = Entry(ONE, state, 1, 0.0, outcome=outcome, place="C1/1.2", asked="C2/1.3 C2/1.4/1.1")
     click = Click(HERE, "r1", message)
     assert late(ENGLISH, click, entry).spent is spent
+
+
+@pytest.mark.parametrize(
+    ("state", "outcome", "place", "whole"),
+    [
+        (ENDED, NOT_ALLOWED, None, True),
+        (ENDED, Cancelled("U1"), None, True),
+        (ENDED, Skipped(SkipReason.UNDER_WAY), None, True),
+        (ENDED, NOT_ALLOWED, "C1/1.2", False),
+        (ENDED, Expired("confirmation"), None, False),
+        (State.ANSWERED, Cancelled("U9"), None, False),
+    ],
+)
+def test_a_late_click_is_answered_as_the_first_was_if_nothing_else_says_more(
+    state: State, outcome: Outcome, place: str | None, *, whole: bool
+) -> None:
+    entry = Entry(ONE, state, 1, 0.0, outcome=outcome, place=place)
+    said = late(ENGLISH, Click(HERE, "r1"), entry).message
+    assert said == (answer if whole else too_late)(ENGLISH, ONE, outcome)
 
 
 @pytest.mark.parametrize(("user", "cancels"), [("U9", True), ("U1", False)])
