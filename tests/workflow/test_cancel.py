@@ -21,7 +21,14 @@ from tests.rig import (
     approved_by,
     has_button,
 )
-from tests.said import NOT_A_MEMBER, NOT_AN_APPROVER, YOU_CAN_CANCEL, YOU_DECIDE, late_answer
+from tests.said import (
+    NOT_A_MEMBER,
+    NOT_AN_APPROVER,
+    YOU_CAN_CANCEL,
+    YOU_DECIDE,
+    answer_to,
+    late_answer,
+)
 from tests.workflow.test_batches import line
 
 OPERATOR, ON_CALL, STRANGER = "U0CHINESE", SECOND, "U0STRANGER"
@@ -179,7 +186,7 @@ async def test_an_operator_can_cancel_an_unconfirmed_request_and_the_requester_i
         assert (await cancel_at_home(rig, OPERATOR)).startswith("Cancelled")
         await rig.over()
         assert f"*Cancelled* by <@{OPERATOR}>" in rig.told_directly().text
-        assert late_answer(Cancelled("")) in await rig.click(REQUESTER, asked, "confirm")
+        assert answer_to(Cancelled(OPERATOR)) in await rig.click(REQUESTER, asked, "confirm")
     assert rig.wechat.calls == []
 
 
