@@ -269,6 +269,9 @@ class Chain:
                 return exchanged.issued
         told = await self._component.refresh_token(platform, owner)
         if isinstance(told, str):
-            return await make(platform, owner, told)
+            got = await make(platform, owner, told)
+            if isinstance(got, Issued):
+                self.codes.pop(owner, None)
+            return got
         # While a code may still be used, why it was not is the reason: the owner need not authorise anew.
         return exchanged if isinstance(exchanged, NoAnswer) and owner in self.codes else told

@@ -92,6 +92,7 @@ async def test_where_no_code_can_be_used_the_next_request_gets_the_owners_token_
     assert OTHER in await replica.token(OTHER)
     others = [call.endpoint for call in wechat.platform.calls if call.endpoint != "api_query_auth"]
     assert others == ["api_get_authorizer_info", "api_authorizer_token"]
+    assert replica.chain.codes == {}  # it is needed no more
 
 
 @pytest.mark.parametrize("why", ["WeChat", "the ledger", "no ticket"])
