@@ -136,7 +136,7 @@ class TokenServer:
             reread_at = min(last.expires, now + _READ_AGAIN_AFTER)
             self._cached[owner] = replace(last, reread_at=reread_at)
             return last.value
-        return NoAnswer(read.guidance)
+        return read
 
     async def _fetch(self, owner: str) -> tuple[str, float] | NoAnswer:
         """Return the server's token and its life in seconds."""
@@ -150,9 +150,10 @@ class TokenServer:
             return NoAnswer(why.value)
         status, body = answer
         if status in {_UNAUTHORISED, _FORBIDDEN}:
-            return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value)
-        found = read_token(body) if status == _OK else None
-        return found or NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value, status=status)
+            return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value, status=status)
+        if status != _OK:
+            return NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value, status=status)
+        return read_token(body) or NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value)
 
 
 def read_token(body: bytes) -> tuple[str, float] | None:

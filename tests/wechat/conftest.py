@@ -12,6 +12,7 @@ import pytest
 
 from bot.domain.link import Link
 from bot.guidance import Guidance
+from bot.playground.faults import Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer
 from bot.wechat.transport import Transport
@@ -143,6 +144,11 @@ def missing(got: object) -> tuple[Guidance, Link | None]:
     """Return why there is no token, and which link of the chain broke."""
     assert isinstance(got, NoAnswer)
     return got.guidance, got.link
+
+
+def status_of(fault: Fault) -> int | None:
+    """Return the HTTP status that an answer shows after this fault: any but 200, which WeChat's own errors have too."""
+    return fault.code if isinstance(fault, Status) and fault.code != 200 else None
 
 
 @pytest.fixture

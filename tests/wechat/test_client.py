@@ -390,7 +390,7 @@ async def test_a_fixed_token_is_not_used_for_another_owners_env(
 
 async def test_without_a_token_wechat_is_not_called(bot: Maker, wechat: TokenWeChat) -> None:
     wechat.fail("token", Status(503))
-    assert await share(bot()) == Failed(Trouble.TOKEN_SERVER_ANSWER.value, None, 0)
+    assert await share(bot()) == Failed(Trouble.TOKEN_SERVER_ANSWER.value, None, 0, status=503)
     assert wechat.calls == []
 
 

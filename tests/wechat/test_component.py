@@ -15,7 +15,7 @@ from bot.wechat.component import MOST_SECONDS, AuthorizerInfo, Component
 from bot.wechat.transport import WeChatApi
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
-from tests.wechat.conftest import OTHER, OWNER, Pauses, answers, http_answer, missing
+from tests.wechat.conftest import OTHER, OWNER, Pauses, answers, http_answer, missing, status_of
 from tests.wechat.replicas import endpoints
 
 Call = Callable[[Component], Awaitable[object]]
@@ -181,7 +181,7 @@ async def test_an_unusable_answer_is_requested_twice_and_never_reported_as_a_pos
     wechat.fail(endpoint, failure, times=None)
     got = await call(make(1.0 if failure == Drop(silence=60) else 3.0))
     assert isinstance(got, NoAnswer)
-    assert (got.guidance, got.link) == (trouble.value, link)
+    assert (got.guidance, got.link, got.status) == (trouble.value, link, status_of(failure))
     assert not got.guidance.in_doubt
     assert (len(wechat.platform.calls), pauses) == (2, [0.3])
 
