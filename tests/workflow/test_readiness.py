@@ -26,8 +26,8 @@ SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}
         ({"cloudbase_auth": "CreateFailed"}, "has no active cloud function", True),
         (
             {**{f"f{n}": "Active" for n in range(120)}, "cloudbase_auth": "Active"},
-            "*Shared.*",
-            True,
+            "✅ *Shared, ready to use.*",
+            False,
         ),
     ],
 )
