@@ -44,6 +44,8 @@ def firing(
 ) -> set[str]:
     """Return the alerts that fire so many minutes after the change between the two scrapes.
 
+    Prometheus evaluates rules between two scrapes, where `increase` estimates more than was counted.
+
     A series whose name begins with `grow` keeps growing by one each second. `up` is whether Prometheus reached the bot; None if it
     does not know of any.
     """
@@ -54,12 +56,15 @@ def firing(
         series.append({"series": name, "values": f"{before.get(name, 0.0):g}x{_BEFORE} {then}"})
     query = {
         "expr": 'ALERTS{alertstate="firing"}',
-        "eval_time": f"{_BEFORE + minutes}m",
+        "eval_time": f"{_BEFORE + minutes - 1}m30s",
         "exp_samples": [],
     }
     test = {"interval": "1m", "input_series": series, "promql_expr_test": [query]}
     path = folder / "alerts-test.yml"
-    path.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "tests": [test]}), encoding="utf-8")
+    path.write_text(
+        yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "30s", "tests": [test]}),
+        encoding="utf-8",
+    )
     done = subprocess.run(
         [str(PROMTOOL), "test", "rules", str(path)], check=False, capture_output=True, text=True
     )

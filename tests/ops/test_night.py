@@ -305,6 +305,10 @@ def test_a_bot_that_prometheus_does_not_reach_sets_off_an_alert(
         ('share_env_deliveries_total{result="delivered"}', 0, 1, set()),
         ('share_env_token_good_seconds{link="ticket"}', 39_500, 39_500, {"ShareEnvNoTicket"}),
         ('share_env_token_good_seconds{link="ticket"}', 43_000, 43_000, set()),
+        ('share_env_renewal_failures_total{link="owner"}', 0, 2, set()),
+        ('share_env_renewal_failures_total{link="owner"}', 0, 3, {"ShareEnvRenewalsFail"}),
+        ("share_env_owed_seconds", 295, 295, set()),
+        ("share_env_owed_seconds", 305, 305, {"ShareEnvAnswersOwed"}),
     ],
 )
 def test_an_alert_about_a_single_number_fires_on_it(
@@ -312,6 +316,26 @@ def test_an_alert_about_a_single_number_fires_on_it(
 ) -> None:
     told = scrape(f"{series} {before}\n"), scrape(f"{series} {after}\n")
     assert firing(*told, tmp_path) == alerts
+
+
+@pytest.mark.parametrize(
+    ("failed", "shared", "alerts"),
+    [
+        (2, 0, set()),
+        (3, 0, {"ShareEnvSharesFail"}),
+        (3, 11, {"ShareEnvSharesFail"}),
+        (3, 13, set()),
+    ],
+)
+def test_an_alert_fires_on_three_failures_for_operators_if_they_are_a_fifth_of_the_shares(
+    tmp_path: Path, failed: int, shared: int, alerts: set[str]
+) -> None:
+    def told(failed: int, shared: int) -> dict[str, float]:
+        requests = f'share_env_requests_total{{outcome="failed"}} {failed}\n'
+        requests += f'share_env_requests_total{{outcome="shared"}} {shared}\n'
+        return scrape(f'{requests}share_env_failures_total{{fixer="operator"}} {failed}\n')
+
+    assert firing(told(0, 0), told(failed, shared), tmp_path) == alerts
 
 
 @pytest.mark.parametrize(("bucket", "alerts"), [("+Inf", {"ShareEnvAcksLate"}), ("", set())])
