@@ -4,15 +4,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.link import LinkState
-from bot.domain.request import BEGUN, Request, State
+from bot.domain.request import BEGUN, State
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.messages import Message
 from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
+from bot.policy.conditions import WHAT, misses
 from bot.policy.decide import is_operator, may_approve, rights
-from bot.policy.kinds import Person, Policy, Unreadable
+from bot.policy.kinds import Ask, Person, Policy, Unreadable
 from bot.workflow.deadline import in_time
 from bot.workflow.ports import LinkTo, People, PolicyInForce
 from bot.workflow.ruling import approving_rule
@@ -76,16 +77,23 @@ def _for(
 
     An operator may cancel everything, an approver the running batches that they approve.
     """
-    decided = [entry for entry in others if _may_decide(policy, person, entry.request)]
+    decided = [entry for entry in others if _may_decide(policy, person, entry)]
     waiting = [entry for entry in decided if entry.state is State.WAITING]
     begun = [entry for entry in decided if entry.state in BEGUN]
     return waiting, others if is_operator(policy, person) else begun
 
 
-def _may_decide(policy: Policy, person: Person, request: Request) -> bool:
-    """Tell whether a person approves by the rule that a request was accepted under; a click asks the policy anew."""
-    rule = approving_rule(policy, request)
-    return rule is not None and may_approve(rule, person, request.origin.user_id)
+def _may_decide(policy: Policy, person: Person, entry: Entry) -> bool:
+    """Tell whether a person approves by the rule that a request was accepted under; a click asks the policy anew.
+
+    Once that rule is gone, those of all rules count that ask for an approval of such a share.
+    """
+    request = entry.request
+    rules = [rule] if (rule := approving_rule(policy, request)) else []
+    if not rules and (entry.state is State.WAITING or request.approval):
+        asked = Ask(person, request.origin.channel_id, request.receivers[0], request.env)
+        rules = [each for each in policy.approval_rules if not misses(each, asked, WHAT)]
+    return any(may_approve(each, person, request.origin.user_id) for each in rules)
 
 
 def _decider(policy: Policy, person: Person | Unreadable) -> Person | None:
