@@ -18,7 +18,7 @@ from tests.faults.slack_actions import twice
 from tests.faults.table import WORKED, Fault
 from tests.faults.test_slack_api import LATER, READING
 from tests.faults.workspace import RULES, Member, Workspace, open_workspace
-from tests.said import CANCELLED, NO_SUCH_REQUEST, TOO_LATE, late_answer
+from tests.said import CANCELLED, NO_SUCH_REQUEST, TOO_LATE, answer_to, late_answer
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
@@ -88,7 +88,7 @@ async def cancel_before_confirm(member: Member) -> str:
     await member.slack.click(member.user, question, "cancel")
     await member.wait_for_words(CANCELLED)
     await member.slack.click(member.user, question, "confirm")
-    return await member.wait_for_words(TOO_LATE)
+    return await member.wait_for_words(answer_to(Cancelled("")))
 
 
 async def confirm_before_cancel(member: Member) -> str:
@@ -131,7 +131,7 @@ ORDERS: dict[Fault, Action] = {
     Fault("Slack", "the same click twice", WORKED): click_twice,
     Fault("Slack", "the same form twice", WORKED): form_twice,
     Fault("Slack", "the later of two commands comes first", WORKED): commands_swapped,
-    Fault("Slack", "a click on “Cancel”, then one on “Share it”", late_answer(Cancelled(""))): (
+    Fault("Slack", "a click on “Cancel”, then one on “Share it”", answer_to(Cancelled(""))): (
         cancel_before_confirm
     ),
     Fault("Slack", "a click on “Share it”, then one on “Cancel”", late_answer(Shared())): (
