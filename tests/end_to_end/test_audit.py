@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 async def asked(slack: LocalSlack, environ: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """The environment of a bot that got three commands and has ended."""
     async with bot(environ, tmp_path) as process:
-        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
+        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1 --reason 'release 4.2'")
         await soon(lambda: "delivered" in kinds(tmp_path / "share-env.db"), 30)
         await slack.command("U0STRANGER", RELEASES, f"{APPID} prod-2")
         await slack.command("U0SECOND", RELEASES, "wx123 prod-3")
@@ -39,6 +39,11 @@ async def test_an_audit_prints_every_event_in_order(asked: dict[str, str], tmp_p
     ]
     assert {row["request"] for row in rows[:5]} == {rows[0]["request"]}
     assert [row["outcome"] for row in rows[-2:]] == ["denied", "mistake"]
+    only = "--request", rows[0]["request"]
+    _, out, _ = await finished(asked, tmp_path, "audit", "--format", "csv", *only)
+    of_one = list(csv.DictReader(io.StringIO(out)))
+    assert [row["kind"] for row in of_one] == [row["kind"] for row in rows[:5]]
+    assert {(row["reason"], row["comment"]) for row in of_one} == {("release 4.2", "")}
 
 
 async def test_an_audit_can_be_filtered_and_opened_in_a_spreadsheet(
