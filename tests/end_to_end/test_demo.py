@@ -182,19 +182,33 @@ def read_to_the_end(terminal: int) -> str:
     return shown.decode()
 
 
-async def test_on_a_terminal_the_demo_serves_a_page_and_reads_lines_until_quit(
-    tmp_path: Path,
-) -> None:
+async def on_a_terminal(folder: Path, typed: list[str], *arguments: str, **more: str) -> str:
+    """Run the demo on a pseudo-terminal with these lines, and return what it shows, in one line."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bot", "demo"),
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TERM": "dumb"},
+        *(sys.executable, "-m", "bot", "demo", *arguments),
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TERM": "dumb", **more},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
     )
     os.close(theirs)
+    os.write(ours, ("\n".join(typed) + "\n").encode())
+    reading = asyncio.create_task(asyncio.to_thread(read_to_the_end, ours))
+    try:
+        assert await asyncio.wait_for(process.wait(), 60) == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+        text = " ".join((await reading).split())  # wherever the terminal breaks its lines
+        os.close(ours)
+    return text
+
+
+async def test_on_a_terminal_the_demo_serves_a_page_and_reads_lines_until_quit(
+    tmp_path: Path,
+) -> None:
     typed = [
         "help",
         ":as second",
@@ -213,15 +227,7 @@ async def test_on_a_terminal_the_demo_serves_a_page_and_reads_lines_until_quit(
         "\x1b[200~/share-env wx5fe6bb43205e9e70\nwx0000000000000001 test-1\x1b[201~",
         "quit",
     ]
-    os.write(ours, ("\n".join(typed) + "\n").encode())
-    reading = asyncio.create_task(asyncio.to_thread(read_to_the_end, ours))
-    try:
-        assert await asyncio.wait_for(process.wait(), 60) == 0
-    finally:
-        if process.returncode is None:
-            process.kill()
-        text = " ".join((await reading).split())  # wherever the terminal breaks its lines
-        os.close(ours)
+    text = await on_a_terminal(tmp_path, typed)
     for said in (
         "Open this in your browser: http://127.0.0.1:",
         ":click WORDS [REQUEST]",
@@ -233,6 +239,20 @@ async def test_on_a_terminal_the_demo_serves_a_page_and_reads_lines_until_quit(
         "“testers”",
         "modal of @second · opened",
         "There is no “Nonsense” to click",
-        "@second in #archived /share-env wx5fe6bb43205e9e70 wx0000000000000001 test-1",
     ):
         assert said in text
+    assert text.count("Type /share-env … as in Slack") == 1  # for “hello”: a paste is one command
+
+
+async def test_the_page_is_opened_in_a_browser_if_there_is_one_and_it_may_be(
+    tmp_path: Path,
+) -> None:
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{opened}"\n', encoding="utf-8")
+    browser.chmod(0o755)
+    graphical = {"DISPLAY": ":0", "BROWSER": f"{browser} %s"}
+    assert "Open this in" in await on_a_terminal(tmp_path, ["quit"], "--no-open", **graphical)
+    assert "Open this in" in await on_a_terminal(tmp_path, ["quit"], BROWSER=graphical["BROWSER"])
+    assert not opened.exists()
+    text = await on_a_terminal(tmp_path, ["quit"], **graphical)
+    assert f"Look at your browser: {opened.read_text(encoding='utf-8').strip()} " in text
