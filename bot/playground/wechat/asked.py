@@ -111,10 +111,6 @@ def body_of(errcode: int | str, number: int, errmsg: str | None = None) -> bytes
     elif text is None:
         text = MESSAGES.get(int(errcode), "unknown error")
     if errcode != 0 and "rid:" not in text:
-        text = f"{text} rid: {_rid(number)}"
+        rid = f"{_FIRST_RID + number:08x}-{number:08x}-{0x2E40EEEB ^ number:08x}"
+        text = f"{text} rid: {rid}"
     return json.dumps({"errcode": errcode, "errmsg": text}, ensure_ascii=False).encode()
-
-
-def _rid(number: int) -> str:
-    """Return a call's rid: three times eight hexadecimal digits."""
-    return f"{_FIRST_RID + number:08x}-{number:08x}-{0x2E40EEEB ^ number:08x}"
