@@ -20,6 +20,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
     """Return what a person sees, by part."""
     slack, wechat = acts.stage.slack, acts.stage.wechat
     modal, home = slack.modal(user), slack.home(user)
+    held = [*dict.fromkeys(wechat.shared)][-60:]  # whoever was given an env twice holds it once
     return {
         "world": {
             "me": user,
@@ -44,7 +45,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
         "policy": acts.stage.rules.text,
         "wechat": {
             "calls": [*wechat.transcript().splitlines()[-60:]],
-            "shared": [{"env": env, "appid": appid} for _, env, appid in wechat.shared[-60:]],
+            "shared": [{"env": env, "appid": appid} for _, env, appid in held],
             "words": [[word, about] for word, about in {**TROUBLES, **ERRCODES}.items()],
         },
         **{

@@ -213,7 +213,10 @@ async def test_wechat_is_told_what_to_do_and_tells_what_it_heard(sit: Sit, play:
     await seat.sees(": not shared.")
     await seat.sees(f"shareenv prod-1 {APPID}: 48001", seat.pane)
     await seat.type(f"/share-env {APPID} prod-2")
-    await expect(seat.pane.get_by_role("row", name=f"prod-2 {APPID}")).to_be_visible()
+    await seat.sees("shared prod-2")
+    await seat.type(f"/share-env {APPID} prod-2 --again")
+    await expect(seat.pane.get_by_text(f"shareenv prod-2 {APPID}: 0")).to_have_count(2)
+    await expect(seat.pane.get_by_role("row", name=f"prod-2 {APPID}")).to_have_count(1)
     told = await seat.pane.inner_text()
     assert [call.token for call in play.on.wechat.calls if call.token in told] == []
 
