@@ -36,16 +36,19 @@ BUSY: dict[str, list[Fault]] = {"chat.postEphemeral": [RateLimited(1), Status(50
 OLDER = message("older")
 QUESTION = OLDER + message(Buttons((Button("Share it", Act.CONFIRM, "r2"),)))
 SECOND = replace(CLICKED, user_id="U0SECOND")
+ANOTHER = replace(CLICKED, trigger_id="another")
+BOTH = ["older", "newer"]
 
 
 @pytest.mark.parametrize(
     ("fails", "older", "newer", "about", "expected"),
     [
-        pytest.param(AWAY, OLDER, CLICKED, "r1", ["newer"], id="same request"),
-        pytest.param(BUSY, OLDER, CLICKED, "r1", ["newer"], id="between two ways"),
-        pytest.param(AWAY, OLDER, CLICKED, "r2", ["older", "newer"], id="another request"),
-        pytest.param(AWAY, OLDER, SECOND, "r1", ["older"], id="another person"),
-        pytest.param(AWAY, QUESTION, CLICKED, "r1", ["older", "newer"], id="a question"),
+        pytest.param(AWAY, OLDER, CLICKED, ("r1", "r1"), ["newer"], id="same request"),
+        pytest.param(BUSY, OLDER, CLICKED, ("r1", "r1"), ["newer"], id="between two ways"),
+        pytest.param(AWAY, OLDER, CLICKED, ("r1", "r2"), BOTH, id="another request"),
+        pytest.param(AWAY, OLDER, SECOND, ("r1", "r1"), ["older"], id="another person"),
+        pytest.param(AWAY, QUESTION, CLICKED, ("r1", "r1"), BOTH, id="a question"),
+        pytest.param(AWAY, OLDER, ANOTHER, ("", ""), BOTH, id="about no request"),
     ],
 )
 async def test_an_answer_is_not_sent_after_a_newer_one_about_the_same_request_unless_it_asks(
@@ -54,7 +57,7 @@ async def test_an_answer_is_not_sent_after_a_newer_one_about_the_same_request_un
     fails: dict[str, list[Fault]],
     older: Message,
     newer: Origin,
-    about: str,
+    about: tuple[str, str],
     expected: list[str],
 ) -> None:
     away, back = asyncio.Event(), asyncio.Event()
@@ -67,9 +70,9 @@ async def test_an_answer_is_not_sent_after_a_newer_one_about_the_same_request_un
     for method, faults in fails.items():
         slack.fail(method, *faults)
     click = replace(CLICKED, channel_id=RELEASES)
-    sending = asyncio.create_task(answers.send(click, older, about="r1"))
+    sending = asyncio.create_task(answers.send(click, older, about=about[0]))
     await away.wait()
-    await answers.send(newer, message("newer"), about=about)
+    await answers.send(newer, message("newer"), about=about[1])
     back.set()
     await sending
     assert [each.text for each in slack.shown_to(REQUESTER)] + told(slack) == expected
