@@ -83,10 +83,10 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
         doctor=False),
 )
 CLOUDBASE: Final = row("cloudbase", Fixer.OPERATOR, "CloudBase refused, with a code that the bot does not know",
-    "Such codes come from CloudBase, WeChat's cloud service.",
+    "CloudBase is WeChat's cloud service.",
     ENV_STATE,
-    "Look the code up under 云开发错误码 at developers.weixin.qq.com.",
-    "If that does not help, post code and rid in 服务商专区 there.",
+    "Look it up under 云开发错误码 at developers.weixin.qq.com.",
+    "Else post code and rid in 服务商专区 there.",
     doctor=False,
-    read="Read what WeChat said below: env not exists, for example, means a wrong env.")
+    read="Read what WeChat said below: env not exists means a wrong env.")
 # fmt: on

@@ -115,9 +115,9 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "Check that WECHAT_API_URL begins with https, or remove it.",
         "Check that the proxy passes the call on over https."),
     row("45009", Fixer.OPERATOR, "The daily quota for this call is used up",
-        "A share counts against {owner}'s quota, a token against the platform's. Both usually renew after midnight in China, which WeChat never promises.",
-        "See what is left with /cgi-bin/openapi/quota/get (cgi_path /tcb/shareenv, or the token call's).",
-        "Start anew with /cgi-bin/component/clear_quota/v2 (ten a month).",
+        "A share counts against {owner}'s quota, a token against the platform's. They usually renew after midnight in China; WeChat promises nothing.",
+        "See what is left: /cgi-bin/openapi/quota/get (cgi_path /tcb/shareenv, or the token's).",
+        "Start anew: /cgi-bin/component/clear_quota/v2 (ten a month).",
         helps=RetryHelps.IN_HOURS, doctor=False),
     row("45011", Fixer.NOBODY, "Too many calls in one minute",
         "WeChat limits how many calls it takes in a minute.",
@@ -143,8 +143,8 @@ ROWS: Final[tuple[Guidance, ...]] = (
         read="Read what WeChat said below: it may name the address."),
 )
 UNKNOWN: Final = row("unknown", Fixer.OPERATOR, "WeChat said no, with a code that the bot does not know",
-    "The code is not in the bot's table.",
-    "Look the code up under 全局返回码 at developers.weixin.qq.com.",
-    "If that does not help, post code and rid in 服务商专区 there.",
-    read="Read what WeChat said below: it often names what is wrong.")
+    "The bot's table lacks it.",
+    "Look it up under 全局返回码 at developers.weixin.qq.com.",
+    "Else post code and rid in 服务商专区 there.",
+    read="Read what WeChat said below: it may name the cause.")
 # fmt: on

@@ -29,7 +29,7 @@ class Trouble(Enum):
         "What answered could not prove that it is WeChat.",
         "If a proxy decrypts HTTPS, exempt api.weixin.qq.com, or trust its certificate.",
         "Check the machine's clock and root certificates.",
-        "If WECHAT_API_URL is set, check that its host has a certificate for that name.",
+        "If WECHAT_API_URL is set, check its host's certificate.",
         retry=AutoRetry.BACKOFF)
     TIMEOUT = row("timeout", Fixer.NOBODY, "WeChat did not answer in time",
         "The call went out, but no answer came.",
@@ -90,11 +90,11 @@ class Trouble(Enum):
         "Check how long the address in WECHAT_TOKEN_SERVER_URL takes to answer on the bot's machine, and restart the server if it hangs.",
         helps=RetryHelps.LATER)
     TOKEN_SERVER_REFUSED = row("token-server-refused", Fixer.OPERATOR, "The central token server does not let the bot in",
-        "It answered 401 or 403, so the bot got no token.",
+        "The bot got no token from it.",
         "Check WECHAT_TOKEN_SERVER_AUTHORIZATION. It is sent as it stands, so it may lack a word such as Bearer.",
         "Ask who runs it whether the bot may fetch {owner}'s token.")
     TOKEN_SERVER_ANSWER = row("token-server-answer", Fixer.OPERATOR, "The central token server gave no usable token",
-        "Its answer was not 200, was not JSON, or held no token.",
+        "Its answer held no token.",
         "Check that WECHAT_TOKEN_SERVER_URL is the whole address, with the place for the appid.",
         "Check that it answers JSON with authorizer_access_token or access_token, and expires_in.",
         "Ask who runs the server whether it knows {owner}.")
@@ -104,12 +104,12 @@ class Trouble(Enum):
         "Check that no cache keeps old tokens.")
     # In the token chain that the bot keeps itself.
     NO_TICKET = row("no-ticket", Fixer.OPERATOR, "The platform has no good ticket from WeChat",
-        "WeChat pushes one every ten minutes. The bot has asked for another.",
+        "The bot has asked WeChat for another.",
         "At open.weixin.qq.com, check that 授权事件接收URL is https, your host, then /wechat/events.",
         "If the log says “delivery refused”, compare WECHAT_MESSAGE_TOKEN and WECHAT_ENCODING_AES_KEY with that page.",
         helps=RetryHelps.LATER)
     NO_TOKEN_ANSWER = row("no-token-answer", Fixer.OPERATOR, "WeChat gave the bot no access token",
-        "The bot tried twice and got no proper answer.",
+        "No proper answer came, twice.",
         _REACH_WECHAT,
         _PROXY,
         helps=RetryHelps.LATER)

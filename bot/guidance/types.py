@@ -94,7 +94,7 @@ AUTHORISE_ANEW: Final = (
     "{owner}'s admin withdraws (mp.weixin.qq.com, 设置, 第三方设置, 管理授权) and authorises anew."
 )
 SAME_COMPANY: Final = "Check that one company (主体) owns both mini programs."
-ENV_STATE: Final = "Call /tcb/getenvinfo for {owner}: {env} must be there, with status NORMAL."
+ENV_STATE: Final = "Call /tcb/getenvinfo for {owner}: it must list {env} as NORMAL."
 TELL_MAINTAINERS: Final = (
     "If none does, report the rid and the request's id to whoever maintains the bot's code."
 )

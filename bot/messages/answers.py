@@ -49,7 +49,7 @@ _WHO: Final[Mapping[Fixer | RetryHelps, str]] = {
         "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this message to {contact}."
     ),
     RetryHelps.IN_HOURS: msgid(
-        "*Nothing for you to fix.* Try again in some hours. If it cannot wait, send this message to {contact}."
+        "*Nothing for you to fix.* Try again in some hours, or send this message to {contact}."
     ),
 }
 """Who acts, and what the requester does; where operators act, by whether trying again helps."""

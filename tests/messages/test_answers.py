@@ -4,14 +4,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from bot.domain.outcome import Called, Shared, retry_may_help
+from bot.domain.link import Link
+from bot.domain.outcome import Called, Failed, Said, Shared, retry_may_help
 from bot.domain.request import Act
-from bot.messages import Message
+from bot.guidance import Guidance, all_guidance
+from bot.messages import Message, endings
 from bot.messages.blocks import Buttons, Part
 from tests.languages import ENGLISH
-from tests.messages.samples import CONTACT, answers, sent_to
+from tests.messages.samples import CONTACT, RID, answers, request, sent_to
 
 _AT_MOST = {"failed": 90, "steps": 80, "shared": 25}
 _WHO = re.compile(
@@ -96,6 +99,33 @@ def words_of(text: str) -> int:
     own = re.sub(r"(WeChat said -?\d+) `[^`]*`", r"\1", text)
     plain = re.sub(r"^\d+\. ", "", own, flags=re.MULTILINE)
     return sum(bool(re.search(r"\w", word)) for word in plain.split())
+
+
+_OF_THE_CHAIN = {
+    "40125",
+    "41002",
+    "42006",
+    "45009",
+    "61003",
+    "61004",
+    "61005",
+    "61011",
+    "61023",
+    "unknown",
+}
+
+
+@pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
+def test_a_failure_is_short_whatever_else_its_answer_has_to_say(row: Guidance) -> None:
+    said = Said(40001, "api unauthorized", RID)
+    ends = [Failed(row), Failed(row, said)]
+    if row.key in _OF_THE_CHAIN | {"no-ticket", "no-token-answer"}:
+        ends += [Failed(row, said, 0, link) for link in Link]
+    if row.key in {"token-server-refused", "token-server-answer"}:
+        ends.append(Failed(row, said, status=503))
+    named = sent_to(ENGLISH, CONTACT)
+    lengths = [words_of(endings.answer(named, request(), end).text) for end in ends]
+    assert max(lengths) <= _AT_MOST["failed"]
 
 
 def test_every_answer_has_all_points(snapshot: SnapshotAssertion) -> None:
