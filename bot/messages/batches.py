@@ -134,15 +134,16 @@ def _advice(words: Words, request: Request, outcome: Failed | Unknown) -> str:
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:
     """Say that the policy denies some appids of a batch or, for several reasons, all; the reason for the first one follows."""
-    told = words(
-        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done.",
-        env=code(env),
-        count=len(appids),
-        total=total,
+    text = msgid(
+        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done."
     )
     ask = msgid("Ask for the right to share with these, or leave them out. About the first:")
     if len(appids) == total:
+        text = msgid(
+            "🚫 You may not share {env} with any of these mini programs. Nothing was done."
+        )
         ask = msgid("Ask for the right to share with these. About the first:")
+    told = words(text, env=code(env), count=len(appids), total=total)
     return message(told, _some(words, appids), words(ask))
 
 
