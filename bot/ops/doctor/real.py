@@ -118,6 +118,8 @@ async def _of(wechat: WeChatApi, token: str | NoAnswer | None) -> list[Tried]:
         found = await wechat.post(list_functions(token, env), DEADLINE, read_readiness)
         if isinstance(found, NoAnswer):
             tried.append(_no(_FUNCTIONS, found))
+        elif isinstance(found, int):
+            tried.append(Tried(_FUNCTIONS, "yes", f"listed in part: the first {found}"))
         else:
             has = "with" if found is Readiness.READY else "without"
             tried.append(Tried(_FUNCTIONS, "yes", f"listed, {has} `{NEEDED}` in service"))

@@ -348,6 +348,16 @@ async def test_it_is_reported_whether_envs_have_the_function_that_others_need(
     ]
 
 
+async def test_of_an_env_with_many_functions_it_is_reported_that_they_are_listed_in_part(
+    attempt: Try, wechat: LocalWeChat
+) -> None:
+    many = {f"f{number}": "Active" for number in range(100)}
+    wechat.functions["test-1"] = many | {"cloudbase_auth": "Active"}
+    tried = await attempt()
+    assert tried.held
+    assert ("owner-functions", "yes", "owner 1: listed in part: the first 100") in tried.lines
+
+
 async def test_an_owner_without_envs_and_one_without_a_token_cannot_be_tried(
     attempt: Try, wechat: LocalWeChat
 ) -> None:
