@@ -200,9 +200,14 @@ async def test_a_request_whose_rule_was_replaced_waits_in_the_homes_of_the_new_r
         await rig.question()
         for user in APPROVERS:
             await rig.open_home(user)
-        await change(other_env(APPROVER) + approved_by(SECOND_APPROVER, name="two keys"))
+        new = approved_by(SECOND_APPROVER, name="two keys")
+        # Of other envs, and of the same one for other requesters.
+        others = approved_by(APPROVER, name="of others").replace("U0REQUESTER", "U0STRANGER")
+        await change(other_env(APPROVER) + others + new + approved_by(SECOND, name="later"))
         await gone(rig, APPROVER)
         await soon(lambda: YOU_DECIDE in rig.home(SECOND_APPROVER))
+        assert YOU_DECIDE not in rig.home(APPROVER)
+        assert YOU_DECIDE not in await rig.open_home(SECOND)
         await rig.send(SECOND_APPROVER, await modal(rig, SECOND_APPROVER, "approve"))
         await rig.over()
 
