@@ -85,8 +85,8 @@ CLOUDBASE_ROWS: Final[tuple[Guidance, ...]] = (
 CLOUDBASE: Final = row("cloudbase", Fixer.OPERATOR, "CloudBase refused, with a code that the bot does not know",
     "CloudBase is WeChat's cloud service.",
     ENV_STATE,
-    "Look it up under 云开发错误码 at developers.weixin.qq.com.",
+    "Find the code under 云开发错误码 at developers.weixin.qq.com.",
     "Else post code and rid in 服务商专区 there.",
     doctor=False,
-    read="Read what WeChat said below: env not exists means a wrong env.")
+    read="Read what WeChat said below: “env not exists” means a wrong env.")
 # fmt: on

@@ -144,7 +144,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
 )
 UNKNOWN: Final = row("unknown", Fixer.OPERATOR, "WeChat said no, with a code that the bot does not know",
     "The bot's table lacks it.",
-    "Look it up under 全局返回码 at developers.weixin.qq.com.",
+    "Find the code under 全局返回码 at developers.weixin.qq.com.",
     "Else post code and rid in 服务商专区 there.",
     read="Read what WeChat said below: it may name the cause.")
 # fmt: on
