@@ -142,10 +142,11 @@ def _what_to_do(outcome: Outcome | None, how_many: str = "") -> Iterator[str]:
     if not isinstance(outcome, Failed | Unknown):
         return
     guidance, said = outcome.guidance, outcome.said
+    status = f" (HTTP {outcome.status})" if outcome.status else ""
     doctor = ("Run share-env-bot doctor.",) if guidance.doctor else ()
     steps = (*doctor, *guidance.steps_with(said.errmsg if said else ""))
     yield ""
-    yield f"{how_many}{guidance.title}. {in_general(guidance.meaning)}"
+    yield f"{how_many}{guidance.title}{status}. {in_general(guidance.meaning)}"
     yield from (f"{number}. {in_general(step)}" for number, step in enumerate(steps, 1))
     if said:
         yield printable(f"WeChat said: {said.errcode} {said.errmsg}".rstrip())

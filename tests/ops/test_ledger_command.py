@@ -5,7 +5,7 @@ import pytest
 
 from bot.guidance import for_code
 from bot.ops.ledger_command import audit, tell_request
-from bot.playground.faults import Code
+from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
@@ -96,6 +96,17 @@ async def test_the_story_of_a_batch_counts_its_items_and_ends_with_each_cause_an
         assert cause.startswith("1 of 3: ")
         assert f"\nWeChat said: {said}" in cause
     assert f". {for_code(61004).read}\n" in causes[1]
+
+
+async def test_the_story_of_a_failure_names_the_http_status_that_its_meaning_is_about(
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wechat.fail("shareenv", Status(403))
+    async with rig.bot(ALLOW):
+        await rig.ask()
+        await slack.until(ended)
+    _, out, _ = await story_of(rig, "request1", capsys)
+    assert " to WeChat (HTTP 403). WeChat itself does not use this status" in out
 
 
 async def test_the_story_of_a_batch_that_is_not_over_counts_the_open_items(
