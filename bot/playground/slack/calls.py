@@ -53,10 +53,11 @@ class Called:
 
 
 def api_call(workspace: Workspace, request: web.BaseRequest, raw: bytes) -> Called:
-    """Return the call of a method by GET or POST, with the token in the header or among the arguments."""
-    name, args = request.path.removeprefix("/api/"), _arguments(request, raw)
+    """Return the call of a method by GET or POST, with the token in the header or in a form."""
+    form = dict(parse_qsl(raw.decode())) if request.content_type == _FORM else {}
     header = request.headers.get("Authorization", "").removeprefix("Bearer").strip()
-    token = str(args.pop("token", header))
+    token = form.pop("token", header)
+    name, args = request.path.removeprefix("/api/"), _arguments(request, form, raw)
 
     def run() -> web.Response:
         return _response(workspace, token, call(workspace, name, token, args))
@@ -68,10 +69,9 @@ def api_call(workspace: Workspace, request: web.BaseRequest, raw: bytes) -> Call
     return Called(name, args, args, raw, run, no)
 
 
-def _arguments(request: web.BaseRequest, raw: bytes) -> JsonObject:
+def _arguments(request: web.BaseRequest, form: Mapping[str, str], raw: bytes) -> JsonObject:
     """Return arguments given as JSON, or as a form or query, where structured ones are JSON in a string."""
-    body = dict(parse_qsl(raw.decode())) if request.content_type == _FORM else json_object(raw)
-    args: JsonObject = {**request.query, **(body or {})}
+    args: JsonObject = {**request.query, **(form or json_object(raw) or {})}
     for name in _STRUCTURED & args.keys():
         if isinstance(given := args[name], str):
             with contextlib.suppress(ValueError):  # the method refuses what is not JSON

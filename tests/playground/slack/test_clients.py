@@ -268,6 +268,8 @@ async def test_nodes_sdk_sends_forms_with_json_in_them(
     token = {"token": slack.world.bot_token}
     async with http.post(slack.api_url + "auth.test", data=token) as response:
         assert (await response.json())["bot_id"] == slack.world.bot_id
+    async with http.get(slack.api_url + "auth.test", params=token) as response:
+        assert (await response.json())["error"] == "not_authed"  # nor does Slack take it so
     assert (await call("api.test", foo="bar"))["args"] == {"foo": "bar"}
     listed = await call("conversations.list", exclude_archived="true", limit="2")
     assert len(listed["channels"]) == 2
