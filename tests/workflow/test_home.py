@@ -212,6 +212,18 @@ async def test_a_request_whose_rule_was_replaced_waits_in_the_homes_of_the_new_r
         await rig.over()
 
 
+async def test_of_many_requests_whose_rule_is_gone_few_requesters_are_looked_up(rig: Rig) -> None:
+    async with rig.bot(for_platform_team(approved_by(APPROVER))):
+        await rig.ask()
+        await rig.question()
+        crowd(rig.database, 40, rule="gone")
+        rows(rig.database, "UPDATE requests SET user = 'U0' || rowid WHERE rule = 'gone'")
+        before = len(rig.slack.calls)
+        assert (await rig.open_home(APPROVER)).count("asks to share") == 1
+        calls = [call.method for call in rig.slack.calls[before:]]
+    assert calls.count("users.info") <= 21  # with the approver
+
+
 async def test_a_person_who_cannot_be_looked_up_sees_only_their_own_requests(rig: Rig) -> None:
     async with rig.bot(for_platform_team(APPROVE)):
         await rig.open_home()
