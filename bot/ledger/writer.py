@@ -195,10 +195,11 @@ class Writer:
     def _verify_file(self) -> None:
         """Raise SQLAlchemyError once another file is at the path: SQLite would go on with the old one until the stop.
 
-        Not before each transaction: a look releases the GIL, and getting it back took 7 % of an ack.
+        Before each connection, which would leave an empty file there, but not before each transaction: a look releases the
+        GIL, and getting it back took 7 % of an ack.
         """
         now = time.monotonic()
-        if self._path is None or now < self._look_at:
+        if self._path is None or (self._connection and now < self._look_at):
             return
         if self._file != _identity_of(self._path):
             raise SQLAlchemyError(

@@ -562,9 +562,15 @@ async def test_no_connection_is_made_to_another_file_at_the_path(
     assert path
     opened = sqlite.open()
     writer = Writer(opened.engine)
-    opened.engine.dispose()  # the writer has to connect anew
+    await writer.run(add("before"))  # it has just looked after the file
     away = path.rename(tmp_path / "away.db")
-    await refusal(writer)
+
+    def lose(on: Connection) -> None:
+        on.connection.driver_connection.close()  # type: ignore[union-attr]  # there is one
+        on.execute(text("SELECT 1"))  # so the writer connects anew
+
+    with pytest.raises(LedgerDownError, match="is gone"):
+        await writer.run(lose)
     assert not path.exists()
     away.replace(path)
     await writer.run(add("next"))
