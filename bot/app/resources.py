@@ -87,7 +87,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
         RepeatedFailures(runtime.clock).on_event,
         *([metrics.on_event] if metrics else []),
     ]
-    ledger = await _ledger(stack, settings, observers, *listeners)
+    ledger = await _ledger(stack, settings, runtime, observers, *listeners)
     in_force = PolicyInForce(settings.policy)
     _warn_if_nobody_may(settings.policy)
     in_force.subscribe(_warn_if_nobody_may)
@@ -137,7 +137,11 @@ async def _slack(
 
 
 async def _ledger(
-    stack: AsyncExitStack, settings: Settings, observers: Observers, *listeners: EventListener
+    stack: AsyncExitStack,
+    settings: Settings,
+    runtime: Runtime,
+    observers: Observers,
+    *listeners: EventListener,
 ) -> Ledger:
     """Open the ledger until the stack is closed; each listener gets its events. Raises CannotStartError."""
     try:
@@ -149,6 +153,7 @@ async def _ledger(
         secrets.token_hex(8),
         listeners=listeners,
         transacted=observers.transacted,
+        recheck_after=runtime.recheck_after,
     )
     stack.push_async_callback(ledger.close)
     url = parse(settings.database_url)

@@ -50,7 +50,7 @@ async def running(
             reloaded=on_reload,
         )
         # The worker keeps the leases until the drain is over, or another replica would take over what is under way.
-        kept = [parts.worker.leased.run(parts.worker.resume), watcher.run()]
+        kept = [parts.worker.leased.run(parts.worker.resume), parts.recheck.run(), watcher.run()]
         for work in kept + ([source.run()] if source.run else []):
             stack.callback(resources.tasks.keep(work).cancel)
         stack.push_async_callback(resources.tasks.drain, settings.shutdown_grace)

@@ -19,6 +19,7 @@ from bot.slack.posts import Posts
 from bot.slack.private import PrivateReplies
 from bot.slack.socket_mode import SocketClient, socket_mode
 from bot.slack.thread import Threads
+from bot.slack.twins import TwinMessages
 from bot.wechat.client import Envs, WeChat
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
@@ -27,6 +28,7 @@ from bot.workflow.form import FormHandler
 from bot.workflow.home import Home
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Ports
+from bot.workflow.recheck import Recheck
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from bot.workflow.worker import Worker
@@ -39,6 +41,7 @@ class Wired:
     app: App
     socket: SocketClient | None
     worker: Worker
+    recheck: Recheck
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class _Slack:
     people: Directory
     places: Threads
     approvals: ApproverMessages
+    twins: TwinMessages
     languages: Languages
 
 
@@ -97,21 +101,31 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     )
     token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
     socket = socket_mode(app, token, url, resources.observers) if token else None
-    return Wired(app, socket, worker)
+    recheck = Recheck(
+        resources.ledger,
+        slack.places,
+        slack.approvals,
+        slack.twins,
+        worker.batches,
+        runtime.recheck_every,
+    )
+    return Wired(app, socket, worker, recheck)
 
 
 def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     api, ready = resources.slack.api, resources.slack.ready
     runtime, in_force = resources.runtime, resources.in_force
     spoken = languages(resources.settings.language, lambda: in_force.policy.contact)
-    posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now)
+    in_doubt = resources.ledger.rechecks.in_doubt
+    posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now, in_doubt)
     people = Directory(api, ready.field("team_id"), runtime.clock)
     stack.push_async_callback(people.close)
     people.prefetch(in_force.policy.groups)
     in_force.subscribe(lambda policy: people.prefetch(policy.groups))
     places = Threads(api, posts, people, spoken, ready.field("url"))
     approvals = ApproverMessages(posts, in_force, spoken, places.link, people)
-    return _Slack(people, places, approvals, spoken)
+    twins = TwinMessages(posts, spoken)
+    return _Slack(people, places, approvals, twins, spoken)
 
 
 def _wechat(resources: Resources, source: Source) -> WeChat:

@@ -63,9 +63,9 @@ _RELEASE = update(requests).where(MINE).values(holder=None)
 class Move:
     """A change of state by a click: the new state, who clicked, and the kind of its event.
 
-    In WAITING the request expires after `patience` seconds, and `rule` names its approvers. `asked` and `place` are
-    the references of the clicked message; they are recorded only if the entry lacks them, since the replica that
-    posted the message may have crashed before it recorded them.
+    In WAITING the request expires after `patience` seconds, and `rule` names its approvers. `asked` is the reference of
+    the questions with the clicked one, if that was not recorded; `place` is the reference of the clicked message, which
+    is recorded only if the entry lacks it. The replica that posted the message may have crashed before it recorded it.
     """
 
     to: State
@@ -148,7 +148,7 @@ class ClickMoves:
         if move.to is not State.WAITING:
             columns |= {"decided_by": move.by, "comment": move.comment}
         columns |= {"rule": move.rule} if move.rule else {}
-        columns |= {"asked": move.asked} if move.asked and entry.asked is None else {}
+        columns |= {"asked": move.asked} if move.asked else {}
         return columns | ({"place": move.place} if move.place and entry.place is None else {})
 
     def _undo(self, on: Connection, entry: Entry, moved: Entry, by: str) -> None:

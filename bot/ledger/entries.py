@@ -66,7 +66,7 @@ class Entry:
     """A request with its current state in the ledger; times in Unix seconds by the database's clock.
 
     `place` is where its answer goes (an item's is its batch's, where it is read WITH_PLACES), `asked` where its
-    approvers were asked: references, see `Posted`. `fence` is the fencing token: it grows with each
+    approvers are asked: references, see `Posted`; `all_asked` once all those questions are posted. `fence` is the fencing token: it grows with each
     take-over, and only a holder with the newest one may write. `at` is when this was read, 0 if not needed. `until` is
     when waiting for people ends, `wake` when to look at the request next, and `owed_since` since when Slack has refused
     its next message. `called_again` if WeChat was called twice, since a replica stopped before it recorded the first
@@ -91,6 +91,7 @@ class Entry:
     retried_by: str | None = None
     owed_since: float | None = None
     called_again: bool = False
+    all_asked: bool = False
     told_steps: bool | None = None
     overdue: bool = field(default=False, compare=False)
 
@@ -112,7 +113,7 @@ _OWN = ("id", "appid", "env", "owner", "rule", "reason", "batch", "again")
 
 _SAME = (
     *("fence", "created", "taken_over", "ended", "until", "wake", "asked", "decided"),
-    *("retried_by", "called_again"),
+    *("retried_by", "called_again", "all_asked"),
 )
 """The columns that have the name of the entry's field."""
 

@@ -11,6 +11,7 @@ from bot.ledger.database import Opened
 from bot.ledger.events import EventListener
 from bot.ledger.lease import LEASE, SILENCE, since_boot
 from bot.ledger.operations import operation
+from bot.ledger.rechecks import Rechecks
 from bot.ledger.replica import Replica
 from bot.ledger.seal import Seal
 from bot.ledger.tokens import Tokens
@@ -34,9 +35,11 @@ class Ledger:
         *,
         clock: Callable[[], float] = since_boot,
         silence: float = SILENCE,
+        recheck_after: float = 45.0,
     ) -> None:
         self.writer = Writer(opened.engine, listeners=listeners, transacted=transacted)
         self.place = operation(self.writer, moves.place)
+        self.asking = operation(self.writer, moves.asking)
         self.asked = operation(self.writer, moves.asked)
         self.record_outcome = operation(self.writer, moves.record_outcome)
         self.end = operation(self.writer, moves.end)
@@ -51,13 +54,20 @@ class Ledger:
         self.exclusive = opened.exclusive
         """Whether no other process can use this database."""
         self.replica = Replica(
-            self.writer, holder, lease, silence, exclusive=opened.exclusive, clock=clock
+            self.writer,
+            holder,
+            lease,
+            silence,
+            recheck_after,
+            exclusive=opened.exclusive,
+            clock=clock,
         )
         self.start = self.replica.start
         self.lease = self.replica.lease
         self.accept = NewRequests(self.writer, self.lease, holder).accept
         self.clicks = ClickMoves(self.writer, self.lease, holder)
         self.batches = BatchItems(self.writer)
+        self.rechecks = Rechecks(self.writer, recheck_after)
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of the third-party platform with this component appid."""

@@ -93,10 +93,14 @@ _FREE = (
     .with_for_update(skip_locked=True, of=requests)
     .cte("free")
 )
+# It may have left calls to Slack that are carried out late.
+_CRASHED = and_(_r.wake.is_(None), _r.holder.is_not(None))
 _TAKE_OVER = (
     update(requests)
     .where(_r.id.in_(select(_FREE.c.id)))
     .values(holder=_ME, fence=_r.fence + 1, taken_over=_TIMES)
+    .values(doubted=case((_CRASHED, NOW), else_=_r.doubted))
+    .values(recheck=case((_CRASHED, NOW + seconds("recheck_after")), else_=_r.recheck))
     .returning(requests, READ_AT)
 )
 # If a take-over was rolled back, a click may have got the same fence and holder, but not the same state.
@@ -116,6 +120,7 @@ class Replica(Operations):
         holder: str,
         seconds: float,
         silence: float,
+        recheck_after: float,
         *,
         exclusive: bool,
         clock: Callable[[], float] = since_boot,
@@ -126,6 +131,7 @@ class Replica(Operations):
         self._clock = clock
         self.lease = Lease(math.inf if exclusive else seconds, clock)
         self._holder = holder
+        self._recheck = {"recheck_after": recheck_after}
         self._exclusive = exclusive
         self._last_heartbeat: float | None = None
         """When the ledger last took a heartbeat, by `clock`; None after a failed one."""
@@ -196,7 +202,7 @@ class Replica(Operations):
 
         def work(on: Connection) -> list[Entry]:
             which = {"me": self._holder, "most": max(limit, 0), "silent": self._silent(on)}
-            rows = on.execute(_TAKE_OVER, which).mappings()
+            rows = on.execute(_TAKE_OVER, which | self._recheck).mappings()
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
                 if entry.wake is None:  # else nobody was working on it

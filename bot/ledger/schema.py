@@ -33,6 +33,7 @@ WAITING = text("state = 'waiting' and appid <> ''")
 SHARED = text("outcome = 'shared'")
 ITEM = text("batch is not null")
 IN_LANE = text("lane is not null")
+IN_DOUBT = text("recheck is not null")
 
 LANE = "batches"
 """The value of `lane` for the one batch that runs."""
@@ -94,6 +95,9 @@ requests = Table(
     Column("turn", Float),
     Column("ending", Text),  # the whole outcome, as JSON
     Column("cancelled_by", String(32)),  # of a batch: who cancelled the rest
+    Column("all_asked", Boolean, nullable=False, server_default=false()),
+    Column("doubted", Float),  # when a call to Slack about it last ended in doubt
+    Column("recheck", Float),  # when its messages are looked at once more
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
@@ -103,6 +107,7 @@ requests = Table(
     Index("one_waiting", "team", "user", "env", "appid", unique=True, info={"where": WAITING}),
     Index("requests_by_batch", "batch", info={"where": ITEM}),
     Index("requests_lane", "lane", unique=True, info={"where": IN_LANE}),
+    Index("requests_in_doubt", "recheck", info={"where": IN_DOUBT}),
     Index("requests_shared", "env", "appid", "ended", info={"where": SHARED}),
 )
 

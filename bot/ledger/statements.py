@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
+    case,
     func,
     insert,
     literal_column,
@@ -91,6 +92,10 @@ WITH_PLACES = select(requests, _ANSWERED_IN.label("answered_in"))
 """Requests, items with the place of their batch, in which they are answered."""
 
 
+# If a call to Slack about it had ended in doubt, its messages are looked at as soon as the last one stands.
+_RECHECK_AT_ONCE = case((requests.c.recheck.is_not(None), NOW))
+
+
 def value_of(column: Column[Any]) -> ColumnElement[Any]:
     """Return the parameter `the_` plus a column's name."""
     return bindparam(f"the_{column.name}", type_=column.type)
@@ -113,8 +118,8 @@ def seconds(name: str) -> ColumnElement[float]:
 
 def columns_in(state: State) -> dict[str, Any]:
     """Return the columns that every move to a state fills."""
-    over = {"ended": NOW, "response_url": None} if state is State.ENDED else {}
-    return {"state": state.value, **NOTHING_OWED, **over}
+    over = {"ended": NOW, "response_url": None, "recheck": _RECHECK_AT_ONCE}
+    return {"state": state.value, **NOTHING_OWED, **(over if state is State.ENDED else {})}
 
 
 def among(states: Iterable[State]) -> ColumnElement[bool]:

@@ -189,7 +189,8 @@ def _cut(text: str, most: int) -> str:
 class Posted:
     """A posted message; `channel` is the conversation's id, also for a direct message.
 
-    `root` is the thread that it is a reply in, else empty; two are the same message whatever their `root`.
+    `root` is the thread that it is a reply in, else empty; two are the same message whatever their `root`. Without a `ts`,
+    it is about to be posted, and `channel` may be a user's id.
     """
 
     channel: str
@@ -198,8 +199,23 @@ class Posted:
 
 
 def ref_of(*stand: Posted) -> str:
-    """Return the reference of posted messages: channel/ts, or channel/ts/root for a reply, joined by spaces."""
-    return " ".join("/".join(filter(None, (at.channel, at.ts, at.root))) for at in stand)
+    """Return the reference of posted messages: channel/ts, or channel/ts/root for a reply, joined by spaces.
+
+    That of a message which is about to be posted is channel/.
+    """
+    return " ".join("/".join([at.channel, at.ts, *filter(None, [at.root])]) for at in stand)
+
+
+def filled(ref: str | None, posted: str | None) -> str | None:
+    """Return the reference in which a message that was about to be posted is the one `posted` in its conversation.
+
+    None if no such message was about to be.
+    """
+    here = next(iter(read_ref(posted)), None)
+    planned = read_ref(ref)
+    if here is None or Posted(here.channel, "") not in planned:
+        return None
+    return ref_of(*(here if at == Posted(here.channel, "") else at for at in planned))
 
 
 def read_ref(ref: str | None) -> list[Posted]:

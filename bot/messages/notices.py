@@ -75,6 +75,13 @@ def only_you(words: Words, begun: Message, why: NoThread) -> Message:
     return still + message(small(there))
 
 
+def twin(words: Words) -> Message:
+    """Say in a message that stands twice that the other one counts."""
+    return message(
+        words("Slack delivered this message late, so it stands here twice. The other one counts.")
+    )
+
+
 class Note(Enum):
     """What a message says about itself at its end; the value is the sentence."""
 

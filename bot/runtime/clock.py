@@ -28,7 +28,7 @@ def new_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What the bot takes from its machine, and two intervals that tests shorten. Seconds throughout; `now` is Unix time."""
+    """What the bot takes from its machine, and the intervals that tests shorten. Seconds throughout; `now` is Unix time."""
 
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], float] = time.time
@@ -37,5 +37,9 @@ class Runtime:
     brake_every: float = 5.0
     """Seconds between two checks of the policy while a batch runs."""
     new_id: Callable[[], str] = new_id
+    recheck_after: float = 45.0
+    """Seconds after a call to Slack that ended in doubt; by then Slack has carried it out, or never will."""
+    recheck_every: float = 5.0
+    """Seconds between two looks for such calls."""
     ready_for: float = 300.0
     """Seconds for which an env that was ready for others is taken to be so."""

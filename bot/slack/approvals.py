@@ -1,7 +1,7 @@
 """The question to the approvers: posted in their channel or directly, with one reminder, and edited when it is decided."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.request import Request
@@ -13,8 +13,8 @@ from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
+from bot.slack.api import Refused
 from bot.slack.directory import Directory
-from bot.slack.payloads import DIRECT
 from bot.slack.posts import Posts, raise_if_away
 from bot.slack.thread import list_appids
 from bot.workflow.ports import LinkTo, PolicyInForce
@@ -41,37 +41,54 @@ class ApproverMessages:
     _link: LinkTo
     _people: Directory
 
-    async def ask(
+    async def ask(  # noqa: PLR0913  # as in Approvals
         self,
         request: Request,
         past: Sequence[Entry],
+        asked: str | None,
+        record: Callable[[str], Awaitable[bool]],
         *,
         look_since: float | None = None,
         until: float,
     ) -> str | Trouble:
-        """Ask the approvers, and return the reference of the questions, or why there are none."""
+        """Ask the approvers who are yet to be asked, and return the reference of all questions, or why there are none.
+
+        Before the first and after each question `record` is called with that reference; nobody more is asked once it
+        returns False.
+        """
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:
             return Trouble.RULE_CHANGED
+        questions = read_ref(asked)
+        if not questions:
+            where = await self._where(rule, request.origin.user_id)
+            questions = [Posted(conversation, "") for conversation in where]
+            if questions and not await record(ref_of(*questions)):
+                return ref_of(*questions)
         before = [
             Line(e.request, e.outcome, e.ended or e.created, self._link(e.place, own=False))
             for e in past
         ]
-        words, posted_questions = self._languages.channel, list[Posted]()
-        for conversation in await self._where(rule, request.origin.user_id):
-            direct = conversation != rule.approvers.channel
-            who = f"<@{conversation}>" if direct else _who(rule, request)
-            asks = question(words, request, before, until, who)
-            asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
-            posted = await self._posts.post(
-                words, conversation, asks, _mark(request), look_since=look_since
-            )
-            raise_if_away(posted)
-            if isinstance(posted, Posted):
-                await list_appids(self._posts, words, request, posted, look_since=look_since)
-                posted_questions.append(posted)
-        if posted_questions:
-            return ref_of(*posted_questions)
+        words = self._languages.channel
+        for number, at in enumerate(questions):
+            posted: Posted | Refused = at
+            if not at.ts:
+                direct = at.channel != rule.approvers.channel
+                who = f"<@{at.channel}>" if direct else _who(rule, request)
+                asks = question(words, request, before, until, who)
+                asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
+                posted = await self._posts.post(
+                    words, at.channel, asks, _mark(request), look_since=look_since
+                )
+                raise_if_away(posted)
+            if isinstance(posted, Refused):
+                continue
+            questions[number] = posted
+            if not at.ts and not await record(ref_of(*questions)):
+                break
+            await list_appids(self._posts, words, request, posted, look_since=look_since)
+        if any(at.ts for at in questions):
+            return ref_of(*questions)
         _log.error("the approvers cannot be asked", extra={"request": request.id})
         return Trouble.NO_APPROVER
 
@@ -82,6 +99,8 @@ class ApproverMessages:
         words, mark = self._languages.channel, f"{request.id}-reminder"
         reminded = reminder(words, request, until, who)
         for asked in read_ref(ref):
+            if not asked.ts:  # Slack refused the question
+                continue
             since = float(asked.ts)
             posted = await self._posts.post(
                 words, asked.channel, reminded, mark, asked.ts, look_since=since
@@ -89,13 +108,13 @@ class ApproverMessages:
             raise_if_away(posted)
 
     async def show_decision(self, entry: Entry) -> None:
-        """Replace the question with who decided, when, and how it ended; also one that was posted but not recorded."""
+        """Replace the questions with who decided, when, and how it ended; also one that was posted but not recorded."""
         words, at = self._languages.channel, entry.decided or entry.at or entry.created
         for asked in await self._all_asked(entry):
             # No other organisation reads there, as far as Slack tells; that may change while a question waits.
             commented = await self._people.why_private(asked.channel) is None
             shown = decided(words, entry.request, entry.outcome, at, commented=commented)
-            raise_if_away(await self._posts.edit(asked, shown))
+            raise_if_away(await self._posts.edit(asked, shown, entry.request.id))
 
     async def _where(self, rule: Rule, requester_id: str) -> Sequence[str]:
         """Return the approvers' channel, or the user ids of approvers for direct messages."""
@@ -109,17 +128,16 @@ class ApproverMessages:
         return await self._people.approvers(rule, requester_id, MOST)
 
     async def _all_asked(self, entry: Entry) -> list[Posted]:
-        """Return the posted questions, which may not be recorded because of a crash or an error of Slack's."""
-        request, known = entry.request, read_ref(entry.asked)
-        if known and not known[0].channel.startswith(DIRECT):
-            return known  # the channel has only one
-        rule = approving_rule(self._in_force.policy, request)
-        where = await self._where(rule, request.origin.user_id) if rule else ()
-        if len(known) >= len(where):
-            return known
-        mark, since = _mark(request), entry.created
-        found = [await self._posts.find(conversation, mark, since) for conversation in where]
-        return list(dict.fromkeys([*known, *filter(None, found)]))
+        """Return the posted questions; one that is not recorded, because of a crash or an error of Slack's, is looked for."""
+        posted = list[Posted]()
+        for asked in read_ref(entry.asked):
+            if asked.ts:
+                posted.append(asked)
+            elif found := await self._posts.find(
+                asked.channel, _mark(entry.request), entry.created
+            ):
+                posted.append(found)
+        return posted
 
 
 def _mark(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""Post each message exactly once, even if Slack does not confirm the first attempt.
+"""Post each message once, even if Slack does not confirm the first attempt.
 
 A doubtful message is searched for in the conversation before it is posted again, by the mark in its metadata. Where the
 bot may not look, the second one says that it may be one. A transient refusal raises AwayError. Sources:
@@ -17,6 +17,7 @@ from bot.messages import Message
 from bot.messages.blocks import Posted, as_arguments, as_post
 from bot.messages.notices import Note, noted
 from bot.messages.words import Words
+from bot.runtime.observers import no_op
 from bot.slack.api import (
     BAD_TOKEN,
     PATIENCE,
@@ -29,7 +30,7 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
-from bot.slack.search import MessageSearch
+from bot.slack.search import Found, MessageSearch
 
 _EVENT = "share_env_request"
 _TRIES = 3  # of a call for which Slack may be too busy
@@ -57,7 +58,7 @@ T = TypeVar("T")
 
 
 class Posts:
-    """The bot's messages in conversations."""
+    """The bot's messages in conversations; `in_doubt` is called with a request's id after each call that may come late."""
 
     def __init__(
         self,
@@ -65,8 +66,10 @@ class Posts:
         bot_user_id: str,
         sleep: Callable[[float], Awaitable[None]],
         now: Callable[[], float] = time.time,
+        in_doubt: Callable[[str], None] = no_op,
     ) -> None:
         self._api = api
+        self._in_doubt = in_doubt
         self._search = MessageSearch(api, bot_user_id)
         self._sleep = sleep
         self._now = now
@@ -86,7 +89,8 @@ class Posts:
         """Return the posted message, or a permanent refusal.
 
         If it may be posted and the bot may not look, a second one says so in these `words`: twice is better than never.
-        `mark` is in the metadata of this message, and of no other of the bot's there but a reply's parent. With
+        `mark` is in the metadata of this message, and of no other of the bot's there but a reply's parent; it is the
+        request's id, or begins with that and a hyphen. With
         `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed; if this one
         `corrects` what that said, that is edited.
         """
@@ -96,7 +100,7 @@ class Posts:
         if posted is None:
             posted = await self._try_to_post(channel, message, mark, thread_ts)
         elif corrects and isinstance(posted, Posted):
-            edited = await self.edit(posted, message)
+            edited = await self.edit(posted, message, _request_of(mark))
             if not isinstance(edited, Answered):
                 posted = Doubtful("it cannot be edited")  # and may say something else
         if isinstance(posted, Doubtful):
@@ -120,7 +124,7 @@ class Posts:
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         marked = {"event_type": _EVENT, "event_payload": {"request": mark}}
         arguments = {"channel": channel, **thread, **as_post(message), "metadata": marked}
-        result = await self._api.write("chat.postMessage", PATIENCE, **arguments)
+        result = await self._write(_request_of(mark), "chat.postMessage", PATIENCE, **arguments)
         if not isinstance(result, Answered):
             return result
         # For a user id, which is enough for posting, `channel` in the response is the conversation's id.
@@ -158,6 +162,30 @@ class Posts:
         found = await self._search.find(channel, mark, thread_ts, since)
         return found if isinstance(found, Posted) else None
 
+    async def every(
+        self, channel: str, request_id: str, since: float, thread_ts: str | None = None
+    ) -> list[Found]:
+        """Return all of the bot's messages about a request, posted `since` then. Raises AwayError."""
+        return await self._search.every(channel, request_id, thread_ts, since)
+
+    async def delete(self, at: Posted) -> Result:
+        """Delete a message, with retries; Refused if Slack is there and refuses, as it does if the message is gone."""
+        where = {"channel": at.channel, "ts": at.ts}
+        return await self._keep_trying(partial(self._api.write, "chat.delete", PATIENCE, **where))
+
+    async def _write(
+        self, request_id: str, method: str, patience: float, **arguments: object
+    ) -> Result:
+        """Call a writing method; if that ends in doubt, or is cancelled, Slack may still carry it out later."""
+        in_doubt = True
+        try:
+            result = await self._api.write(method, patience, **arguments)
+            in_doubt = isinstance(result, Doubtful)
+            return result
+        finally:
+            if in_doubt:
+                self._in_doubt(request_id)
+
     async def _verify_thread(
         self, at: Posted, data: Mapping[str, object], thread_ts: str | None
     ) -> Posted | Refused:
@@ -169,37 +197,42 @@ class Posts:
         shown = data.get("message")
         if thread_ts is None or not isinstance(shown, dict) or shown.get("thread_ts") == thread_ts:
             return at
-        delete = partial(self._api.write, "chat.delete", PATIENCE, channel=at.channel, ts=at.ts)
-        result = await self._keep_trying(delete)
+        result = await self.delete(at)
         if not isinstance(result, Answered) and result != Refused("message_not_found"):
             facts = {"channel": at.channel, "reason": str(result)}
             _log.error("a reply stands outside of its thread", extra=facts)
         return Refused("thread_not_found")
 
-    async def edit(self, at: Posted, message: Message) -> Result:
-        """Edit a message; Refused if Slack is there and refuses.
+    async def edit(self, at: Posted, message: Message, request_id: str) -> Result:
+        """Edit a message about a request; Refused if Slack is there and refuses.
 
         Retried, since an edit is idempotent; edits of one message are made in order, so that the last one stays.
         """
         async with self._editing.setdefault(at, asyncio.Lock()):
-            return await self._keep_trying(partial(self._update, at, message, PATIENCE))
+            return await self._keep_trying(partial(self._update, at, message, request_id, PATIENCE))
 
-    async def show(self, at: Posted, message: Message) -> None:
+    async def show(self, at: Posted, message: Message, request_id: str) -> None:
         """Edit a message with a transient text; raises AwayError if Slack is away or busy.
 
         If it is cancelled, Slack may still make the edit, so the next one waits for the response.
         """
-        result = await asyncio.shield(self._show(at, message))
+        result = await asyncio.shield(self._show(at, message, request_id))
         if not isinstance(result, Answered) and is_transient(result):
             raise away_error(result)
 
-    async def _show(self, at: Posted, message: Message) -> Result:
+    async def _show(self, at: Posted, message: Message, request_id: str) -> Result:
         async with self._editing.setdefault(at, asyncio.Lock()):
-            return await self._update(at, message, 0.0)
+            return await self._update(at, message, request_id, 0.0)
 
-    async def _update(self, at: Posted, message: Message, patience: float) -> Result:
-        where = {"channel": at.channel, "ts": at.ts}
-        return await self._api.write("chat.update", patience, **where, **as_arguments(message))
+    async def _update(
+        self, at: Posted, message: Message, request_id: str, patience: float
+    ) -> Result:
+        arguments = {"channel": at.channel, "ts": at.ts, **as_arguments(message)}
+        return await self._write(request_id, "chat.update", patience, **arguments)
+
+
+def _request_of(mark: str) -> str:
+    return mark.partition("-")[0]
 
 
 def raise_if_away(*ways: Result | Posted) -> None:

@@ -4,6 +4,7 @@ Sources: docs.slack.dev, conversations.history, conversations.replies (pages beg
 of which accepts a user id; conversations.open.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from bot.messages.blocks import Posted
@@ -22,8 +23,17 @@ _CLOCKS_DIFFER = 300.0
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """A message of the bot's own with its mark; `replied` if somebody replied below it."""
+
+    at: Posted
+    mark: str
+    replied: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSearch:
-    """Finds a message that may have been posted, from the time of the first attempt."""
+    """Finds messages that may have been posted, from the time of the first attempt."""
 
     _api: SlackApi
     _bot_user_id: str
@@ -38,6 +48,29 @@ class MessageSearch:
         Only messages `since` then, in Unix seconds, are read, as the pages of a thread begin with its oldest reply. Raises
         AwayError.
         """
+        async for found in self._own(channel, thread_ts, since):
+            if isinstance(found, Doubtful):
+                return found
+            if found.mark == mark:
+                return found.at
+        return None
+
+    async def every(
+        self, channel: str, request_id: str, thread_ts: str | None, since: float
+    ) -> list[Found]:
+        """Return all of the bot's messages about a request, as far as it may look; as `find`."""
+        about = (request_id, f"{request_id}-")
+        return [
+            found
+            async for found in self._own(channel, thread_ts, since)
+            if isinstance(found, Found)
+            and (found.mark == about[0] or found.mark.startswith(about[1]))
+        ]
+
+    async def _own(
+        self, channel: str, thread_ts: str | None, since: float
+    ) -> AsyncIterator[Found | Doubtful]:
+        """Yield the bot's marked messages, without a thread's oldest; last a Doubtful if it may read no further."""
         channel = await self._conversation(channel)
         method = "conversations.replies" if thread_ts else "conversations.history"
         query: dict[str, str | bool] = {"include_all_metadata": True}
@@ -46,7 +79,8 @@ class MessageSearch:
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
             if isinstance(result, Refused) and result.error in _MAY_NOT_LOOK:
-                return Doubtful(result.error)
+                yield Doubtful(result.error)
+                return
             if not isinstance(result, Answered):
                 raise away_error(result)
             messages = result.data.get("messages")
@@ -55,15 +89,16 @@ class MessageSearch:
             for message in messages:
                 ts, own = message.get("ts"), message.get("user") == self._bot_user_id
                 # By its metadata: other messages of the bot may name the request in their text.
-                marked = event_payload(message).get("request") == mark
-                if own and isinstance(ts, str) and ts != thread_ts and marked:
-                    return Posted(channel, ts)
+                mark = event_payload(message).get("request")
+                if own and isinstance(ts, str) and ts != thread_ts and isinstance(mark, str):
+                    # Only of a thread's parent are both the same (docs.slack.dev, "Retrieving messages").
+                    yield Found(Posted(channel, ts), mark, message.get("thread_ts") == ts)
             more = result.data.get("response_metadata")
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
             if not cursor:
-                return None
+                return
             query["cursor"] = str(cursor)
-        return Doubtful("cannot look at everything")
+        yield Doubtful("cannot look at everything")
 
     async def _conversation(self, channel: str) -> str:
         """Return the id by which a conversation can be read; a user id is enough only for posting.

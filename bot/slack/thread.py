@@ -48,7 +48,11 @@ class Threads:
         None for a private place, and for a direct message that is not the reader's `own`.
         """
         messages = read_ref(ref)
-        if len(messages) != 1 or (messages[0].channel.startswith(DIRECT) and not own):
+        if (
+            len(messages) != 1
+            or not messages[0].ts
+            or (messages[0].channel.startswith(DIRECT) and not own)
+        ):
             return None
         return link_to(self._workspace_url, *messages)
 
@@ -84,13 +88,22 @@ class Threads:
         """Show in the parent what is under way, without the button to cancel; an ephemeral message cannot be edited."""
         if at := _parent_of(ref):
             words = self._words_in(at.channel, request)
-            await self._posts.edit(at, endings.begun(words, request, waiting=False))
+            await self._posts.edit(at, endings.begun(words, request, waiting=False), request.id)
 
     async def progress(self, request: Request, ref: str, tally: Tally, pause: Pause | None) -> None:
         """Show in the parent how far a batch has come."""
         if at := _parent_of(ref):
             words = self._words_in(at.channel, request)
-            await self._posts.show(at, progress(words, request, tally, pause))
+            await self._posts.show(at, progress(words, request, tally, pause), request.id)
+
+    async def show_outcome(
+        self, request: Request, ref: str | None, outcome: Outcome, since: float
+    ) -> None:
+        """Edit the parent to its final state once more, also one that was posted `since` then, but not recorded."""
+        if at := _parent_of(ref) or _parent_of(await self.find(request, since)):
+            words = self._words_in(at.channel, request)
+            said = endings.parent(words, request, outcome)
+            raise_if_away(await self._posts.edit(at, said, request.id))
 
     async def close(  # noqa: PLR0913  # what ended, how, and what is known of earlier attempts
         self,
@@ -121,7 +134,7 @@ class Threads:
                     look_since=look_since,
                     corrects=called_again,  # the second of two calls may have ended differently
                 )
-            edited = await self._posts.edit(at, endings.parent(words, request, outcome))
+            edited = await self._posts.edit(at, endings.parent(words, request, outcome), request.id)
             if isinstance(reply, Posted):
                 raise_if_away(edited)
                 return True

@@ -32,6 +32,7 @@ from bot.workflow.ports import AwayError, Owners
 
 AT_ONCE = 20
 _TURNS = 2  # writes at once, so that other requests need not wait long for the ledger
+_UNSURE = 15  # ticks after which progress is shown once more, since an edit had failed
 _APART = 0.002  # seconds between the starts of the workers, so that their calls are spread out
 
 _log = logging.getLogger(__name__)
@@ -255,10 +256,13 @@ class _Run:
     async def show(self, tick: float) -> None:
         """Show the progress every `tick` seconds, less often if Slack asks for that; until cancelled or the batch is lost."""
         shown: tuple[Tally, Pause | None] | None = None
-        pause = tick
+        pause, unsure = tick, 0
         while True:
             await self.leased.sleep(pause)
             pause, now = tick, (tally_of(self.ends), self.gate.pause)
+            unsure -= 1
+            if unsure == 0:  # the edit that was given up has come by now, perhaps after a newer one
+                shown = None
             if now == shown or not now[0].total:
                 continue
             if not await self.leased.holds(self.batch):
@@ -267,4 +271,4 @@ class _Run:
                 await self.progress(*now)
                 shown = now
             except AwayError as away:  # shown at a later tick
-                pause = max(pause, away.after)
+                pause, unsure = max(pause, away.after), _UNSURE

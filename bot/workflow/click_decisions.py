@@ -11,6 +11,7 @@ from bot.domain.request import BEGUN, Act, Retry, State
 from bot.ledger.clicks import Move
 from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import Settled, no_approver, sent_to_approvers, settled
+from bot.messages.blocks import filled
 from bot.messages.clicks import (
     NothingDone,
     cannot_tell,
@@ -141,7 +142,8 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
         return Reply(cannot_tell_requester(words, request.origin.user_id, doubt))
     if not rules and not ground:
         return _nothing_done(context, NothingDone.NOTHING_TO_DECIDE)
-    move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=click.message)
+    asked = filled(entry.asked, click.message)
+    move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=asked)
     if ground and (approved or not rules or ground is Ground.SEVERAL_RULES):
         no_more = Denied(ground)
         denied = move(State.ANSWERED, kind="denied", outcome=no_more)

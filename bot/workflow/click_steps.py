@@ -100,5 +100,10 @@ def _is_orphan(click: Click, entry: Entry) -> bool:
     """
     if entry.state is not State.ENDED and entry.outcome != Expired("confirmation"):
         return False
+    return is_unrecorded(click, entry)
+
+
+def is_unrecorded(click: Click, entry: Entry) -> bool:
+    """Tell whether the clicked message is none that the ledger records for a request."""
     known = [*read_ref(entry.place), *read_ref(entry.asked)]
     return any(clicked not in known for clicked in read_ref(click.message))

@@ -25,11 +25,15 @@ from bot.workflow.click_steps import (
     ClickStep,
     Reply,
     Resubmit,
+    is_unrecorded,
     late,
 )
 from bot.workflow.deadline import modal_words
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
+
+_OF_RECORDED = {Act.CANCEL, Act.APPROVE, Act.REJECT}
+"""The buttons of messages that the ledger records; on another message they are a twin's."""
 
 _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
     State.CONFIRMING: "confirmation",
@@ -58,6 +62,8 @@ class ClickHandler:
             # These need no permission, so the cached groups will do: Slack returns them some twenty times a minute.
             fresh = not (act is Act.STEPS or (act is Act.CANCEL and own))
             context = await self._read_context(click, entry, fresh=fresh)
+            if act in _OF_RECORDED and is_unrecorded(click, entry):
+                self._ledger.rechecks.soon(click.request_id)
             return await self._carry_out(context, step_of(act, replace(context, failed=failed)))
         except LedgerDownError as error:
             return _ledger_down(await self._words(click), click, error)

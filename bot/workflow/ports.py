@@ -48,6 +48,14 @@ class Places(Protocol):
     async def progress(self, request: Request, ref: str, tally: Tally, pause: Pause | None) -> None:
         """Show how far a batch has come, and why it pauses."""
 
+    async def show_outcome(
+        self, request: Request, ref: str | None, outcome: Outcome, since: float
+    ) -> None:
+        """Show once more how a request ended, since an earlier text may have come late.
+
+        Also in a place that was opened `since` then, but not recorded.
+        """
+
     async def close(  # noqa: PLR0913  # what ended, how, and what is known of earlier attempts
         self,
         request: Request,
@@ -68,16 +76,34 @@ class Places(Protocol):
 class Approvals(Protocol):
     """Asks those who may approve; every method raises AwayError."""
 
-    async def ask(
-        self, request: Request, past: Sequence[Entry], *, look_since: float | None, until: float
+    async def ask(  # noqa: PLR0913  # what is asked, and what is known of earlier attempts
+        self,
+        request: Request,
+        past: Sequence[Entry],
+        asked: str | None,
+        record: Callable[[str], Awaitable[bool]],
+        *,
+        look_since: float | None,
+        until: float,
     ) -> str | Trouble:
-        """Ask the approvers, and return the reference, or why none will be asked. `past` are earlier shares of the env."""
+        """Ask the approvers who are yet to be asked, and return the reference, or why none will be asked.
+
+        `past` are earlier shares of the env, `asked` is the reference so far. `record` is called with the reference before
+        the first question and after each; once it returns False, nobody more is asked.
+        """
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, once."""
 
     async def show_decision(self, entry: Entry) -> None:
         """Show in the question who decided and when, and how it ended."""
+
+
+class Twins(Protocol):
+    """Ends messages that stand twice, since Slack carried out a call that was given up."""
+
+    async def end(self, entry: Entry) -> None:
+        """Keep one of each message of a request: the recorded one, else the oldest; raises AwayError."""
 
 
 class Owners(Protocol):

@@ -91,7 +91,10 @@ class Worker:
             except LeaseExpiredError:
                 await self.leased.sleep(_STILL_POSTING)
                 called_again = called_again or entry.state is State.PLACED
-                entry = replace(entry, taken_over=max(entry.taken_over, 1))
+                now = await self.leased.keep_trying(partial(self.ledger.find, entry.request.id))
+                if now is None or now.fence != entry.fence:
+                    return
+                entry = replace(now, taken_over=max(entry.taken_over, 1))
                 continue
             except AwayError as away:
                 await self.leased.owe(entry, away)
@@ -136,9 +139,9 @@ class Worker:
             return await self.leased.record_outcome(entry, _UNCONFIRMED)
         if entry.overdue:
             return await self.leased.record_outcome(entry, Expired("approval"))
-        if entry.asked is None:
+        if not entry.all_asked:
             return await self._ask(entry)
-        if entry.wake is not None:
+        if entry.wake is not None and entry.asked:
             await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
         await self.leased.keep_trying(partial(self.ledger.replica.release_waiting, entry))
@@ -147,9 +150,13 @@ class Worker:
     async def _ask(self, entry: Entry) -> Entry | None:
         request, keep_trying = entry.request, self.leased.keep_trying
         past = await keep_trying(partial(self.ledger.shares, request.env, _PAST))
+
+        async def record(asked: str) -> bool:
+            return await keep_trying(partial(self.ledger.asking, entry, asked))
+
         async with self.leased.while_held(entry) as since:
             questions = await self.approvals.ask(
-                request, past, look_since=since, until=entry.until or 0.0
+                request, past, entry.asked, record, look_since=since, until=entry.until or 0.0
             )
         if isinstance(questions, Trouble):
             return await self.leased.record_outcome(entry, Failed(questions.value, tries=0))
@@ -165,7 +172,7 @@ class Worker:
         request = entry.request
         if isinstance(outcome, Finished):  # the ledger keeps its groups only in the items
             outcome = await self.batches.finished(request)
-        # A crash or an error of Slack's may have come between posting the parent or the question and recording where it is.
+        # A crash or an error of Slack's may have come between posting the parent and recording where it is.
         unrecorded = isinstance(outcome, Cancelled | Expired) and outcome != _UNCONFIRMED
         where = entry.place
         if where is None and unrecorded:
@@ -176,7 +183,7 @@ class Worker:
             delivered = await self.places.close(
                 request, where, outcome, look_since=since, called_again=twice, after=after
             )
-        if entry.asked or unrecorded:
+        if entry.asked:
             await self.approvals.show_decision(entry)
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None

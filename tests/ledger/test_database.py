@@ -144,7 +144,13 @@ OLDER = {
     "0006": ("DROP INDEX requests_open_pair",),
     "0007": ("DROP INDEX one_waiting",),
     "0008": ("DROP INDEX requests_lane", "CREATE UNIQUE INDEX requests_lane ON requests (lane)"),
-    "0009": ("ALTER TABLE requests DROP COLUMN cancelled_by",),
+    "0009": (
+        "DROP INDEX requests_in_doubt",
+        *(
+            f"ALTER TABLE requests DROP COLUMN {name}"
+            for name in ("cancelled_by", "all_asked", "doubted", "recheck")
+        ),
+    ),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 

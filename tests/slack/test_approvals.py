@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -57,6 +57,22 @@ def request_(slack: LocalSlack) -> Request:
     return replace(request_of(slack), rule="four eyes")
 
 
+async def recorded(_: str) -> bool:
+    return True
+
+
+async def ask(
+    asking: ApproverMessages,
+    request: Request,
+    past: Sequence[Entry] = (),
+    asked: str | None = None,
+    record: Callable[[str], Awaitable[bool]] = recorded,
+    look_since: float | None = None,
+) -> str | Trouble:
+    """Ask the approvers of a request."""
+    return await asking.ask(request, past, asked, record, look_since=look_since, until=UNTIL)
+
+
 def entry_of(request: Request, asked: str | None, outcome: Outcome | None = None) -> Entry:
     approved = replace(request, approval=Approval(APPROVER))
     return Entry(approved, State.PLACED, 2, 1.0, "C1/1.5", outcome, asked=asked, decided=2.0)
@@ -69,7 +85,7 @@ def asked_with(slack: LocalSlack) -> list[str]:
 async def test_a_question_is_posted_in_the_approvers_channel(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
-    ref = await approvals().ask(request_, [], until=UNTIL)
+    ref = await ask(approvals(), request_, [])
     (question,) = slack.parents(APPROVALS)
     assert ref == f"{APPROVALS}/{question.ts}"
     assert ASKED_DIRECTLY not in question.text
@@ -94,7 +110,7 @@ async def test_a_question_mentions_those_who_may_decide(
     slack: LocalSlack, approvals: Make, request_: Request, named: Named, who: str
 ) -> None:
     asking = approvals(replace(RULE, approvers=named))
-    ref = await asking.ask(request_, [], until=UNTIL)
+    ref = await ask(asking, request_, [])
     assert isinstance(ref, str)
     await asking.remind(request_, ref, UNTIL)
     (question,) = slack.parents(APPROVALS)
@@ -108,7 +124,7 @@ async def test_a_requester_who_may_approve_their_own_request_is_mentioned(
 ) -> None:
     named = replace(NAMED, users=frozenset({"U0REQUESTER"}), groups=frozenset())
     rule = replace(RULE, approvers=named, self_approval=True)
-    await approvals(rule).ask(request_, [], until=UNTIL)
+    await ask(approvals(rule), request_, [])
     assert asked_with(slack)[0].startswith("🕓 <@U0REQUESTER>: <@U0REQUESTER> asks")
 
 
@@ -123,7 +139,7 @@ NO_LONGER = pytest.mark.parametrize(
 async def test_a_rule_that_no_longer_has_approvers_asks_nobody(
     slack: LocalSlack, approvals: Make, request_: Request, rule: Rule
 ) -> None:
-    assert await approvals(rule).ask(request_, [], until=UNTIL) is Trouble.RULE_CHANGED
+    assert await ask(approvals(rule), request_, []) is Trouble.RULE_CHANGED
     assert slack.parents(APPROVALS) == []
 
 
@@ -134,14 +150,14 @@ async def test_nobody_is_asked_if_slack_refuses_the_post(
     slack: LocalSlack, approvals: Make, request_: Request, error: str
 ) -> None:
     slack.fail("chat.postMessage", Code(error))
-    assert await approvals().ask(request_, [], until=UNTIL) is Trouble.NO_APPROVER
+    assert await ask(approvals(), request_, []) is Trouble.NO_APPROVER
 
 
 async def test_nobody_is_asked_directly_where_the_bot_is_not_invited(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     elsewhere = replace(RULE, approvers=replace(NAMED, channel="C0SECRET"))
-    assert await approvals(elsewhere).ask(request_, [], until=UNTIL) is Trouble.NO_APPROVER
+    assert await ask(approvals(elsewhere), request_, []) is Trouble.NO_APPROVER
     assert slack.messages == []
 
 
@@ -152,8 +168,8 @@ async def test_the_approvers_are_asked_and_reminded_once_slack_lets_the_app_in(
     asking = approvals()
     slack.fail("chat.postMessage", Code(error))
     with pytest.raises(AwayError):
-        await asking.ask(request_, [], until=UNTIL)
-    ref = await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
+        await ask(asking, request_, [])
+    ref = await ask(asking, request_, [], look_since=slack.clock())
     (question,) = slack.parents(APPROVALS)
     assert ref == f"{APPROVALS}/{question.ts}"
     slack.fail("chat.postMessage", Code(error))
@@ -172,7 +188,7 @@ async def test_the_question_is_posted_once_whatever_slack_does(
     slack: LocalSlack, approvals: Make, request_: Request, fault: Drop | Status | RateLimited
 ) -> None:
     slack.fail("chat.postMessage", fault)
-    ref = await approvals().ask(request_, [], until=UNTIL)
+    ref = await ask(approvals(), request_, [])
     (question,) = slack.parents(APPROVALS)
     assert ref == f"{APPROVALS}/{question.ts}"
 
@@ -181,11 +197,11 @@ async def test_a_question_that_a_dead_replica_posted_is_found(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     asking = approvals()
-    first = await asking.ask(request_, [], until=UNTIL)
+    first = await ask(asking, request_, [])
     since = slack.clock()
-    assert await asking.ask(request_, [], look_since=since, until=UNTIL) == first
+    assert await ask(asking, request_, [], look_since=since) == first
     other = replace(request_, id="request2")
-    assert await asking.ask(other, [], look_since=since, until=UNTIL) != first
+    assert await ask(asking, other, [], look_since=since) != first
     assert len(slack.parents(APPROVALS)) == 2
 
 
@@ -193,9 +209,9 @@ async def test_a_question_that_may_have_been_posted_already_is_posted_again_with
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     asking = approvals()
-    first = await asking.ask(request_, [], until=UNTIL)
+    first = await ask(asking, request_, [])
     slack.scopes.discard("channels:history")
-    again = await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
+    again = await ask(asking, request_, [], look_since=slack.clock())
     assert again not in {None, first}
     assert [MAY_BE_TWO in text for text in asked_with(slack)] == [False, True]
 
@@ -212,10 +228,10 @@ async def test_a_list_that_a_dead_replica_began_is_completed(
     slack: LocalSlack, approvals: Make, request_: Request, standing: int
 ) -> None:
     many, asking = replace(request_, appid="", appids=MANY), approvals()
-    await asking.ask(many, [], until=UNTIL)
+    await ask(asking, many, [])
     for message in slack.messages[standing:]:
         slack.delete(message.ts)
-    ref = await asking.ask(many, [], look_since=slack.clock(), until=UNTIL)
+    ref = await ask(asking, many, [], look_since=slack.clock())
     assert ref == f"{APPROVALS}/{slack.parents(APPROVALS)[0].ts}"
     assert listed_under(slack) == [*MANY]
 
@@ -229,10 +245,10 @@ async def test_whatever_slack_does_each_appid_is_listed_once(
     slack: LocalSlack, approvals: Make, request_: Request, fault: Drop | Status | RateLimited
 ) -> None:
     many, asking = replace(request_, appid="", appids=MANY[:10]), approvals()
-    await asking.ask(many, [], until=UNTIL)
+    await ask(asking, many, [])
     (question,) = slack.parents(APPROVALS)
     slack.fail("chat.postMessage", fault, thread_ts=question.ts)
-    await asking.ask(replace(many, appids=MANY), [], look_since=slack.clock(), until=UNTIL)
+    await ask(asking, replace(many, appids=MANY), [], look_since=slack.clock())
     assert listed_under(slack) == [*MANY]
 
 
@@ -241,10 +257,10 @@ async def test_the_approvers_are_asked_without_a_list_that_slack_refuses(
 ) -> None:
     fault = Code("restricted_action_non_threadable_channel")
     many, asking = replace(request_, appid="", appids=MANY[:10]), approvals()
-    await asking.ask(many, [], until=UNTIL)
+    await ask(asking, many, [])
     (question,) = slack.parents(APPROVALS)
     slack.fail("chat.postMessage", *[fault] * 9, thread_ts=question.ts)
-    assert await asking.ask(replace(many, appids=MANY), [], look_since=slack.clock(), until=UNTIL)
+    assert await ask(asking, replace(many, appids=MANY), [], look_since=slack.clock())
     assert listed_under(slack) == []
 
 
@@ -252,13 +268,13 @@ async def test_the_approvers_do_not_count_as_asked_while_the_list_is_owed(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     many, asking = replace(request_, appid="", appids=MANY[:10]), approvals()
-    await asking.ask(many, [], until=UNTIL)
+    await ask(asking, many, [])
     (question,) = slack.parents(APPROVALS)
     slack.fail("chat.postMessage", *[Status(503)] * 3, thread_ts=question.ts)
     whole = replace(many, appids=MANY)
     with pytest.raises(AwayError):
-        await asking.ask(whole, [], look_since=slack.clock(), until=UNTIL)
-    assert await asking.ask(whole, [], look_since=slack.clock(), until=UNTIL)
+        await ask(asking, whole, [], look_since=slack.clock())
+    assert await ask(asking, whole, [], look_since=slack.clock())
     assert listed_under(slack) == [*MANY]
 
 
@@ -266,7 +282,7 @@ async def test_a_reminder_is_posted_once_below_the_question(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     asking = approvals()
-    ref = await asking.ask(request_, [], until=UNTIL)
+    ref = await ask(asking, request_, [])
     assert isinstance(ref, str)
     for _ in range(2):  # the replica that posted the first may have died before recording it
         await asking.remind(request_, ref, UNTIL)
@@ -279,7 +295,7 @@ async def test_a_reminder_is_posted_once_below_the_question(
 async def test_a_reminder_under_a_rule_that_no_longer_has_approvers_calls_nobody(
     slack: LocalSlack, approvals: Make, request_: Request, rule: Rule
 ) -> None:
-    ref = await approvals().ask(request_, [], until=UNTIL)
+    ref = await ask(approvals(), request_, [])
     assert isinstance(ref, str)
     await approvals(rule).remind(request_, ref, UNTIL)
     (question,) = slack.parents(APPROVALS)
@@ -291,7 +307,7 @@ async def test_a_reminder_of_a_deleted_question_is_no_error(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     asking = approvals()
-    ref = await asking.ask(request_, [], until=UNTIL)
+    ref = await ask(asking, request_, [])
     assert isinstance(ref, str)
     slack.delete(slack.parents(APPROVALS)[0].ts)
     await asking.remind(request_, ref, UNTIL)
@@ -303,7 +319,7 @@ async def test_a_decision_replaces_the_question(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     asking = approvals()
-    ref = await asking.ask(request_, [], until=UNTIL)
+    ref = await ask(asking, request_, [])
     assert isinstance(ref, str)
     await asking.show_decision(entry_of(request_, ref))
     (question,) = slack.parents(APPROVALS)
@@ -318,7 +334,7 @@ async def test_a_decision_that_a_revoked_token_keeps_from_the_question_is_owed(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     asking = approvals()
-    ref = await asking.ask(request_, [], until=UNTIL)
+    ref = await ask(asking, request_, [])
     assert isinstance(ref, str)
     slack.fail("chat.update", Code("token_revoked"))
     with pytest.raises(AwayError):
@@ -330,7 +346,7 @@ async def test_a_comment_is_shown_only_where_no_other_organisation_reads(
     slack: LocalSlack, approvals: Make, request_: Request, clock: Clock, shared: bool
 ) -> None:
     asking = approvals()
-    ref = await asking.ask(request_, [], until=UNTIL)
+    ref = await ask(asking, request_, [])
     assert isinstance(ref, str)
     slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=shared)
     clock.now += 60
@@ -353,24 +369,21 @@ async def test_approvers_whom_a_lost_scope_hides_are_asked_once_it_is_back(
     slack.scopes.discard("usergroups:read")
     asking = approvals()
     with pytest.raises(AwayError):
-        await asking.ask(request_, [], until=UNTIL)
+        await ask(asking, request_, [])
     gone = replace(NAMED, users=frozenset({"U0GONE"}), groups=frozenset())
-    assert (
-        await approvals(replace(RULE, approvers=gone)).ask(request_, [], until=UNTIL)
-        is Trouble.NO_APPROVER
-    )
+    assert await ask(approvals(replace(RULE, approvers=gone)), request_, []) is Trouble.NO_APPROVER
     named = approvals(replace(RULE, approvers=replace(NAMED, users=frozenset({APPROVER}))))
-    assert await named.ask(request_, [], until=UNTIL)
+    assert await ask(named, request_, [])
     slack.scopes.add("usergroups:read")
     clock.now += 5
-    assert await asking.ask(request_, [], look_since=slack.clock(), until=UNTIL)
+    assert await ask(asking, request_, [], look_since=slack.clock())
 
 
 async def test_the_later_of_two_edits_stays_however_slow_the_first_is(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     asking = approvals()
-    ref = await asking.ask(request_, [], until=UNTIL)
+    ref = await ask(asking, request_, [])
     assert isinstance(ref, str)
     slack.fail("chat.update", Slow(0.3))
     await asyncio.gather(
@@ -387,7 +400,7 @@ async def test_past_shares_are_linked_if_they_have_a_thread(
         Entry(request_, State.ENDED, 1, 1.0, ref, Shared(), ended=2.0)
         for ref in ("thread", None, "thread", "thread")
     ]
-    await approvals().ask(request_, past, until=UNTIL)
+    await ask(approvals(), request_, past)
     (text,) = asked_with(slack)
     assert text.count("by <@U0REQUESTER>, <!date^2^") == 3  # when it ended
     assert text.count("<https://x/thread|thread>") == 2

@@ -67,7 +67,7 @@ async def test_slack_makes_no_links_or_mentions_of_a_messages_text(
     await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     sent = slack.calls[-1].args
     assert (sent["parse"], sent["unfurl_links"], sent["unfurl_media"]) == ("none", False, False)
-    await posts.edit(Posted(RELEASES, slack.parents(RELEASES)[0].ts), HELLO)
+    await posts.edit(Posted(RELEASES, slack.parents(RELEASES)[0].ts), HELLO, MARK)
     assert slack.calls[-1].args["parse"] == "none"
 
 
@@ -253,7 +253,7 @@ async def test_an_edit_is_repeated_until_it_succeeds(
     at = await post_message(posts)
     slack.fail("chat.update", *faults)
     changed = message("goodbye")
-    assert isinstance(await posts.edit(at, changed), Answered) is edited
+    assert isinstance(await posts.edit(at, changed, MARK), Answered) is edited
     assert slack.parents(RELEASES)[0].text == (changed if edited else HELLO).text
 
 
@@ -264,7 +264,7 @@ async def test_an_edit_that_slack_cannot_make_now_is_owed(
     at = await post_message(posts)
     slack.fail("chat.update", *[fault] * 3)
     with pytest.raises(AwayError):
-        await posts.edit(at, HELLO)
+        await posts.edit(at, HELLO, MARK)
 
 
 async def test_progress_does_not_wait_for_a_rate_limit(
@@ -273,9 +273,9 @@ async def test_progress_does_not_wait_for_a_rate_limit(
     at = await post_message(posts)
     slack.fail("chat.update", RateLimited(30))
     with pytest.raises(AwayError) as raised:
-        await posts.show(at, message("half of it"))
+        await posts.show(at, message("half of it"), MARK)
     assert (raised.value.after, sleep.naps) == (30, [])
-    await posts.show(at, message("most of it"))
+    await posts.show(at, message("most of it"), MARK)
     assert slack.parents(RELEASES)[0].text == "most of it"
 
 
@@ -284,10 +284,10 @@ async def test_progress_that_is_cancelled_on_its_way_does_not_replace_what_lasts
 ) -> None:
     at = await post_message(posts)
     slack.fail("chat.update", Slow(0.3))
-    showing = asyncio.create_task(posts.show(at, message("half of it")))
+    showing = asyncio.create_task(posts.show(at, message("half of it"), MARK))
     await soon(lambda: calls_of(slack, "chat.update") == 1)
     showing.cancel()
-    assert isinstance(await posts.edit(at, message("all of it")), Answered)
+    assert isinstance(await posts.edit(at, message("all of it"), MARK), Answered)
     await soon(lambda: slack.parents(RELEASES)[0].edits == 2)
     assert slack.parents(RELEASES)[0].text == "all of it"
 

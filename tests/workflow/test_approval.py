@@ -1,7 +1,7 @@
 """Requests that wait for their approvers: asked once, reminded once, ended at their deadline."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from bot.ledger.acceptance import Accepted
 from bot.ledger.clicks import Move
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
-from bot.playground.faults import Code
+from bot.playground.faults import Code, Status
 from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import AcksFirst
@@ -20,7 +20,7 @@ from bot.workflow.leased import LeasedSteps
 from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
-from tests.rig import APPROVALS, APPROVE, APPROVER, SECRET, Rig, has_button
+from tests.rig import APPROVALS, APPROVE, APPROVER, SECOND_APPROVER, SECRET, Rig, has_button
 from tests.said import CALLED_TWICE, MAY_BE_TWO, UNDECIDED, late_answer
 
 TWO_HOURS = 7200.0
@@ -129,9 +129,13 @@ def counted(rig: Rig) -> tuple[int, int]:
     return len(rig.slack.parents(RELEASES)), len(rig.slack.parents(APPROVALS))
 
 
-LEFT: dict[str, dict[str, None]] = {
-    "parent posted": {"place": None, "asked": None, "wake": None},
-    "question posted": {"asked": None, "wake": None},
+ASKING: dict[str, str | int | None] = {"asked": f"{APPROVALS}/", "all_asked": 0, "wake": None}
+"""The columns of a request whose question is posted, but not recorded."""
+
+LEFT: dict[str, dict[str, str | int | None]] = {
+    "parent posted": {"place": None, "asked": None, "all_asked": 0, "wake": None},
+    "question posted": ASKING,
+    "question recorded": {"all_asked": 0, "wake": None},
     "asked": {"wake": None},
 }
 
@@ -174,7 +178,7 @@ async def test_a_click_on_a_question_that_was_not_recorded_decides(rig: Rig, but
         await rig.ask()
         view = await rig.open(APPROVER, button)
         # The first replica was killed before it recorded the question; the other one gets the click first.
-        leave(rig, asked=None, holder=None)
+        leave(rig, holder=None, **ASKING)
         await rig.send(APPROVER, view)
         await rig.over()
     assert f"<@{APPROVER}>" in rig.slack.parents(APPROVALS)[0].text
@@ -188,12 +192,76 @@ async def test_a_cancellation_before_the_place_was_recorded_is_shown_in_that_pla
     async with rig.bot(APPROVE):
         await rig.ask()
         await rig.question()
-        leave(rig, place=None, asked=None, holder=None)
+        leave(rig, place=None, holder=None, **ASKING)
         (waiting,) = rig.slack.parents(RELEASES)
         await rig.click(REQUESTER, waiting, "cancel")
         await rig.over()
     assert "*Cancelled*" in rig.replies()[0]
     assert rig.parent().startswith("🚫")
+
+
+# Approvers who are asked directly.
+
+
+@pytest.fixture
+def directly(rig: Rig) -> str:
+    """Rules whose two approvers are asked directly, since others may read their channel."""
+    rig.slack.channels[APPROVALS] = replace(rig.slack.channels[APPROVALS], ext_shared=True)
+    return APPROVE
+
+
+def questions(rig: Rig) -> list[PostedMessage]:
+    """Return the questions in the direct messages of both approvers."""
+    found = [rig.slack.direct_message(user) for user in (APPROVER, SECOND_APPROVER)]
+    return [at for each in found if each for at in rig.slack.parents(each.id)]
+
+
+async def all_ended(rig: Rig) -> None:
+    """Wait until the request has ended, and check that no question has a button."""
+    await rig.over()
+    await soon(lambda: not any(has_button(each, "approve") for each in questions(rig)))
+
+
+async def test_a_question_is_ended_if_the_request_is_cancelled_while_others_cannot_be_asked(
+    rig: Rig, directly: str
+) -> None:
+    rig.slack.fail("chat.postMessage", Status(503), times=None, channel=SECOND_APPROVER)
+    async with rig.bot(directly):
+        await rig.ask()
+        await soon(lambda: rig.slack.parents(RELEASES) and questions(rig))
+        await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
+        await all_ended(rig)
+    assert len(questions(rig)) == 1
+
+
+def left_group(rig: Rig) -> str:
+    """Let the second approver leave the group."""
+    group = rig.slack.groups["S0APPROVERS"]
+    rig.slack.groups["S0APPROVERS"] = replace(group, members=group.members - {SECOND_APPROVER})
+    return APPROVE
+
+
+def renamed_rule(_: Rig) -> str:
+    """Let the operators rename the rule, so that the request ends as failed."""
+    return APPROVE.replace("four eyes", "six eyes")
+
+
+@pytest.mark.parametrize("meanwhile", [left_group, renamed_rule])
+async def test_questions_that_a_crash_left_unrecorded_are_ended_whatever_changes_meanwhile(
+    rig: Rig, directly: str, meanwhile: Callable[[Rig], str]
+) -> None:
+    async with rig.bot(directly):
+        await rig.ask()
+        await soon(lambda: len(questions(rig)) == 2)
+        await soon(lambda: rig.column("wake") is not None)
+    first, _ = str(rig.column("asked")).split()
+    leave(rig, asked=f"{first} {SECOND_APPROVER}/", all_asked=0, wake=None)
+    async with rig.bot(meanwhile(rig)):
+        if meanwhile is left_group:
+            await soon(lambda: rig.column("all_asked") == 1)
+            await rig.click(REQUESTER, rig.slack.parents(RELEASES)[0], "cancel")
+        await all_ended(rig)
+    assert len(questions(rig)) == 2
 
 
 # Clicks during a step.
@@ -292,7 +360,7 @@ async def test_a_doubtful_question_is_repeated_with_a_note_if_the_history_cannot
     async with rig.bot(APPROVE):
         await rig.ask()
         await rig.question()
-    leave(rig, asked=None, wake=None)
+    leave(rig, **ASKING)
     rig.slack.scopes.discard("channels:history")
     async with rig.bot(APPROVE):
         await rig.question()

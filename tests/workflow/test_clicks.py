@@ -414,12 +414,19 @@ def test_an_approvers_decision_has_this_result(
     assert brief(step_of(Act.REJECT, clicked)) == reject
 
 
-def test_an_approvers_comment_and_the_place_of_the_question_are_recorded() -> None:
+@pytest.mark.parametrize(
+    ("asked", "recorded"),
+    [("C2/", "C2/1.2"), ("D1/1.1 C2/", "D1/1.1 C2/1.2"), ("C2/1.1", None), ("C3/", None)],
+)
+def test_an_approvers_comment_and_a_question_that_was_not_recorded_are_recorded(
+    asked: str, recorded: str | None
+) -> None:
     clicked = context(WAITING, SECOND, FOUR, comment="no", message="C2/1.2")
+    clicked = replace(clicked, entry=replace(clicked.entry, asked=asked))
     for act in (Act.APPROVE, Act.REJECT):
         step = step_of(act, clicked)
         assert isinstance(step, ApplyMove)
-        assert (step.move.comment, step.move.asked) == ("no", "C2/1.2")
+        assert (step.move.comment, step.move.asked) == ("no", recorded)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,61 @@
+"""Look once more at the messages of requests about which a call to Slack ended in doubt, and mend what came late."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+
+from bot.domain.outcome import Finished
+from bot.domain.request import State
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
+from bot.ledger.writer import LedgerDownError
+from bot.workflow.batches import Batches
+from bot.workflow.ports import Approvals, AwayError, Places, Twins
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Recheck:
+    """Ends twins, and writes the last state of a request that has ended over a text that came late."""
+
+    ledger: Ledger
+    places: Places
+    approvals: Approvals
+    twins: Twins
+    batches: Batches
+    every: float
+    """Seconds between two looks for what is due."""
+
+    async def run(self) -> None:
+        """Look at what is due, again and again; runs until cancelled."""
+        while True:
+            try:
+                for entry, taken in await self.ledger.rechecks.due():
+                    await self._recheck(entry, taken)
+            except LedgerDownError:
+                pass  # the heartbeats report it
+            except Exception:  # noqa: BLE001  # the next look may succeed
+                _log.exception("unforeseen error")
+            await asyncio.sleep(self.every)
+
+    async def _recheck(self, entry: Entry, taken: float) -> None:
+        """Mend one request's messages; if Slack is away, another look is due in a minute."""
+        try:
+            await self.twins.end(entry)
+            if entry.state is State.ENDED:
+                await self._show_last_state(entry)
+        except AwayError as away:
+            facts = {"request": entry.request.id, "reason": str(away)}
+            _log.info("messages in doubt could not be looked at", extra=facts)
+            return
+        await self.ledger.rechecks.done(entry, taken)
+
+    async def _show_last_state(self, entry: Entry) -> None:
+        outcome = entry.outcome
+        if isinstance(outcome, Finished):  # the ledger keeps its groups only in the items
+            outcome = await self.batches.finished(entry.request)
+        if outcome:
+            await self.places.show_outcome(entry.request, entry.place, outcome, entry.created)
+        if entry.asked:
+            await self.approvals.show_decision(entry)

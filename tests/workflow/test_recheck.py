@@ -1,0 +1,164 @@
+"""Calls to Slack that are carried out after the bot gave up on them: one of each message stands, with its last state."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bot.messages.notices import twin
+from bot.playground.faults import Code, Drop, Late
+from bot.playground.slack.server import LocalSlack, PostedMessage
+from tests.conftest import RELEASES, rows, soon
+from tests.languages import ENGLISH
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND, Rig, has_button
+from tests.workflow.test_batches import answer_to_all, line
+
+LATER = 3600.0
+"""Seconds: a look that the test has to bring about."""
+
+
+@pytest.fixture
+def rig(rig: Rig) -> Rig:
+    rig.runtime = replace(rig.runtime, recheck_after=LATER, recheck_every=0.02)
+    return rig
+
+
+def due(rig: Rig) -> None:
+    """Let the looks be due that are planned."""
+    rows(rig.database, "UPDATE requests SET recheck = 1, doubted = 1 WHERE recheck IS NOT NULL")
+
+
+async def looked_at(rig: Rig) -> None:
+    """Wait until no look is planned."""
+    await soon(lambda: rows(rig.database, "SELECT 1 FROM requests WHERE recheck > 0") == [])
+
+
+async def land(rig: Rig, method: str) -> None:
+    """Let Slack carry out the calls that were given up."""
+    await rig.slack.until(lambda slack: len(slack.faults.late) == 1)
+    rig.slack.clear(method)
+    await rig.slack.settled()
+
+
+def only(messages: list[PostedMessage]) -> PostedMessage:
+    (message,) = messages
+    return message
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_late_twin_of_the_parent_is_deleted_also_after_a_restart(
+    rig: Rig, restart: bool
+) -> None:
+    async with rig.bot(ALLOW):
+        rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=RELEASES)
+        await rig.ask()
+        await rig.over()
+        await land(rig, "chat.postMessage")
+        assert len(rig.slack.parents(RELEASES)) == 2
+        if not restart:
+            due(rig)
+            await looked_at(rig)
+    if restart:
+        due(rig)
+        async with rig.bot(ALLOW):
+            await looked_at(rig)
+    assert only(rig.slack.parents(RELEASES)).text.startswith("✅")
+    assert len(rig.replies()) == 1
+
+
+async def test_a_twin_that_stands_when_the_answer_is_delivered_is_deleted_then(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=RELEASES)
+        with rig.wechat.thinking():
+            await rig.ask()
+            await rig.wechat.until(lambda wechat: wechat.in_flight == 1)
+            await land(rig, "chat.postMessage")
+            assert len(rig.slack.parents(RELEASES)) == 2
+        await rig.over()
+        await soon(lambda: len(rig.slack.parents(RELEASES)) == 1)
+        # The call that was in doubt may still be carried out later: another look follows.
+        assert rows(rig.database, "SELECT 1 FROM requests WHERE recheck > 0") == [(1,)]
+
+
+def replied(slack: LocalSlack, late: PostedMessage) -> None:
+    said = PostedMessage(slack.next_ts(), RELEASES, SECOND, "and this?", thread_ts=late.ts)
+    slack.post(said)
+
+
+def undeletable(slack: LocalSlack, _: PostedMessage) -> None:
+    slack.fail("chat.delete", Code("compliance_exports_prevent_deletion"), times=None)
+
+
+@pytest.mark.parametrize("kept", [replied, undeletable])
+async def test_a_twin_that_cannot_go_is_ended_in_words(
+    rig: Rig, kept: Callable[[LocalSlack, PostedMessage], None]
+) -> None:
+    async with rig.bot(ALLOW):
+        rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=RELEASES)
+        await rig.ask()
+        await rig.over()
+        await land(rig, "chat.postMessage")
+        first, late = rig.slack.parents(RELEASES)
+        kept(rig.slack, late)
+        due(rig)
+        await looked_at(rig)
+    assert [each.text for each in rig.slack.parents(RELEASES)] == [first.text, twin(ENGLISH).text]
+
+
+async def test_a_click_on_a_twin_of_the_question_acts_on_the_request_and_ends_the_twin(
+    rig: Rig,
+) -> None:
+    async with rig.bot(APPROVE):
+        rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=APPROVALS)
+        await rig.ask()
+        await rig.question()
+        await land(rig, "chat.postMessage")
+        counts, late = rig.slack.parents(APPROVALS)
+        rows(
+            rig.database, "UPDATE requests SET recheck = NULL, doubted = NULL"
+        )  # the click is enough
+        view = await rig.open(APPROVER, "approve", late)
+        await rig.send(APPROVER, view)
+        await rig.over()
+        await soon(lambda: len(rig.slack.parents(APPROVALS)) == 1)
+    assert only(rig.slack.parents(APPROVALS)).ts == counts.ts
+    assert not has_button(only(rig.slack.parents(APPROVALS)), "approve")
+    assert len(rig.wechat.calls) == 1
+
+
+async def test_a_late_edit_does_not_hide_how_a_batch_ended(rig: Rig) -> None:
+    async with rig.bot(ALLOW):
+        with rig.wechat.thinking():
+            await rig.ask(line(3))
+            await rig.wechat.until(lambda wechat: wechat.in_flight == 3)
+            rig.slack.fail("chat.update", Late(None, Drop()))
+        answer = await answer_to_all(rig)
+        await land(rig, "chat.update")
+        due(rig)
+        await looked_at(rig)
+    assert answer.text.startswith("✅ *All 3 shared.*")
+    assert rig.parent().startswith("✅")
+
+
+async def test_a_late_edit_does_not_hide_how_an_approved_request_ended(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        rig.slack.fail("chat.update", Late(None, Drop()), channel=APPROVALS)
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        await land(rig, "chat.update")
+        question = only(rig.slack.parents(APPROVALS))
+        ended = ": shared." in question.text
+        due(rig)
+        await looked_at(rig)
+    assert ": shared." in only(rig.slack.parents(APPROVALS)).text
+    assert not ended  # else the edit was not late
+
+
+async def test_without_doubt_no_request_is_looked_at_again(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+    assert rows(rig.database, "SELECT doubted, recheck FROM requests") == [(None, None)]
