@@ -123,6 +123,7 @@ def _wechat(resources: Resources, source: Source) -> WeChat:
         clock=runtime.clock,
         sleep=runtime.sleep,
         jitter=runtime.jitter,
+        answered=source.answered,
     )
 
 

@@ -69,6 +69,11 @@ def chain_trouble(states: Sequence[LinkState]) -> str | None:
     return None if is_good(states, Link.OWNER) else "no owner's token is good"
 
 
+def token_trouble(states: Sequence[LinkState]) -> str | None:
+    """Return the most recent trouble with a token that others keep."""
+    return next((state.trouble.title for state in reversed(states) if state.trouble), None)
+
+
 def is_good(states: Sequence[LinkState], link: Link) -> bool:
     """Return whether there is anything valid of this link of the chain."""
     return any(state.link is link and state.good_until is not None for state in states)

@@ -109,7 +109,7 @@ def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
 @pytest.fixture
 def owners(wechat: TokenWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
     transport = Transport(http)
-    tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock)
+    tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock, clock)
     return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
 
 
