@@ -82,7 +82,8 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     stack.push_async_callback(owned.close)
     handler = FormHandler(intake, ports, owned)
     forms = FormListeners(handler, private, start)
-    clicks = ClickListeners(api, ClickHandler(intake, ports), private, homes.publish_for)
+    handle_click = ClickHandler(intake, ports, runtime.sleep)
+    clicks = ClickListeners(api, handle_click, private, homes.publish_for)
     app = App(
         resources.slack.client,
         resources.slack.ready.identity,
