@@ -1,5 +1,6 @@
 """The result of each click, by the clicker, the request's state and the current policy; and which people are looked up."""
 
+import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
@@ -570,7 +571,11 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return made
 
 
-async def test_one_share_looks_the_person_up_once(rig: Rig, known: Counter[str]) -> None:
+@pytest.mark.parametrize("ahead", [0.0, 3600.0, -3600.0])
+async def test_one_share_looks_the_person_up_once_also_if_its_clock_is_not_the_databases(
+    rig: Rig, known: Counter[str], ahead: float
+) -> None:
+    rig.runtime = replace(rig.runtime, now=lambda: time.time() + ahead)
     async with rig.bot(ALLOW):
         known.clear()
         await rig.ask()
