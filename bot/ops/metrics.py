@@ -114,6 +114,7 @@ class Metrics:
         self._sleep = sleep
         self._scrapes = SingleFlight[bytes]()
         self._rest_until = 0.0
+        self._ready = Health({})
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -176,6 +177,7 @@ class Metrics:
         states: Callable[[], Sequence[LinkState]] | None,
     ) -> None:
         """Register what is read at each scrape: the parts of `ready`, gauges by name, and the validity of tokens."""
+        self._ready = ready
         whole = self._gauge("ready", "Whether all parts are well that matter")
         whole.set_function(lambda: ready.check()["ok"])
         parts = self._gauge("part_ok", "Whether a part is well", ["part"])
@@ -197,6 +199,7 @@ class Metrics:
     async def _scrape(self) -> bytes:
         if (left := self._rest_until - self._clock()) > 0:
             await self._sleep(left)
+        await self._ready.prove()
         began = self._clock()
         page = generate_latest(self.registry)
         now = self._clock()

@@ -37,7 +37,7 @@ from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
-from bot.runtime.observers import no_op
+from bot.runtime.observers import Transacted, no_op
 from bot.runtime.tasks import AcksFirst, Tasks
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
@@ -72,6 +72,7 @@ from tests.conftest import (
     use_up,
     without_history,
 )
+from tests.databases import writes
 from tests.languages import ENGLISH, LANGUAGES
 from tests.said import CALLED_TWICE, MAY_BE_TWO, USABLE
 from tests.token_server import TokenWeChat
@@ -168,13 +169,14 @@ async def held(
     holder: str = "a",
     lease: float = 12.0,
     clock: Callable[[], float] = since_boot,
+    transacted: Transacted | None = None,
 ) -> AsyncIterator[Ledger]:
     """Yield the started ledger of one replica; closing it leaves the database open for others."""
     engine = (
         opened.engine if holder == "a" else engine_of(opened.engine.url)
     )  # each has its own connection
     own = replace(opened, engine=engine, release=lambda: None)
-    ledger = Ledger(own, holder, lease, clock=clock, silence=0.0)
+    ledger = Ledger(own, holder, lease, transacted=transacted, clock=clock, silence=0.0)
     await ledger.start()
     yield ledger
     await ledger.close()
@@ -974,10 +976,25 @@ async def kept(worker: Worker, lease: float) -> AsyncIterator[None]:
     assert task.cancelled()
 
 
-async def test_a_replica_keeps_its_requests(ledger: Ledger, make: Make, database: Path) -> None:
-    began = lease_until(database, "a")
-    async with kept(make(ledger), 0.2):
-        await soon(lambda: lease_until(database, "a") > began + 0.1)
+async def test_a_replica_keeps_its_requests(several: Opened, make: Make, database: Path) -> None:
+    async with held(several) as ledger:
+        began = lease_until(database, "a")
+        async with kept(make(ledger), 0.2):
+            await soon(lambda: lease_until(database, "a") > began + 0.1)
+
+
+async def test_a_bot_that_is_alone_writes_nothing_while_it_has_nothing_to_do(
+    opened: Opened, make: Make, database: Path, slack: LocalSlack
+) -> None:
+    looks = list[float]()
+    async with held(opened, transacted=lambda seconds, _: looks.append(seconds)) as ledger:
+        with writes(database) as version:
+            before, looked = version(), len(looks)
+            async with kept(make(ledger), 0.1):
+                await soon(lambda: len(looks) > looked + 50)
+                assert version() == before
+            await accepted(ledger, request_of(slack))
+            assert version() != before
 
 
 async def test_a_request_without_a_holder_is_taken_over_and_finished(
