@@ -52,6 +52,9 @@ COMMANDS: Final = (
 )
 """The ledger's events that say how a command or a form was answered."""
 
+ENDINGS: Final = ("answered", "confirmed", "approved", "rejected", "cancelled", "denied")
+"""The ledger's events that end a request, or an item of a batch, if they have an outcome."""
+
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
 DENIALS: Final = (
     *(kind.__name__ for kind in get_args(Denial)),
@@ -147,13 +150,14 @@ class Metrics:
 
     def on_event(self, event: Event) -> None:
         """Count an event of the ledger; called from any thread."""
-        if event.facts.get("request") is not None and event.facts.get("outcome"):
-            self._ended(event)
-        elif event.kind in COMMANDS:
-            self._count["commands"](event.kind)
-            if event.kind == "denied":
-                self._count["denials"](event.facts.get("detail"))
         match event.kind:
+            case "denied" if not event.facts.get("request"):  # a command; a click ends its request
+                self._count["commands"]("denied")
+                self._count["denials"](event.facts.get("detail"))
+            case kind if kind in ENDINGS:
+                self._ended(event)
+            case kind if kind in COMMANDS:
+                self._count["commands"](kind)
             case "left out":
                 self._count["requests"]("skipped")
             case "taken over":
@@ -166,6 +170,8 @@ class Metrics:
                 pass
 
     def _ended(self, event: Event) -> None:
+        if not event.facts.get("outcome"):
+            return
         self._count["requests"](event.facts.get("outcome"))
         if failure := failure_of(event):
             self._count["failures"](failure.fixer.name.lower())
