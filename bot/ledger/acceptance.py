@@ -28,6 +28,7 @@ from bot.ledger.statements import (
     NOW,
     OPEN_OF,
     PAIR,
+    TRIES,
     WITH_PLACES,
     Prepared,
     among,
@@ -40,8 +41,6 @@ from bot.ledger.writer import LedgerDownError, Writer
 
 MOST_WAITING = 5
 """The most batches of one person that may wait, for people or for their turn, besides the one that runs."""
-
-_TRIES = 10
 
 _r = requests.c
 
@@ -182,7 +181,7 @@ def _accept(
         return _find_conflict(on, fill) or TooManyBatches()
     if retry and not on.execute(_RETRY, {"earlier": retry.of, "by": retry.by}).rowcount:
         return _find_conflict(on, {**fill, "ignore_shared": True}) or AlreadyRetried()
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         created = _ACCEPT.scalar(on, fill)
         if created is not None:
             record(on, "accepted", request)
