@@ -343,7 +343,7 @@ async def test_after_a_restart_a_denying_rule_stops_all_open_items_without_a_cal
 
 async def left_behind(rig: Rig, *, placed: bool) -> Request:
     """Leave a request in the ledger as a killed bot does."""
-    request = request_of(rig.slack)
+    request = request_of(rig.slack, rule="platform team")
     ledger = Ledger(open_database(f"sqlite:///{rig.database}"), "dead")
     await ledger.start()
     found = await ledger.accept(request)

@@ -39,6 +39,7 @@ from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.runtime.observers import Transacted, no_op
 from bot.runtime.tasks import AcksFirst, Tasks
+from bot.settings.policy import SETTINGS_RULE
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
 from bot.slack.directory import Directory
@@ -122,7 +123,7 @@ def make(
     slack: LocalSlack, api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks
 ) -> Make:
     """A factory of the worker of a ledger's requests, by default for the stand-ins."""
-    in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
+    in_force = PolicyInForce(Policy((Rule(SETTINGS_RULE, Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
     people = Directory(api, slack.world.team_id, time.monotonic)
     approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, people)
