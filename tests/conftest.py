@@ -38,6 +38,7 @@ from bot.playground.slack.surfaces import View
 from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
+from bot.settings.policy import SETTINGS_RULE
 from bot.slack.api import SlackApi
 from tests.databases import (
     Database,
@@ -391,8 +392,9 @@ def request_of(
     channel_id: str = RELEASES,
     user_id: str = REQUESTER,
     response_url: str | None = None,
+    rule: str = SETTINGS_RULE,
 ) -> Request:
-    """Return a request like one made by a command in a channel."""
+    """Return a request like one made by a command in a channel, by the rule of the bot of `environ`."""
     origin = Origin(
         slack.world.team_id,
         user_id,
@@ -401,7 +403,7 @@ def request_of(
         slack.next_trigger(),
         response_url or slack.response_url(user_id, channel_id),
     )
-    return Request("request1", origin, APPID, ENV, OWNER, "platform team")
+    return Request("request1", origin, APPID, ENV, OWNER, rule)
 
 
 def rows(database: Path, query: str) -> list[tuple[Any, ...]]:

@@ -5,8 +5,8 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -211,6 +211,13 @@ def _patience() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def writes(path: str | Path) -> Iterator[Callable[[], int]]:
+    """Yield a function that returns a number, which is another one after each commit to a SQLite file that changes it."""
+    with closing(sqlite3.connect(path)) as reader:
+        yield lambda: int(reader.execute("PRAGMA data_version").fetchone()[0])
+
+
 @dataclass
 class Database:
     """One database, with direct access past the ledger."""
@@ -251,9 +258,13 @@ class Database:
         *,
         clock: Callable[[], float] = since_boot,
         silence: float = 0.0,
+        alone: bool = False,
     ) -> Ledger:
-        """Return a replica's ledger; by default it takes over as soon as a lease has expired."""
-        opened = self.open()
+        """Return a replica's ledger; by default it takes over as soon as a lease has expired.
+
+        On SQLite too, others may use the same database unless it is `alone`.
+        """
+        opened = replace(self.open(), exclusive=alone)
         self.ledgers.append(Ledger(opened, holder, lease, listeners, clock=clock, silence=silence))
         return self.ledgers[-1]
 

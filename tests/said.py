@@ -91,7 +91,6 @@ NO_SUCH_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.NO_SUCH_REQUES
 NOT_AN_APPROVER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_AN_APPROVER, _ANY, [_RULE]))
 NOT_A_MEMBER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_A_MEMBER))
 OWN_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.OWN_REQUEST))
-CANNOT_TELL_WHO = gist(clicks.cannot_tell(ENGLISH, "U0", Unreadable.SLACK_DOWN))
 RETRIED_ALREADY = gist(clicks.refused(ENGLISH, clicks.NothingDone.RETRIED_ALREADY))
 YOU_APPROVED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.APPROVED))
 YOU_REJECTED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.REJECTED))

@@ -146,7 +146,7 @@ def _ready(resources: Resources, source: Source, parts: Wired) -> Health:
         minor["ticket"] = unless(
             lambda: is_good(source.states(), Link.TICKET), "there is no good ticket from WeChat"
         )
-    return Health(major, minor=minor)
+    return Health(major, minor=minor, before=replica.prove_writable)
 
 
 def _alive(resources: Resources, parts: Wired, watch: Watch) -> Health:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from bot.app.resources import Resources
 from bot.domain.link import LinkState
+from bot.guidance import Guidance
 from bot.ledger.seal import Seal
-from bot.ops.health import chain_trouble
+from bot.ops.health import chain_trouble, token_trouble
+from bot.runtime.observers import no_op
 from bot.settings.access import FixedTokenSettings, PlatformSettings, TokenServerSettings
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 
@@ -27,29 +29,38 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A token source, and what the platform's own chain needs besides: its state, its pushes, its upkeep."""
+    """A token source and the state of its tokens, and what the platform's own chain needs besides: its pushes, its upkeep.
+
+    `states` has every link of the chain; of the other sources, the tokens with trouble alone.
+    """
 
     tokens: TokenSource
-    states: Callable[[], Sequence[LinkState]] = tuple
+    states: Callable[[], Sequence[LinkState]]
+    answered: Callable[[Guidance | None], None] = no_op
+    """Is told how WeChat answered each call with a token, as in WeChat."""
     pushes: "Handler | None" = None
     run: Callable[[], Coroutine[None, None, None]] | None = None
-    trouble: Callable[[], str | None] = lambda: None
-    """Returns in a few words why there is no good token, else None."""
+
+    def trouble(self) -> str | None:
+        """Return in a few words why there is no good token, else None."""
+        states = self.states()
+        return chain_trouble(states) if self.pushes else token_trouble(states)
 
 
 def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
     """Return the token source; renewals under way are finished when the stack is closed."""
+    runtime = resources.runtime
     match resources.settings.tokens:
         case FixedTokenSettings(owner, token):
-            fixed = FixedToken(owner, token)
-            return Source(fixed, trouble=fixed.trouble)
+            fixed = FixedToken(owner, token, runtime.now)
+            return Source(fixed, fixed.states, fixed.answered)
         case TokenServerSettings(url, authorization):
-            http, clock = resources.wechat.http, resources.runtime.clock
-            renewed = resources.observers.renewed
-            server = TokenServer(http, url, authorization, clock, renewed=renewed)
+            http, renewed = resources.wechat.http, resources.observers.renewed
+            clock, now = runtime.clock, runtime.now
+            server = TokenServer(http, url, authorization, clock, now, renewed=renewed)
             stack.push_async_callback(server.close)
             in_force = resources.in_force
-            return Source(server, trouble=lambda: server.trouble(in_force.policy.all_owners))
+            return Source(server, lambda: server.states(in_force.policy.all_owners))
         case PlatformSettings() as platform:
             return _chain(stack, resources, platform)
 
@@ -84,10 +95,4 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     handler = PushHandler(chain, tokens, upkeep.wake)
     refused = partial(observers.refused, PUSHES)
     pushes = Callback(platform, handler.handle, runtime.now, start, refused).answer
-    return Source(
-        chain,
-        upkeep.states,
-        pushes,
-        upkeep.run,
-        lambda: chain_trouble(upkeep.states()),
-    )
+    return Source(chain, upkeep.states, pushes=pushes, run=upkeep.run)

@@ -86,7 +86,8 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     stack.push_async_callback(owned.close)
     handler = FormHandler(intake, ports, owned)
     forms = FormListeners(handler, private, start)
-    clicks = ClickListeners(api, ClickHandler(intake, ports), private, homes.publish_for)
+    handle_click = ClickHandler(intake, ports, runtime.sleep)
+    clicks = ClickListeners(api, handle_click, private, homes.publish_for)
     app = App(
         resources.slack.client,
         resources.slack.ready.identity,
@@ -137,6 +138,7 @@ def _wechat(resources: Resources, source: Source) -> WeChat:
         clock=runtime.clock,
         sleep=runtime.sleep,
         jitter=runtime.jitter,
+        answered=source.answered,
     )
 
 

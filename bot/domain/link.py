@@ -1,4 +1,7 @@
-"""The links of WeChat's token chain, each obtained with the one before, and the state of each."""
+"""The links of WeChat's token chain, each obtained with the one before, and the state of each.
+
+A token that others keep, a fixed one or a token server's, has the state of an owner's token too.
+"""
 
 from dataclasses import dataclass
 from enum import Enum

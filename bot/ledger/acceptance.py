@@ -28,6 +28,7 @@ from bot.ledger.statements import (
     NOW,
     OPEN_OF,
     PAIR,
+    TRIES,
     WITH_PLACES,
     Prepared,
     among,
@@ -36,7 +37,7 @@ from bot.ledger.statements import (
     upsert,
     value_of,
 )
-from bot.ledger.writer import Writer
+from bot.ledger.writer import LedgerDownError, Writer
 
 MOST_WAITING = 5
 """The most batches of one person that may wait, for people or for their turn, besides the one that runs."""
@@ -180,7 +181,7 @@ def _accept(
         return _find_conflict(on, fill) or TooManyBatches()
     if retry and not on.execute(_RETRY, {"earlier": retry.of, "by": retry.by}).rowcount:
         return _find_conflict(on, {**fill, "ignore_shared": True}) or AlreadyRetried()
-    while True:
+    for _ in range(TRIES):
         created = _ACCEPT.scalar(on, fill)
         if created is not None:
             record(on, "accepted", request)
@@ -195,6 +196,7 @@ def _accept(
                 on.execute(_NOT_RETRIED, {"earlier": retry.of})
             return conflict
         # The conflicting request has ended since, so try again.
+    raise LedgerDownError("a new request is neither recorded nor in conflict with another")
 
 
 def _withdraw(on: Connection, request: Request, retry: Retry | None) -> None:

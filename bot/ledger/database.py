@@ -8,10 +8,12 @@ import fcntl
 import os
 import re
 import stat
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from sqlalchemy import Connection, Engine, delete, false, inspect, text
 from sqlalchemy.engine import URL
@@ -31,6 +33,7 @@ _WRONG_ADDRESS = re.compile(
     r"authentication failed|does not exist|pg_hba\.conf|no password supplied|invalid "
 )
 
+_INSTANT = 0.1  # seconds
 _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
@@ -61,11 +64,11 @@ class Opened:
     release: Callable[[], None]
 
 
-def open_database(url: str) -> Opened:
+def open_database(url: str, sleep: Callable[[float], None] = time.sleep) -> Opened:
     """Return the database at `url`, migrated; raises CannotOpenError."""
     parsed = parse(url)
     with ExitStack() as on_failure:
-        release = on_failure.callback(_lock_file(parsed))
+        release = on_failure.callback(_lock_file(parsed, sleep))
         try:
             engine = engine_of(parsed)
             on_failure.callback(engine.dispose)
@@ -189,12 +192,12 @@ def is_transient(error: Exception) -> bool:
     return not _WRONG_ADDRESS.search(str(error.orig))
 
 
-def _lock_file(url: URL) -> Callable[[], None]:
+def _lock_file(url: URL, sleep: Callable[[float], None]) -> Callable[[], None]:
     """Lock the SQLite file against other processes, and take its rights from other users; return what unlocks it."""
     path = file_of(url)
     if path is None:
         return lambda: None
-    guard = Path(f"{path}.lock")
+    guard = _guard_of(path)
     try:
         _make(guard)
         lock = guard.open("a")
@@ -205,17 +208,51 @@ def _lock_file(url: URL) -> Callable[[], None]:
             f"DATABASE_URL cannot be opened ({error.strerror}: {left or path.parent}). {fix}"
         ) from error
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(lock, sleep)
     except BlockingIOError as error:
         lock.close()
         raise CannotOpenError(
             f"Another share-env-bot already uses {url.database}. Stop it, or use PostgreSQL for several replicas.",
             transient=True,
         ) from error
+    with suppress(OSError):  # such as a full disk, which SQLite reports; this is for people alone
+        lock.truncate(0)
+        os.write(lock.fileno(), str(os.getpid()).encode())
     with suppress(OSError):  # SQLite reports it better
         _make(path)
     _restrict(path, guard, *side_files(path))
     return lock.close
+
+
+def _lock(lock: IO[str], sleep: Callable[[float], None]) -> None:
+    """Lock the file for this process alone; raises BlockingIOError. Tried twice: a doctor holds it for an instant."""
+    with suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return
+    sleep(_INSTANT)
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def user_of(path: Path) -> str | None:
+    """Return the id of the process that has locked a SQLite file, empty if it is not known; None if none has.
+
+    Raises OSError if the lock cannot be looked at.
+    """
+    try:
+        lock = _guard_of(path).open()
+    except FileNotFoundError:
+        return None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return lock.read()
+    return None
+
+
+def _guard_of(path: Path) -> Path:
+    """Return the file that is locked in place of a SQLite file, whose own locks are SQLite's."""
+    return Path(f"{path}.lock")
 
 
 def _make(path: Path) -> None:

@@ -31,7 +31,8 @@ from bot.domain.request import Request, State, item_ids, item_of
 from bot.ledger.entries import NEW_COLUMNS, columns_of, decode, encode
 from bot.ledger.events import record
 from bot.ledger.schema import CARRIED, SHARED, requests
-from bot.ledger.statements import NOW, Prepared, compared, upsert, value_of
+from bot.ledger.statements import NOW, TRIES, Prepared, compared, upsert, value_of
+from bot.ledger.writer import LedgerDownError
 
 
 class _JsonEach(GenericFunction[Any]):
@@ -97,15 +98,17 @@ def record_items(on: Connection, batch: Request, most: int | None = None) -> boo
     unrecorded = _unrecorded(on, batch, item_ids(batch))
     missing = dict(islice(unrecorded.items(), most))
     is_last = len(missing) == len(unrecorded)
-    while missing:
+    for _ in range(TRIES):
+        if not missing:
+            return is_last
         some = item_of(batch, *next(iter(missing.items())))
         new = {**columns_of(some, State.QUEUED, None), "the_items": json.dumps(missing)}
         if _QUEUE.run(on, new) == len(missing):
-            break
+            return is_last
         missing = _unrecorded(on, batch, missing)
         _skip_items(on, batch, missing, new)
         # The requests that the remaining items conflicted with have ended since, so try again.
-    return is_last
+    raise LedgerDownError("items of a batch are neither recorded nor left out")
 
 
 def _unrecorded(on: Connection, batch: Request, appids: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 A take-over raises the request's fence, so that the former holder can no longer write.
 """
 
+import logging
 import math
 from collections.abc import Callable
 from typing import TypeVar
@@ -30,8 +31,11 @@ from bot.ledger.statements import (
 from bot.ledger.writer import LedgerDownError, Writer
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before an owed message is retried
+_PROOF = 10.0  # seconds for which a proof counts
 
 T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 _r = requests.c
 
@@ -135,6 +139,8 @@ class Replica(Operations):
         self._exclusive = exclusive
         self._last_heartbeat: float | None = None
         """When the ledger last took a heartbeat, by `clock`; None after a failed one."""
+        self._takes_writes, self._last_proof = True, -math.inf
+        """Whether the ledger took the last proof of `prove_writable`, and when that began, by `clock`."""
         self.owed_seconds = 0.0
         """The age of the oldest owed answer at the last heartbeat, of all replicas."""
         self._watched: dict[str, tuple[float | None, float]] = {}
@@ -145,6 +151,7 @@ class Replica(Operations):
         """Send the first heartbeat, and delete the leases that have expired or, if this replica is exclusive, all."""
         dead = _DELETE_REPLICAS if self._exclusive else _DELETE_EXPIRED
         await self._writer.run(lambda on: on.execute(dead))
+        await self._writer.run(self._beat)
         await self.heartbeat()  # which also reads the requests: a damaged ledger ends the start
 
     @in_transaction
@@ -154,17 +161,34 @@ class Replica(Operations):
         on.execute(_DELETE_REPLICA, {"the_id": self._holder})
 
     async def heartbeat(self) -> None:
-        """Send a heartbeat, which renews the lease."""
+        """Send a heartbeat, which renews the lease; an exclusive replica only reads, since no other one looks for it."""
         try:
             self.owed_seconds = await self._heartbeat_after(lambda on: on.scalar(_OWED) or 0.0)
         except LedgerDownError:
             self._last_heartbeat = None
             raise
 
+    async def prove_writable(self) -> None:
+        """Write, at most once in ten seconds, if this replica is exclusive: its heartbeats do not show that the disk is full.
+
+        Not after a failed heartbeat, so that nobody waits for a ledger that is known to be down.
+        """
+        now = self._clock()
+        if not self._exclusive or self._last_heartbeat is None or now < self._last_proof + _PROOF:
+            return
+        self._last_proof = now
+        try:
+            await self._writer.run(self._beat)
+            self._takes_writes = True
+        except LedgerDownError as error:
+            self._takes_writes = False
+            _log.warning("the ledger is down", extra={"reason": str(error)})
+
     @property
     def writable(self) -> bool:
-        """Whether the ledger took the last heartbeat, less than a lease ago; does not ask the database."""
-        return self._last_heartbeat is not None and self._clock() - self._last_heartbeat < LEASE
+        """Whether the ledger took the last heartbeat, less than a lease ago, and the last proof; does not ask the database."""
+        last = self._last_heartbeat
+        return last is not None and self._clock() - last < LEASE and self._takes_writes
 
     async def holds(self, entry: Entry) -> bool:
         """Tell whether this replica holds a request; asks the database only if the lease has expired meanwhile."""
@@ -240,7 +264,8 @@ class Replica(Operations):
 
         def both(on: Connection) -> T:
             done = work(on)
-            on.execute(_HEARTBEAT, {"the_id": self._holder, "seconds": self._seconds})
+            if not self._exclusive:
+                self._beat(on)
             return done
 
         began = self._clock()
@@ -248,6 +273,9 @@ class Replica(Operations):
         self._last_heartbeat = self._clock()
         self.lease.renew(began)
         return done
+
+    def _beat(self, on: Connection) -> None:
+        on.execute(_HEARTBEAT, {"the_id": self._holder, "seconds": self._seconds})
 
     def _release(self, on: Connection, entry: Entry) -> None:
         still = {"the_holder": self._holder, "the_state": entry.state.value}

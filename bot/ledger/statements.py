@@ -83,6 +83,9 @@ OWED_SECONDS = NOW - func.min(requests.c.owed)
 NOTHING_OWED: Mapping[str, None] = {"wake": None, "owed": None}
 """The columns that every move resets, since it supersedes an owed message."""
 
+TRIES = 10
+"""How often a row is offered that is refused for another which is gone by the time it is looked for."""
+
 READ_AT = NOW.label("read_at")
 """When a row was read, for `Entry.at`."""
 

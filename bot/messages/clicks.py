@@ -7,8 +7,17 @@ from bot.domain.outcome import Denied, Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.request import became
-from bot.messages.rules import UNREADABLE, approvers, unread, who_can_fix
-from bot.messages.words import Words, code, how_many, mention, msgid, when, why_command
+from bot.messages.rules import UNREADABLE, approvers, who_can_fix
+from bot.messages.words import (
+    Words,
+    code,
+    group_name,
+    how_many,
+    mention,
+    msgid,
+    when,
+    why_command,
+)
 from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Rule, Unreadable
 
 
@@ -109,21 +118,26 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
 
 
 def cannot_tell(
-    words: Words, user_id: str, trouble: Unreadable, group: str | None = None
+    words: Words, trouble: Unreadable, *, group: str | None = None, other: str | None = None
 ) -> Message:
-    """Say that Slack did not return this user, or who is in `group`; and what helps."""
-    who = mention(user_id)
-    why = unread(words, group, trouble) if group else words(UNREADABLE[trouble])
-    no = words(
-        "Slack does not tell me enough about {who}, so I did nothing: {why}.", who=who, why=why
-    )
+    """Say that Slack did not return the reader or an `other` user, or whether they are in `group`; and what helps."""
+    why = words(UNREADABLE[trouble])
+    if other and group:
+        unknown = words("whether {who} is in {group}", who=mention(other), group=group_name(group))
+    elif group:
+        unknown = words("whether you are in {group}", group=group_name(group))
+    elif other:
+        unknown = words("who {who} is", who=mention(other))
+    else:
+        unknown = words("who you are")
+    no = words("I could not find out {unknown}, so I did nothing: {why}.", unknown=unknown, why=why)
     return message(no, who_can_fix(words))
 
 
-def cannot_tell_requester(words: Words, user_id: str, doubt: Doubt) -> Message:
-    """Say that Slack did not return the requester, or who is in one of their groups; and what helps."""
+def cannot_tell_requester(words: Words, doubt: Doubt, *, other: str | None = None) -> Message:
+    """Say that Slack did not return the requester, the reader or an `other`, or one of their groups; and what helps."""
     group = doubt.group if isinstance(doubt, GroupUnreadable) else None
-    return cannot_tell(words, user_id, doubt.trouble, group)
+    return cannot_tell(words, doubt.trouble, group=group, other=other)
 
 
 def rest_cancelled(words: Words, count: int) -> Message:

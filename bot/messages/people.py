@@ -117,7 +117,7 @@ def tokens(words: Words, states: Sequence[LinkState]) -> Message:
         sentences(words, _good(words, state), _failed(words, state))
         for state in sorted(told, key=is_well)
     ]
-    title = words("*Tokens kept by the bot*")
+    title = words("*Tokens*")
     return message(f"{title}\n{some(words, lines, _ROOM)}" if lines else None)
 
 
@@ -128,8 +128,10 @@ def is_well(state: LinkState) -> bool:
 
 def _good(words: Words, state: LinkState) -> str:
     name = code(state.owner) if state.owner else words(LINK_NAMES[state.link])
-    if not (state.good_until and state.renewed):
+    if not state.good_until:
         return words("{name}: there is none now.", name=name)
+    if not state.renewed:
+        return words("{name}: good until {until}.", name=name, until=when(state.good_until))
     return words(
         "{name}: good until {until}, renewed {renewed}.",
         name=name,

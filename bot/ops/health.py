@@ -1,4 +1,4 @@
-"""The health of the bot, part by part, from state that it keeps anyway: a check does no I/O and never waits."""
+"""The health of the bot, part by part, from state that it keeps anyway: a check itself does no I/O and never waits."""
 
 import asyncio
 import time
@@ -31,16 +31,29 @@ class Report(TypedDict):
 
 
 class Health:
-    """Checks the parts; `minor` ones are reported, but do not make the whole fail."""
+    """Checks the parts; `minor` ones are reported, but do not make the whole fail.
+
+    `before` is awaited by `prove`, for what has to be tried to be known.
+    """
 
     def __init__(
-        self, parts: Mapping[str, PartCheck], *, minor: Mapping[str, PartCheck] | None = None
+        self,
+        parts: Mapping[str, PartCheck],
+        *,
+        minor: Mapping[str, PartCheck] | None = None,
+        before: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._major = parts
         self._minor = minor or {}
+        self._before = before
+
+    async def prove(self) -> None:
+        """Try what has to be tried before somebody is told."""
+        if self._before:
+            await self._before()
 
     def check(self) -> Report:
-        """Return the current state."""
+        """Return the state as far as it is known."""
         troubles = {name: trouble() for name, trouble in {**self._major, **self._minor}.items()}
         ok = all(troubles[name] is None for name in self._major)
         well = all(why is None for why in troubles.values())
@@ -67,6 +80,11 @@ def chain_trouble(states: Sequence[LinkState]) -> str | None:
     if not is_good(states, Link.PLATFORM):
         return "the platform's token is not good"
     return None if is_good(states, Link.OWNER) else "no owner's token is good"
+
+
+def token_trouble(states: Sequence[LinkState]) -> str | None:
+    """Return the most recent trouble with a token that others keep."""
+    return next((state.trouble.title for state in reversed(states) if state.trouble), None)
 
 
 def is_good(states: Sequence[LinkState], link: Link) -> bool:

@@ -106,6 +106,7 @@ def answering(health: Health) -> Handler:
     """Return a handler that reports the health: 200 if it is ok, else 503."""
 
     async def answer(_: web.Request) -> web.Response:
+        await health.prove()
         report = health.check()
         status = HTTPStatus.OK if report["ok"] else HTTPStatus.SERVICE_UNAVAILABLE
         return web.json_response(report, status=status, headers={"Cache-Control": "no-store"})

@@ -52,6 +52,9 @@ COMMANDS: Final = (
 )
 """The ledger's events that say how a command or a form was answered."""
 
+ENDINGS: Final = ("answered", "confirmed", "approved", "rejected", "cancelled", "denied")
+"""The ledger's events that end a request, or an item of a batch, if they have an outcome."""
+
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
 DENIALS: Final = (
     *(kind.__name__ for kind in get_args(Denial)),
@@ -114,6 +117,7 @@ class Metrics:
         self._sleep = sleep
         self._scrapes = SingleFlight[bytes]()
         self._rest_until = 0.0
+        self._ready = Health({})
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -146,13 +150,14 @@ class Metrics:
 
     def on_event(self, event: Event) -> None:
         """Count an event of the ledger; called from any thread."""
-        if event.facts.get("request") is not None and event.facts.get("outcome"):
-            self._ended(event)
-        elif event.kind in COMMANDS:
-            self._count["commands"](event.kind)
-            if event.kind == "denied":
-                self._count["denials"](event.facts.get("detail"))
         match event.kind:
+            case "denied" if not event.facts.get("request"):  # a command; a click ends its request
+                self._count["commands"]("denied")
+                self._count["denials"](event.facts.get("detail"))
+            case kind if kind in ENDINGS:
+                self._ended(event)
+            case kind if kind in COMMANDS:
+                self._count["commands"](kind)
             case "left out":
                 self._count["requests"]("skipped")
             case "taken over":
@@ -165,6 +170,8 @@ class Metrics:
                 pass
 
     def _ended(self, event: Event) -> None:
+        if not event.facts.get("outcome"):
+            return
         self._count["requests"](event.facts.get("outcome"))
         if failure := failure_of(event):
             self._count["failures"](failure.fixer.name.lower())
@@ -176,6 +183,7 @@ class Metrics:
         states: Callable[[], Sequence[LinkState]] | None,
     ) -> None:
         """Register what is read at each scrape: the parts of `ready`, gauges by name, and the validity of tokens."""
+        self._ready = ready
         whole = self._gauge("ready", "Whether all parts are well that matter")
         whole.set_function(lambda: ready.check()["ok"])
         parts = self._gauge("part_ok", "Whether a part is well", ["part"])
@@ -197,6 +205,7 @@ class Metrics:
     async def _scrape(self) -> bytes:
         if (left := self._rest_until - self._clock()) > 0:
             await self._sleep(left)
+        await self._ready.prove()
         began = self._clock()
         page = generate_latest(self.registry)
         now = self._clock()

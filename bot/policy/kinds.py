@@ -36,6 +36,11 @@ class Unreadable(Enum):
     NOT_FOUND = auto()
     SLACK_DOWN = auto()
 
+    @property
+    def passes(self) -> bool:
+        """Whether Slack may answer in a few seconds, without anybody's help."""
+        return self in {Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN}
+
 
 class Effect(Enum):
     """The effect of a matching rule."""

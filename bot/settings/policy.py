@@ -9,6 +9,9 @@ from bot.policy.kinds import Effect, Policy, Rule, Tested
 from bot.settings.environ import Reader
 from bot.settings.table import Table
 
+SETTINGS_RULE = "SHARE_ENV_ALLOWED settings"
+"""The name of the one rule that the settings make, without a policy file."""
+
 Content = str | Problem
 """The text of a policy file, or why it cannot be read."""
 
@@ -45,7 +48,7 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
         fix = "Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or SHARE_ENV_ALLOWED_GROUPS."
         read.wrong("Nobody may share anything yet", fix)
         return None
-    rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, users, groups, channels)
+    rule = Rule(SETTINGS_RULE, Effect.ALLOW, users, groups, channels)
     return Tested(Policy((rule,), (), default_owner))
 
 

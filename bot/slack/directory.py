@@ -41,7 +41,6 @@ class Profile(NamedTuple):
 
 _Reading = asyncio.Future[Profile | Unreadable] | asyncio.Future[Groups]
 
-_AWAY = (Unreadable.RATE_LIMITED, Unreadable.SLACK_DOWN)  # transient
 _ERRORS = {
     "missing_scope": Unreadable.MISSING_SCOPE,
     "plan_upgrade_required": Unreadable.PAID_PLAN,
@@ -109,7 +108,7 @@ class Directory:
         """
         users, groups = rule.approvers.users, rule.approvers.groups
         told = await self._groups.get(_ALL) if groups else {}
-        if told in _AWAY:
+        if isinstance(told, Unreadable) and told.passes:
             raise AwayError("the members of groups are not told")
         members = [] if isinstance(told, Unreadable) else [told.get(name, ()) for name in groups]
         named = users.union(*members) - {ANYONE}

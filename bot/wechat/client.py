@@ -10,8 +10,9 @@ from itertools import count
 from typing import TypeVar
 
 from bot.domain.outcome import Called, Failed, Readiness, Shared, Step, Unknown, doubted
-from bot.guidance import AutoRetry, Trouble
+from bot.guidance import AutoRetry, Guidance, Trouble
 from bot.runtime.cache import Cache
+from bot.runtime.observers import no_op
 from bot.wechat import api
 from bot.wechat.tokens import TokenSource
 from bot.wechat.transport import WeChatApi
@@ -45,6 +46,8 @@ class WeChat:
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     jitter: Callable[[], float] = random.random
+    answered: Callable[[Guidance | None], None] = no_op
+    """Called with why WeChat did not do what a call asked for, or None if it did."""
 
     async def read(
         self,
@@ -56,7 +59,7 @@ class WeChat:
         token = await self.tokens.token(owner)
         if isinstance(token, api.NoAnswer):
             return token
-        return await self.wechat.post(call(token), self.timeout, read)
+        return await self._post(call(token), self.timeout, read)
 
     async def share(
         self,
@@ -96,7 +99,7 @@ class WeChat:
         for tries in count(1):
             began = self.clock()
             call, seconds = api.share_env(token, env, appid), min(self.timeout, end - began)
-            answer = await self.wechat.post(call, seconds, api.read_done)
+            answer = await self._post(call, seconds, api.read_done)
             took = self.clock() - began
             if answer is None:
                 on_step(Step("call", took, "done"))
@@ -126,6 +129,16 @@ class WeChat:
             if not may_call():
                 return None
         return doubted(failed) if in_doubt else failed
+
+    async def _post(
+        self,
+        call: api.Call,
+        seconds: float,
+        read: Callable[[Mapping[str, object]], _Read | api.NoAnswer],
+    ) -> _Read | api.NoAnswer:
+        answer = await self.wechat.post(call, seconds, read)
+        self.answered(answer.guidance if isinstance(answer, api.NoAnswer) else None)
+        return answer
 
     def _pause(self, retry: AutoRetry, used: Counter[AutoRetry]) -> float:
         """Return the pause before the next attempt: exponential backoff with jitter."""

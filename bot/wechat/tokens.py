@@ -6,14 +6,15 @@ and from which all other systems read. Source: developers.weixin.qq.com, "Access
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
 import httpx
 
-from bot.guidance import Guidance, Trouble
+from bot.domain.link import Link, LinkState
+from bot.guidance import AutoRetry, Guidance, Trouble
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import Renewed
 from bot.wechat.api import NoAnswer
@@ -62,20 +63,28 @@ class FixedToken:
 
     _owner: str
     _token: str
-    _refused: bool = False
+    _now: Callable[[], float]
+    _refused_at: float | None = field(default=None, init=False)
 
     async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:
         """Return the token; a NoAnswer for any other owner, or if it was refused."""
         if owner != self._owner:
             return NoAnswer(Trouble.TOKEN_FIXED_OTHER_OWNER.value)
-        if refused:
-            self._refused = True
-            return NoAnswer(Trouble.TOKEN_FIXED_DEAD.value)
-        return self._token
+        return NoAnswer(Trouble.TOKEN_FIXED_DEAD.value) if refused else self._token
 
-    def trouble(self) -> str | None:
-        """Return a sentence if WeChat has refused the token; only a restart with another token fixes that."""
-        return Trouble.TOKEN_FIXED_DEAD.value.title if self._refused else None
+    def answered(self, why: Guidance | None) -> None:
+        """Note what WeChat answered to a call with the token: why it did not do it, or None if it did."""
+        if why is None:
+            self._refused_at = None
+        elif why.retry is AutoRetry.RENEW:
+            self._refused_at = self._now()
+
+    def states(self) -> Sequence[LinkState]:
+        """Return the state of the token if WeChat has refused it since it last did what was asked; how long it is good is unknown."""
+        if self._refused_at is None:
+            return ()
+        dead = Trouble.TOKEN_FIXED_DEAD.value
+        return (LinkState(Link.OWNER, self._owner, None, None, dead, self._refused_at),)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -90,10 +99,12 @@ class TokenServer:
     _url: str
     _authorization: str | None
     _clock: Callable[[], float]
+    _now: Callable[[], float]
     timeout: float = _TIMEOUT
     renewed: Renewed | None = None
     _cached: dict[str, Cached] = field(default_factory=dict, init=False)
-    _failed: dict[str, Guidance] = field(default_factory=dict, init=False)
+    _failed: dict[str, tuple[Guidance, float]] = field(default_factory=dict, init=False)
+    """For each owner whose last reading failed: why, and when, in Unix seconds."""
     _readings: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
 
     async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:
@@ -104,14 +115,20 @@ class TokenServer:
         read = partial(self._read, owner, refused)
         return await self._readings.do_newer(owner, read, refused)
 
-    def trouble(self, owners: Collection[str]) -> str | None:
-        """Return why the last reading failed, for the one of these owners whose reading failed most recently."""
-        failed = [why for owner, why in self._failed.items() if owner in owners]
-        return failed[-1].title if failed else None
+    def states(self, owners: Collection[str]) -> Sequence[LinkState]:
+        """Return the states of the tokens of those owners whose last reading failed, the most recent failure last."""
+        return [self._state(owner, *why) for owner, why in self._failed.items() if owner in owners]
 
     async def close(self) -> None:
         """Cancel pending reads."""
         await self._readings.close()
+
+    def _state(self, owner: str, why: Guidance, at: float) -> LinkState:
+        """Return the state after a failed reading; a token that WeChat refused is not good, though the server gave it."""
+        cached = self._cached.get(owner) if why is not Trouble.TOKEN_SERVER_STALE.value else None
+        left = max(0.0, cached.expires - self._clock()) if cached else 0.0
+        good_until = self._now() + left if left else None
+        return LinkState(Link.OWNER, owner, good_until, None, why, at, left)
 
     async def _read(self, owner: str, refused: str | None) -> str | NoAnswer:
         """Read the server once and cache the token."""
@@ -128,7 +145,7 @@ class TokenServer:
                     self.renewed(TOKEN_SERVER, RENEWED)
                 return token
             read = NoAnswer(Trouble.TOKEN_SERVER_STALE.value)
-        self._failed[owner] = read.guidance
+        self._failed[owner] = (read.guidance, self._now())
         if self.renewed:
             self.renewed(TOKEN_SERVER, read.guidance.key)
         away = read.guidance in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR

@@ -21,7 +21,7 @@ from bot.messages.clicks import (
 )
 from bot.messages.endings import answer as ended
 from bot.policy.decide import approver_groups, approver_users, is_operator, may_approve
-from bot.policy.kinds import Deny, NeedsApproval, Person, Rule, Standing, Unreadable
+from bot.policy.kinds import Deny, Doubt, NeedsApproval, Person, Rule, Standing, Unreadable
 from bot.workflow.click_steps import (
     ApplyMove,
     CancelRest,
@@ -69,6 +69,18 @@ def _nothing_done(context: ClickContext, why: NothingDone) -> Reply:
     return Reply(refused(context.words, why, context.entry.request))
 
 
+def _cannot_tell(context: ClickContext, trouble: Unreadable, group: str | None = None) -> Reply:
+    """Say that Slack did not return the person who clicked, or whether they are in a group."""
+    return Reply(cannot_tell(context.words, trouble, group=group), unsure=trouble.passes)
+
+
+def _in_doubt(context: ClickContext, doubt: Doubt) -> Reply:
+    """Say that Slack did not return the requester, or whether they are in a group."""
+    other = None if _is_own(context) else context.entry.request.origin.user_id
+    told = cannot_tell_requester(context.words, doubt, other=other)
+    return Reply(told, unsure=doubt.trouble.passes)
+
+
 def _forbidden(
     context: ClickContext, rules: Collection[Rule], why: NothingDone, *, operators: bool = False
 ) -> Reply | None:
@@ -77,15 +89,14 @@ def _forbidden(
     `why` is the reason if Slack told all about them, and they are a member.
     """
     person, words, request = context.clicker, context.words, context.entry.request
-    by = context.click.origin.user_id
     if isinstance(person, Unreadable):
-        return Reply(cannot_tell(words, by, person))
+        return _cannot_tell(context, person)
     able = any(may_approve(rule, person, request.origin.user_id) for rule in rules)
     if able or (operators and is_operator(context.policy, person)):
         return None
     groups = approver_groups(rules) | (context.policy.operators.groups if operators else set())
     if group := min(groups & set(person.unreadable), default=None):
-        return Reply(cannot_tell(words, by, person.unreadable[group], group))
+        return _cannot_tell(context, person.unreadable[group], group)
     if rules and person.standing is not Standing.MEMBER:
         why = NothingDone.NOT_A_MEMBER
     return Reply(refused(words, why, request, rules), refused=True)
@@ -102,7 +113,7 @@ def _confirm(context: ClickContext) -> ClickStep:
     decisions = decide_again(policy, request, context.requester)
     ask, decision = strictest(decisions)
     if doubt := doubt_in(decision):
-        return Reply(cannot_tell_requester(words, by, doubt))
+        return _in_doubt(context, doubt)
     ground = ground_against(policy, request, decisions)
     if ground or isinstance(decision, Deny):
         no = Denied(ground or Ground.NOT_ALLOWED)
@@ -134,12 +145,12 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     rules = deciding_rules(policy, request, decisions)
     ground = ground_against(policy, request, decisions)
     if isinstance(person, Unreadable):
-        return Reply(cannot_tell(words, click.origin.user_id, person))
+        return _cannot_tell(context, person)
     if rules and (no := _may_not_decide(context, person, rules)):
         return no
     doubt = doubt_in(strictest(decisions).decision)
     if doubt and (approved or not rules):
-        return Reply(cannot_tell_requester(words, request.origin.user_id, doubt))
+        return _in_doubt(context, doubt)
     if not rules and not ground:
         return _nothing_done(context, NothingDone.NOTHING_TO_DECIDE)
     asked = filled(entry.asked, click.message)

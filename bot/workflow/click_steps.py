@@ -34,13 +34,14 @@ class Reply:
     """Reply to the user who clicked, privately; with `replaces` in place of the message with the button.
 
     With `spent` the message stays, but its buttons are removed, since they are of no more use to anybody. With `refused`
-    it is recorded that this user tried what they may not.
+    it is recorded that this user tried what they may not. `unsure` if Slack did not tell enough, but may in a few seconds.
     """
 
     message: Message
     replaces: bool = False
     spent: bool = False
     refused: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,19 @@ class Resubmit:
 
 ClickStep = Reply | ApplyMove | CancelRest | Resubmit
 """What can result from a click."""
+
+
+def is_unsure(step: ClickStep) -> bool:
+    """Tell whether the step would be better known once Slack tells who somebody is, which may be in a few seconds."""
+    match step:
+        case Reply():
+            return step.unsure
+        case Resubmit(requester=Person() as person):
+            return any(why.passes for why in person.unreadable.values())
+        case Resubmit(requester=Unreadable() as why):
+            return why.passes
+        case _:
+            return False
 
 
 _REPLIED = Denied | Cancelled | Skipped

@@ -4,7 +4,7 @@ A click is trusted for the user's id only; their standing and groups are read ag
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Literal, assert_never
@@ -26,6 +26,7 @@ from bot.workflow.click_steps import (
     Reply,
     Resubmit,
     is_unrecorded,
+    is_unsure,
     late,
 )
 from bot.workflow.deadline import modal_words
@@ -40,31 +41,36 @@ _WAITED_FOR: Mapping[State, Literal["confirmation", "approval"]] = {
     State.WAITING: "approval",
 }
 
+WAITS_FOR_SLACK = 8.0
+"""Seconds after which a click looks once more at people whom Slack did not return."""
+
 _log = logging.getLogger(__name__)
 
 
 class ClickHandler:
     """Handles clicks and the modals of decisions."""
 
-    def __init__(self, intake: Intake, ports: Ports) -> None:
+    def __init__(
+        self, intake: Intake, ports: Ports, sleep: Callable[[float], Awaitable[None]]
+    ) -> None:
         self._intake = intake
+        self._sleep = sleep
         self._ports = ports
         self._ledger = ports.ledger
 
     async def answer(self, act: Act, click: Click) -> Reply:
         """Handle a click, and return the reply to the user who clicked."""
         try:
-            entry = await self._find(click)
-            if entry is None:
+            decided = await self._decide(act, click)
+            if decided and is_unsure(decided[1]):
+                await self._sleep(WAITS_FOR_SLACK)
+                decided = await self._decide(act, click)
+            if decided is None:
                 return Reply(say.refused(await self._words(click), say.NothingDone.NO_SUCH_REQUEST))
-            failed = await self._failed_receivers(entry) if act is Act.RETRY else ()
-            own = click.origin.user_id == entry.request.origin.user_id
-            # These need no permission, so the cached groups will do: Slack returns them some twenty times a minute.
-            fresh = not (act is Act.STEPS or (act is Act.CANCEL and own))
-            context = await self._read_context(click, entry, fresh=fresh)
-            if act in _OF_RECORDED and is_unrecorded(click, entry):
+            context, step = decided
+            if act in _OF_RECORDED and is_unrecorded(click, context.entry):
                 self._ledger.rechecks.soon(click.request_id)
-            return await self._carry_out(context, step_of(act, replace(context, failed=failed)))
+            return await self._carry_out(context, step)
         except LedgerDownError as error:
             return _ledger_down(await self._words(click), click, error)
 
@@ -81,6 +87,18 @@ class ClickHandler:
         if entry is None:
             return words, Reply(say.refused(words, say.NothingDone.NO_SUCH_REQUEST))
         return words, entry if entry.state is State.WAITING else late(words, click, entry)
+
+    async def _decide(self, act: Act, click: Click) -> tuple[ClickContext, ClickStep] | None:
+        """Return what a click does now; None if there is no such request."""
+        entry = await self._find(click)
+        if entry is None:
+            return None
+        failed = await self._failed_receivers(entry) if act is Act.RETRY else ()
+        own = click.origin.user_id == entry.request.origin.user_id
+        # These need no permission, so the cached groups will do: Slack returns them some twenty times a minute.
+        fresh = not (act is Act.STEPS or (act is Act.CANCEL and own))
+        context = await self._read_context(click, entry, fresh=fresh)
+        return context, step_of(act, replace(context, failed=failed))
 
     async def _find(self, click: Click) -> Entry | None:
         """Return the entry of a button's request; None if unknown, or from another workspace.

@@ -154,7 +154,7 @@ def ruling(
         if own:
             message = denial(words, policy, decisions, ask, counts)
         elif doubt := doubt_in(counts):
-            message = cannot_tell_requester(words, ask.person.user_id, doubt)
+            message = cannot_tell_requester(words, doubt, other=ask.person.user_id)
         else:
             message = denied_for_them(words, ask, _appids_denied(decisions, counts))
         return Refusal("denied", message, type(counts.because).__name__, deciding_rule(counts))

@@ -80,10 +80,12 @@ class Worker:
 
     async def _take_to_end(self, entry: Entry, *, taken: bool) -> None:
         called_again = entry.called_again or (taken and entry.state is State.PLACED)
+        began = self.brake.now()
         while True:
             await self.leased.turn()
+            late = taken or is_late(entry, self.brake.now() - began)
             try:
-                reached = await self._step(entry, called_again=called_again)
+                reached = await self._step(entry, called_again=called_again, late=late)
             except LeaseLostError:
                 with suppress(LedgerDownError):  # the end of the stop releases it too
                     await self.ledger.replica.release(entry)  # if another replica does not hold it
@@ -113,8 +115,11 @@ class Worker:
                 return
             entry = reached
 
-    async def _step(self, entry: Entry, *, called_again: bool) -> Entry | None:
-        """Take a request one state further; None once there is nothing more to do."""
+    async def _step(self, entry: Entry, *, called_again: bool, late: bool) -> Entry | None:
+        """Take a request one state further; None once there is nothing more to do.
+
+        `late` if the last check of the policy is too old: WeChat is called after another one.
+        """
         if entry.state is State.WAITING and entry.place is None and not entry.overdue:
             return await self._open_place(entry)
         if entry.state in {State.CONFIRMING, State.WAITING}:
@@ -131,7 +136,7 @@ class Worker:
             self._show_decided(entry, entry.place)
         if entry.request.appids:
             return await self._run(entry, entry.place)
-        return await self._call(entry, called_again=called_again)
+        return await self._call(entry, called_again=called_again, late=late)
 
     async def _wait(self, entry: Entry) -> Entry | None:
         """Take a step of a wait for people: ask the approvers, remind them at half time, expire; None to wait for a click."""
@@ -222,12 +227,11 @@ class Worker:
         recorded = await self.leased.keep_trying(partial(self.ledger.place, entry, ref))
         return placed if recorded else None
 
-    async def _call(self, entry: Entry, *, called_again: bool) -> Entry | None:
+    async def _call(self, entry: Entry, *, called_again: bool, late: bool) -> Entry | None:
         """Call WeChat, unless the policy stops it or it was taken over too often, and record the outcome."""
         record = partial(self.leased.record_outcome, entry, called_again=called_again)
         if entry.taken_over > MOST_TAKE_OVERS:
             return await record(_GIVEN_UP)
-        late = is_late(entry, self.brake.now())
         if late and (ended := await self.brake.end_of(entry, self.leased, begun=called_again)):
             return await record(ended)
         request, may_call = entry.request, partial(self.ledger.lease.covers, entry)
@@ -252,11 +256,10 @@ class Worker:
         return await self.leased.record_outcome(entry, outcome)
 
 
-def is_late(entry: Entry, now: float) -> bool:
-    """Tell whether the policy has to be checked again: after a take-over, or a minute after the last decision.
+def is_late(entry: Entry, ago: float) -> bool:
+    """Tell whether the policy has to be checked again: after a take-over, or a minute after this replica began.
 
-    Within that minute the policy that decided at the command or the click applies to the end. If that minute seems to be
-    still to come, the clock was set back.
+    Within that minute the policy that decided at the command or the click, just before, applies to the end. It began
+    `ago` seconds ago by its own clock alone, which may not agree with the database's; in the future if that was set back.
     """
-    ago = max(entry.at, now) - (entry.decided or entry.created)
     return entry.taken_over > 0 or abs(ago) > _LATE

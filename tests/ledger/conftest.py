@@ -63,7 +63,7 @@ async def other(database: Database, ledger: Ledger) -> Ledger:
     """The ledger of the replica `b`, beside `a`."""
     del ledger  # it has to start first
     other = database.ledger("b")
-    await other.replica.heartbeat()  # on SQLite, a start would take itself for the only replica
+    await other.start()
     return other
 
 

@@ -29,6 +29,7 @@ from bot.ledger.clicks import Move
 from bot.ledger.entries import Entry
 from bot.ledger.events import Event
 from bot.ledger.ledger import Ledger
+from bot.ledger.writer import LedgerDownError
 from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import accepted, all_requests, current, new_request
@@ -104,6 +105,17 @@ async def test_a_large_batch_is_recorded_in_parts_also_by_whoever_takes_it_over(
     assert [await other.batches.queue(batch) for _ in range(3)] == [False, True, True]
     found = await other.batches.items(batch.request)
     assert [item.appid for item in found] == list(appids(250))
+
+
+async def test_items_that_the_database_keeps_ignoring_are_given_up(sqlite: Database) -> None:
+    ledger = sqlite.ledger("a")
+    await ledger.start()
+    batch = await placed(ledger, new_batch(3))
+    sqlite.execute("CREATE TRIGGER deaf BEFORE INSERT ON requests BEGIN SELECT RAISE(IGNORE); END")
+    with pytest.raises(LedgerDownError, match="neither recorded"):
+        await ledger.batches.queue(batch)
+    sqlite.execute("DROP TRIGGER deaf")
+    assert await ledger.batches.queue(batch)
 
 
 async def test_an_item_has_no_response_url_and_no_holder(

@@ -1,4 +1,5 @@
 import asyncio
+import fcntl
 import os
 import re
 import socket
@@ -20,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from bot.domain.outcome import Skipped, SkipReason
 from bot.domain.request import State
-from bot.ledger.database import is_transient, open_database
+from bot.ledger.database import is_transient, open_database, user_of
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import HEAD
 from tests.conftest import appids, no_room, soon
@@ -345,6 +346,17 @@ async def test_a_second_process_on_the_same_file_is_refused(sqlite: Database) ->
     assert said == (
         f"Another share-env-bot already uses {path}. Stop it, or use PostgreSQL for several replicas."
     )
+
+
+def test_a_look_at_who_uses_a_file_keeps_no_bot_from_starting(sqlite: Database) -> None:
+    path = file_of(sqlite)
+    assert user_of(path) is None
+    sqlite.open()
+    assert user_of(path) == str(os.getpid())
+    sqlite.let_go()
+    with Path(f"{path}.lock").open(encoding="ascii") as looking:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        sqlite.opened.append(open_database(sqlite.url, lambda _: looking.close()))
 
 
 @pytest.mark.parametrize("killed", [False, True])

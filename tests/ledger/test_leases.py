@@ -15,8 +15,8 @@ from bot.ledger.entries import Entry
 from bot.ledger.lease import LEASE, SILENCE, since_boot
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
-from tests.conftest import soon
-from tests.databases import Database, PostgreSQL
+from tests.conftest import no_room, soon
+from tests.databases import Database, PostgreSQL, writes
 from tests.ledger.conftest import (
     SOON,
     FullOnce,
@@ -535,7 +535,7 @@ def test_the_time_since_boot_includes_the_time_that_the_machine_was_suspended(
 
 
 async def test_a_single_bots_lease_never_expires_and_has_no_timer(sqlite: Database) -> None:
-    ledger = sqlite.ledger("a", SHORT)
+    ledger = sqlite.ledger("a", SHORT, alone=True)
     await ledger.start()
     entry = await accepted(ledger)
     await sqlite.lease_over("a")
@@ -560,7 +560,7 @@ async def test_a_start_releases_others_requests_only_if_it_is_the_only_replica(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await accepted(ledger)
-    next_one = database.ledger("b")
+    next_one = database.ledger("b", alone=database.is_sqlite)
     await next_one.start()
     assert ids(await next_one.replica.take_over(9)) == (ids([entry]) if database.is_sqlite else [])
 
@@ -574,6 +574,42 @@ async def test_a_start_deletes_the_leases_of_replicas_that_crashed(
     await on_postgresql.ledger("new").start()
     left = on_postgresql.rows("SELECT id FROM replicas ORDER BY id")
     assert [row["id"] for row in left] == ["alive", "new"]
+
+
+async def test_a_single_bot_writes_at_most_once_in_ten_seconds_to_prove_that_it_can(
+    sqlite: Database,
+) -> None:
+    clock = BootTime()
+    ledger = sqlite.ledger("a", alone=True, clock=clock)
+    await ledger.start()
+    with writes(sqlite.url.removeprefix("sqlite:///")) as version:
+
+        async def proof() -> tuple[bool, bool]:
+            """Return whether anything was written, and whether that is said to be possible."""
+            before = version()
+            await ledger.replica.heartbeat()
+            assert version() == before
+            await ledger.replica.prove_writable()
+            return version() != before, ledger.replica.writable
+
+        assert [await proof() for _ in range(3)] == [(True, True), (False, True), (False, True)]
+        with no_room():
+            clock.suspended += 9
+            assert await proof() == (False, True)
+            clock.suspended += 1
+            assert await proof() == (False, False)
+        assert await proof() == (False, False)
+        clock.suspended += 10
+        assert await proof() == (True, True)
+
+
+async def test_of_several_replicas_each_proves_by_its_heartbeats_that_it_can_write(
+    database: Database, ledger: Ledger
+) -> None:
+    database.commits.clear()
+    await ledger.replica.prove_writable()
+    assert database.commits == []
+    assert ledger.replica.writable
 
 
 async def test_a_renewal_extends_the_lease_by_its_length(

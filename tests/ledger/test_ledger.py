@@ -179,6 +179,20 @@ async def test_a_request_that_ends_during_the_check_does_not_block_the_new_one(
     assert ended
 
 
+async def test_a_request_that_the_database_keeps_ignoring_is_given_up(sqlite: Database) -> None:
+    ledger = sqlite.ledger("a")
+    await ledger.start()
+    with sqlite.engine.begin() as on:
+        on.execute(
+            text("CREATE TRIGGER deaf BEFORE INSERT ON requests BEGIN SELECT RAISE(IGNORE); END")
+        )
+    with pytest.raises(LedgerDownError, match="neither recorded"):
+        await ledger.accept(new_request())
+    with sqlite.engine.begin() as on:
+        on.execute(text("DROP TRIGGER deaf"))
+    assert isinstance(await ledger.accept(new_request()), Accepted)
+
+
 async def test_another_env_or_appid_is_another_share(ledger: Ledger) -> None:
     first = await accepted(ledger)
     await accepted(ledger, new_request(appid="wx00000000000000aa", env=first.request.env))

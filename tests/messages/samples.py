@@ -277,6 +277,12 @@ CHAINS: dict[str, list[LinkState]] = {
         LinkState(Link.PLATFORM, None, None, NOW - 9000, NO_TICKET, NOW),
         LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200),
     ],
+    "fixed, and refused": [
+        LinkState(Link.OWNER, OWNER, None, None, Trouble.TOKEN_FIXED_DEAD.value, NOW),
+    ],
+    "the server is away, and the last one good": [
+        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, None, Trouble.TOKEN_SERVER_DOWN.value, NOW),
+    ],
     "two owners": [
         TICKET_FINE,
         PLATFORM_FINE,

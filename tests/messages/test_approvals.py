@@ -190,12 +190,13 @@ def without_request(words: Words) -> dict[str, Message]:
         "retried already": say.refused(words, say.NothingDone.RETRIED_ALREADY),
         "no member": say.refused(words, say.NothingDone.NOT_A_MEMBER),
         **{
-            f"cannot tell {whose}": say.cannot_tell(words, "U1REQUESTER", why, of)
-            for whose, why, of in [
-                ("who", Unreadable.SLACK_DOWN, None),
-                ("who for good", Unreadable.MISSING_SCOPE, None),
-                ("who is in a group", Unreadable.NOT_FOUND, "S1"),
-                ("who is in a group now", Unreadable.RATE_LIMITED, "S1"),
+            f"cannot tell {whose}": say.cannot_tell(words, why, group=group, other=other)
+            for whose, why, group, other in [
+                ("who you are", Unreadable.SLACK_DOWN, None, None),
+                ("who you are for good", Unreadable.MISSING_SCOPE, None, None),
+                ("who another is", Unreadable.SLACK_DOWN, None, "U1REQUESTER"),
+                ("who is in a group", Unreadable.NOT_FOUND, "S1", None),
+                ("who is in a group now", Unreadable.RATE_LIMITED, "S1", "U1REQUESTER"),
             ]
         },
         "ledger down": say.refused(words, say.NothingDone.LEDGER_DOWN),
@@ -410,6 +411,6 @@ def test_the_question_names_the_channel_unless_it_is_a_direct_message(
 
 def test_an_approver_is_told_of_which_group_slack_does_not_tell_the_members() -> None:
     doubt = GroupUnreadable(RULE, "S1", Unreadable.SLACK_DOWN)
-    assert "<!subteam^S1>" in say.cannot_tell_requester(ENGLISH, "U1REQUESTER", doubt).text
-    of_them = say.cannot_tell_requester(ENGLISH, "U1", PersonUnreadable(doubt.trouble))
-    assert of_them == say.cannot_tell(ENGLISH, "U1", doubt.trouble)
+    assert "<!subteam^S1>" in say.cannot_tell_requester(ENGLISH, doubt, other="U1REQUESTER").text
+    of_them = say.cannot_tell_requester(ENGLISH, PersonUnreadable(doubt.trouble), other="U1")
+    assert of_them == say.cannot_tell(ENGLISH, doubt.trouble, other="U1")

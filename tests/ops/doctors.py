@@ -1,9 +1,11 @@
 """The doctor's findings by the names of its checks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from bot.domain.finding import Finding, Level
+from bot.ledger.database import open_database
 from bot.ops.doctor.findings import Printed, by_cause
 from bot.ops.doctor.run import examine
 from bot.runtime.clock import Runtime
@@ -34,6 +36,15 @@ async def findings_of(
 ) -> list[Finding]:
     """Return the findings of the checks with this name."""
     return [finding for finding in await examine(environ, runtime) if finding.name == name]
+
+
+@contextmanager
+def locked_by_a_bot(ledger: Path) -> Iterator[None]:
+    """Hold a ledger as a bot does that runs."""
+    opened = open_database(f"sqlite:///{ledger}")
+    yield
+    opened.engine.dispose()
+    opened.release()
 
 
 async def finding_of(

@@ -17,7 +17,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
-from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, settings_of
+from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, no_room, settings_of
 from tests.conftest import ended as answered
 from tests.ops.served import PATHS, Served
 from tests.rig import ALLOW, CONFIRM
@@ -193,6 +193,15 @@ async def test_the_bot_is_not_ready_without_its_ledger_and_readyz_does_not_wait_
                 assert await watched.look("/healthz") == (200, {})
                 assert "share_env_ready 0.0" in (await watched.get("/metrics"))[1]
     await watched.becomes(200, {})
+
+
+async def test_a_full_disk_is_seen_by_who_asks_whether_the_bot_is_ready(
+    listening: dict[str, str], runtime: Runtime, served: Served
+) -> None:
+    async with running(settings_of(listening), runtime):
+        with no_room():
+            assert await served.look("/readyz") == (503, SILENT)
+            assert "share_env_ready 0.0" in (await served.get("/metrics"))[1]
 
 
 async def test_the_bot_stays_ready_under_the_old_policy_and_reports_that_the_file_is_not_in_force(

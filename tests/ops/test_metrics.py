@@ -17,7 +17,17 @@ from bot.app.running import running
 from bot.app.token_source import PUSHES
 from bot.ops.health import Health
 from bot.ops.listener import ELSEWHERE, NotServed
-from bot.ops.metrics import COMMANDS, COUNTERS, DENIALS, OTHER, PATHS, REFUSALS, Metrics, kind_of
+from bot.ops.metrics import (
+    COMMANDS,
+    COUNTERS,
+    DENIALS,
+    ENDINGS,
+    OTHER,
+    PATHS,
+    REFUSALS,
+    Metrics,
+    kind_of,
+)
 from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -45,7 +55,7 @@ DETAIL = st.none() | WORD
 CLOSED = {
     value for _, closed in COUNTERS.values() for values in closed.values() for value in values or ()
 }
-KINDS = {*re.findall('"([a-z ]+)"', getsource(Metrics.on_event)), *COMMANDS}
+KINDS = {*re.findall('"([a-z ]+)"', getsource(Metrics.on_event)), *COMMANDS, *ENDINGS}
 """The events that are counted by their kind."""
 
 
@@ -173,6 +183,13 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
     assert {"NoRule", "NotEntitled", "PersonUnreadable"} <= set(DENIALS)
 
 
+def test_every_click_that_may_end_a_request_is_counted() -> None:
+    source = (ROOT / "bot/workflow/click_decisions.py").read_text(encoding="utf-8")
+    kinds = re.findall(r'(?:kind=|\bby, )"(\w+)"', source)
+    assert {"confirmed", "approved", "rejected", "cancelled", "denied"} == set(kinds)
+    assert set(kinds) <= set(ENDINGS)
+
+
 # Counts of the ledger's events.
 
 
@@ -215,6 +232,22 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
             {'requests_total{outcome="cancelled"}'},
         ),
         ("cancelled", {"request": "r1", "outcome": None, "detail": "3 items"}, set()),
+        (
+            "confirmed",
+            {"request": "r1", "outcome": "skipped"},
+            {'requests_total{outcome="skipped"}'},
+        ),
+        ("approved", {"request": "r1", "outcome": None}, set()),
+        (
+            "shared before",
+            {"request": "r1", "outcome": "shared"},
+            {'commands_total{outcome="shared before"}'},
+        ),
+        (
+            "delivered",
+            {"request": "r1", "outcome": "shared"},
+            {'deliveries_total{result="delivered"}'},
+        ),
         ("left out", {"request": "r1"}, {'requests_total{outcome="skipped"}'}),
         (
             "not delivered",

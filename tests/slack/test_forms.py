@@ -305,6 +305,17 @@ async def test_a_form_that_is_changed_after_a_lost_ack_is_another_request(
     await soon(lambda: len(wechat.shared) == 2)
 
 
+async def test_a_form_that_is_sent_again_after_a_lost_ack_is_the_same_request(
+    slack: LocalSlack, wechat: LocalWeChat, database: Path
+) -> None:
+    view = await by_command(slack)
+    assert view.hash
+    for _ in range(2):
+        await slack.deliver("interactive", with_values(slack, view))  # each with its own trigger
+    await done(slack)
+    assert len(wechat.shared) == len(rows(database, "SELECT * FROM requests")) == 1
+
+
 async def test_the_same_command_delivered_twice_opens_one_form(slack: LocalSlack) -> None:
     ack = await slack.command(REQUESTER, RELEASES, "")
     await slack.redeliver(ack)

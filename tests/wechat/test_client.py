@@ -40,7 +40,7 @@ def bot(http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock, pause
     ) -> WeChat:
         return WeChat(
             WeChatApi(http, url or wechat.url),
-            tokens or TokenServer(http, wechat.token_url, wechat.authorization, clock),
+            tokens or TokenServer(http, wechat.token_url, wechat.authorization, clock, clock),
             timeout=timeout,
             clock=clock,
             sleep=pauses,
@@ -355,7 +355,7 @@ async def test_a_refused_connection_is_a_failure_not_an_unknown_outcome(
     bot: Maker, pauses: Pauses, unused_tcp_port: int
 ) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
-    ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t")))
+    ended = await share(bot(url=url, tokens=FixedToken(OWNER, "t", Clock())))
     assert ended == Failed(Trouble.NOT_SENT_CONNECT.value, None, 4)
     assert pauses == [0.5, 1.0, 2.0]
 
@@ -363,7 +363,7 @@ async def test_a_refused_connection_is_a_failure_not_an_unknown_outcome(
 async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: TokenWeChat) -> None:
     token = wechat.issue(OWNER)
     wechat.expire(token)
-    ended = await share(bot(tokens=FixedToken(OWNER, token)))
+    ended = await share(bot(tokens=FixedToken(OWNER, token, Clock())))
     assert isinstance(ended, Failed)
     assert advice(ended) == Trouble.TOKEN_FIXED_DEAD.value
     assert ended.said is not None
@@ -373,7 +373,7 @@ async def test_the_fixed_token_cannot_be_renewed(bot: Maker, wechat: TokenWeChat
 async def test_a_fixed_token_is_not_used_for_another_owners_env(
     bot: Maker, wechat: TokenWeChat
 ) -> None:
-    client = bot(tokens=FixedToken(OTHER, wechat.issue(OTHER)))
+    client = bot(tokens=FixedToken(OTHER, wechat.issue(OTHER), Clock()))
     assert await share(client) == Failed(Trouble.TOKEN_FIXED_OTHER_OWNER.value, None, 0)
     assert wechat.calls == []
 
@@ -529,7 +529,7 @@ async def test_a_failed_renewal_is_reported_as_a_step_with_its_reason(
     bot: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.fail("shareenv", Code(42001))
-    reported = await steps(bot(tokens=FixedToken(OWNER, "t")))
+    reported = await steps(bot(tokens=FixedToken(OWNER, "t", Clock())))
     assert [(step.kind, step.result) for step in reported] == [
         ("call", "42001"),
         ("renewal", Trouble.TOKEN_FIXED_DEAD.value.key),
@@ -537,4 +537,4 @@ async def test_a_failed_renewal_is_reported_as_a_step_with_its_reason(
 
 
 async def test_without_a_token_no_step_is_reported(bot: Maker) -> None:
-    assert await steps(bot(tokens=FixedToken(OTHER, "t"))) == []
+    assert await steps(bot(tokens=FixedToken(OTHER, "t", Clock()))) == []

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from bot.domain.outcome import Readiness, Said
-from bot.guidance import Trouble, for_code
+from bot.guidance import Guidance, Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
+from bot.runtime.observers import no_op
 from bot.wechat.api import (
     NEEDED,
     NoAnswer,
@@ -34,14 +35,19 @@ Maker = Callable[..., Envs]
 
 @pytest.fixture
 def make(http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock) -> Maker:
-    def make(tokens: TokenSource | None = None, timeout: float = 30.0) -> Envs:
-        server = TokenServer(http, wechat.token_url, wechat.authorization, clock)
+    def make(
+        tokens: TokenSource | None = None,
+        timeout: float = 30.0,
+        answered: Callable[[Guidance | None], None] = no_op,
+    ) -> Envs:
+        server = TokenServer(http, wechat.token_url, wechat.authorization, clock, clock)
         client = WeChat(
             WeChatApi(http, wechat.url),
             tokens or server,
             timeout=timeout,
             clock=clock,
             sleep=asyncio.sleep,
+            answered=answered,
         )
         return Envs(client, clock, 300.0)
 
@@ -112,9 +118,18 @@ async def test_a_failed_call_returns_no_env_and_is_logged_in_one_line(
     assert "token-" not in caplog.text
 
 
+async def test_a_read_tells_whether_wechat_took_the_token(make: Maker, wechat: TokenWeChat) -> None:
+    told: list[Guidance | None] = []
+    envs = make(answered=told.append)
+    await envs.of(OWNER)
+    wechat.fail("getenvinfo", Code(42001))
+    await envs.of(OWNER)
+    assert told == [None, for_code(42001)]
+
+
 async def test_without_a_valid_token_no_env_is_listed(make: Maker, wechat: TokenWeChat) -> None:
     token = wechat.issue(OWNER)
-    fixed = make(FixedToken(OWNER, token))
+    fixed = make(FixedToken(OWNER, token, Clock()))
     assert (await fixed.of(OWNER))[0] == ("prod-1", "test-1")
     assert await fixed.of(OTHER) == ((), BAD)
     assert wechat.transcript().count("getenvinfo") == 1  # nothing is sent in place of a token

@@ -1,13 +1,13 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from bot.guidance import Trouble
+from bot.guidance import Guidance, Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.wechat.api import NoAnswer
 from bot.wechat.tokens import FixedToken, TokenServer, read_token
@@ -31,7 +31,7 @@ def server(http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock) ->
 
     def make(url: str = "", authorization: str | None = "", timeout: float = 30.0) -> TokenServer:
         authorization = wechat.authorization if authorization == "" else authorization
-        return TokenServer(http, url or wechat.token_url, authorization, clock, timeout)
+        return TokenServer(http, url or wechat.token_url, authorization, clock, clock, timeout)
 
     return make
 
@@ -41,29 +41,50 @@ def token_response(**members: object) -> Status:
 
 
 async def test_a_fixed_token_is_for_its_owner_only() -> None:
-    fixed = FixedToken(OWNER, "t0k3n")
+    fixed = FixedToken(OWNER, "t0k3n", Clock())
     assert await fixed.token(OWNER) == "t0k3n"
     assert await fixed.token(OTHER) == no_token(Trouble.TOKEN_FIXED_OTHER_OWNER)
     assert await fixed.token(OWNER, "t0k3n") == no_token(Trouble.TOKEN_FIXED_DEAD)
     assert "t0k3n" not in repr(fixed)
 
 
-async def test_a_token_source_reports_its_trouble_until_it_is_over(
+def test_a_fixed_token_has_trouble_from_a_refusal_to_the_next_answer_that_is_none() -> None:
+    fixed, refused = FixedToken(OWNER, "t0k3n", lambda: 5.0), for_code(42001)
+    told: list[Guidance | None] = [None, for_code(-1), refused, Trouble.TIMEOUT.value, None]
+    seen = []
+    for why in told:
+        fixed.answered(why)
+        seen.append([(state.owner, state.trouble, state.trouble_at) for state in fixed.states()])
+    dead = [(OWNER, Trouble.TOKEN_FIXED_DEAD.value, 5.0)]
+    assert seen == [[], [], dead, dead, []]
+
+
+async def test_the_token_server_has_trouble_until_it_gives_a_token_again(
     server: Maker, wechat: TokenWeChat
 ) -> None:
-    fixed, source = FixedToken(OWNER, "t0k3n"), server()
-    owners = {OWNER, OTHER}
-    assert fixed.trouble() is source.trouble(owners) is None
-    await fixed.token(OWNER, "t0k3n")
-    assert fixed.trouble() == Trouble.TOKEN_FIXED_DEAD.value.title
+    source, owners = server(), {OWNER, OTHER}
+
+    def troubles(of: Collection[str] = owners) -> list[Guidance | None]:
+        return [state.trouble for state in source.states(of)]
+
+    assert troubles() == []
     wechat.fail("token", Status(401))
     await source.token(OWNER)
-    assert source.trouble(owners) == Trouble.TOKEN_SERVER_REFUSED.value.title
+    assert troubles() == [Trouble.TOKEN_SERVER_REFUSED.value]
     await source.token(OTHER)
-    assert source.trouble(owners) is not None  # the one owner still has none
-    assert source.trouble({OTHER}) is None  # the policy does not name it any more
+    assert troubles() != []  # the one owner still has none
+    assert troubles({OTHER}) == []  # the policy does not name it any more
     await source.token(OWNER)
-    assert source.trouble(owners) is None
+    assert troubles() == []
+
+
+async def test_a_dead_token_that_the_server_keeps_giving_is_not_good(server: Maker) -> None:
+    source = server()
+    dead = await source.token(OWNER)
+    assert isinstance(dead, str)
+    await source.token(OWNER, dead)
+    [state] = source.states({OWNER})
+    assert (state.trouble, state.good_until) == (Trouble.TOKEN_SERVER_STALE.value, None)
 
 
 async def test_a_token_is_read_again_after_a_minute(
@@ -120,7 +141,8 @@ async def test_while_the_server_is_away_the_last_token_is_used_as_long_as_it_is_
     clock.now += 60
     assert [await tokens.token(OWNER) for _ in range(3)] == ["t"] * 3
     assert len(wechat.token_calls) == 2
-    assert tokens.trouble([OWNER]) is not None
+    [state] = tokens.states([OWNER])
+    assert (state.good_until, state.left) == (clock.now + 480, 480)
     clock.now += 60
     assert await tokens.token(OWNER, "an older one") == "t"
     assert await tokens.token(OWNER, "an older one") == "t"
@@ -400,6 +422,7 @@ async def test_each_call_is_reported_with_its_result_and_a_cached_token_is_not(
         http,
         wechat.token_url,
         wechat.authorization,
+        clock,
         clock,
         renewed=lambda link, result: reports.append((link, result)),
     )

@@ -275,6 +275,10 @@ class ClickedDuring:
     at: str
     shown: list[Entry] = field(default_factory=list)
 
+    def now(self) -> float:
+        """Return the time, as the brake does."""
+        return 0.0
+
     async def open(self, *_: object, **__: object) -> str:
         """Open a place."""
         await self._step("open")

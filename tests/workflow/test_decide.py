@@ -10,7 +10,8 @@ from bot.domain.outcome import Cancelled, Denied, Rejected, Shared
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, OWNER
-from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, rows, soon, states
+from bot.workflow.clicks import WAITS_FOR_SLACK
+from tests.conftest import ENV, RELEASES, REQUESTER, Sleep, kinds, ledger_down, rows, soon, states
 from tests.rig import (
     ALLOW,
     APPROVALS,
@@ -27,7 +28,6 @@ from tests.rig import (
 )
 from tests.said import (
     ASKED_DIRECTLY,
-    CANNOT_TELL_WHO,
     NEEDS_APPROVAL,
     NO_APPROVER,
     NO_SUCH_REQUEST,
@@ -377,17 +377,42 @@ async def test_a_person_who_just_joined_the_approvers_may_decide(rig: Rig) -> No
 @pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
 @DECISIONS
 async def test_nothing_is_decided_while_the_clicker_cannot_be_looked_up(
-    rig: Rig, method: str, button: str
+    rig: Rig, sleep: Sleep, method: str, button: str
 ) -> None:
     async with rig.bot(APPROVE):
         await rig.ask()
         view = await rig.open(APPROVER, button)
-        rig.slack.fail(method, Status(503))
-        assert CANNOT_TELL_WHO in await rig.send(APPROVER, view)
+        rig.slack.fail(method, Status(503), times=None)
+        told = await rig.send(APPROVER, view)
+        unknown = (
+            "who you are" if method == "users.info" else "whether you are in <!subteam^S0APPROVERS>"
+        )
+        why = "Slack did not tell me; try again in a minute"
+        assert told.startswith(f"I could not find out {unknown}, so I did nothing: {why}.\n")
         assert states(rig.database) == ["waiting"]
-    async with rig.bot(APPROVE):
+        assert sleep.naps.count(WAITS_FOR_SLACK) == 1
+        rig.slack.clear(method)
         await rig.decide(APPROVER, button)
         await rig.over()
+
+
+@pytest.mark.parametrize("method", ["users.info", "usergroups.list"])
+async def test_a_click_waits_once_for_slack_to_tell_who_clicked(rig: Rig, method: str) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rig.slack.fail(method, Status(503))
+        assert YOU_APPROVED in await rig.send(APPROVER, view)
+        await rig.over()
+
+
+async def test_a_click_does_not_wait_for_what_slack_will_never_tell(rig: Rig, sleep: Sleep) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rig.slack.fail("usergroups.list", Code("missing_scope"), times=None)
+        assert "I lack a scope" in await rig.send(APPROVER, view)
+    assert WAITS_FOR_SLACK not in sleep.naps
 
 
 # The current policy.

@@ -1,7 +1,7 @@
 """The App Home of the whole bot: its content, and its buttons."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot import __version__
-from bot.playground.faults import Code
+from bot.guidance import Trouble
+from bot.playground.faults import Code, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import View
 from bot.playground.stage import stage
-from bot.playground.world import APPID
+from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import (
     ASK,
@@ -50,6 +51,11 @@ TEAM_ONLY = for_platform_team(ALLOW)
 def runtime() -> Runtime:
     """A runtime whose sleeps are much shorter than requested."""
     return Runtime(sleep=lambda seconds: asyncio.sleep(seconds / 20), jitter=lambda: 0.5)
+
+
+def without_token_server(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings without token source 2."""
+    return {name: value for name, value in environ.items() if "TOKEN_SERVER" not in name}
 
 
 def other_env(approver: str) -> str:
@@ -251,6 +257,41 @@ async def test_the_home_shows_the_state_of_the_owners_tokens() -> None:
         async with asyncio.timeout(30):
             while said not in str(play.slack.home(REQUESTER)):
                 await play.slack.open_home(REQUESTER)
+
+
+async def test_home_and_whoami_tell_of_a_fixed_token_that_wechat_refuses_until_it_works_again(
+    rig: Rig,
+) -> None:
+    rig.environ = without_token_server(rig.environ)
+    rig.environ["WECHAT_AUTHORIZER_ACCESS_TOKEN"] = rig.wechat.issue(OWNER)
+    dead = Trouble.TOKEN_FIXED_DEAD.value.title
+    async with rig.bot(TEAM_ONLY):
+        assert "I know of no trouble" in await rig.open_home()
+        assert OWNER not in await rig.ask("whoami")
+        rig.wechat.fail("shareenv", Code(40001))
+        await rig.ask()
+        await rig.over()
+        assert "Problem: trouble with the owner's token" in await rig.open_home()
+        told = await rig.ask("whoami")
+        assert f"`{OWNER}`: there is none now." in told
+        assert dead in told
+        await rig.ask(f"{ASK} --again")
+        await rig.over(2)
+        assert "I know of no trouble" in await rig.open_home()
+        assert dead not in await rig.ask("whoami")
+
+
+async def test_home_and_whoami_tell_that_the_token_server_gives_no_token(rig: Rig) -> None:
+    async with rig.bot(TEAM_ONLY):
+        rig.wechat.fail("token", Status(401), times=None)
+        await rig.ask()
+        await rig.over()
+        assert "Problem: trouble with the owner's token" in await rig.open_home()
+        assert Trouble.TOKEN_SERVER_REFUSED.value.title in await rig.ask("whoami")
+        rig.wechat.clear("token")
+        await rig.ask(f"{ASK} --again")
+        await rig.over(2)
+        assert "I know of no trouble" in await rig.open_home()
 
 
 async def test_the_home_is_shown_in_http_mode_too(rig: Rig) -> None:

@@ -37,8 +37,9 @@ from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
-from bot.runtime.observers import no_op
+from bot.runtime.observers import Transacted, no_op
 from bot.runtime.tasks import AcksFirst, Tasks
+from bot.settings.policy import SETTINGS_RULE
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
 from bot.slack.directory import Directory
@@ -72,6 +73,7 @@ from tests.conftest import (
     use_up,
     without_history,
 )
+from tests.databases import writes
 from tests.languages import ENGLISH, LANGUAGES
 from tests.said import CALLED_TWICE, MAY_BE_TWO, USABLE
 from tests.token_server import TokenWeChat
@@ -109,7 +111,7 @@ def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
 @pytest.fixture
 def owners(wechat: TokenWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
     transport = Transport(http)
-    tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock)
+    tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock, clock)
     return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
 
 
@@ -121,7 +123,7 @@ def make(
     slack: LocalSlack, api: SlackApi, places: Threads, owners: WeChat, sleep: Sleep, tasks: Tasks
 ) -> Make:
     """A factory of the worker of a ledger's requests, by default for the stand-ins."""
-    in_force = PolicyInForce(Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER))
+    in_force = PolicyInForce(Policy((Rule(SETTINGS_RULE, Effect.ALLOW),), default_owner=OWNER))
     posts = Posts(api, BOT, sleep)
     people = Directory(api, slack.world.team_id, time.monotonic)
     approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, people)
@@ -168,13 +170,14 @@ async def held(
     holder: str = "a",
     lease: float = 12.0,
     clock: Callable[[], float] = since_boot,
+    transacted: Transacted | None = None,
 ) -> AsyncIterator[Ledger]:
     """Yield the started ledger of one replica; closing it leaves the database open for others."""
     engine = (
         opened.engine if holder == "a" else engine_of(opened.engine.url)
     )  # each has its own connection
     own = replace(opened, engine=engine, release=lambda: None)
-    ledger = Ledger(own, holder, lease, clock=clock, silence=0.0)
+    ledger = Ledger(own, holder, lease, transacted=transacted, clock=clock, silence=0.0)
     await ledger.start()
     yield ledger
     await ledger.close()
@@ -974,10 +977,25 @@ async def kept(worker: Worker, lease: float) -> AsyncIterator[None]:
     assert task.cancelled()
 
 
-async def test_a_replica_keeps_its_requests(ledger: Ledger, make: Make, database: Path) -> None:
-    began = lease_until(database, "a")
-    async with kept(make(ledger), 0.2):
-        await soon(lambda: lease_until(database, "a") > began + 0.1)
+async def test_a_replica_keeps_its_requests(several: Opened, make: Make, database: Path) -> None:
+    async with held(several) as ledger:
+        began = lease_until(database, "a")
+        async with kept(make(ledger), 0.2):
+            await soon(lambda: lease_until(database, "a") > began + 0.1)
+
+
+async def test_a_bot_that_is_alone_writes_nothing_while_it_has_nothing_to_do(
+    opened: Opened, make: Make, database: Path, slack: LocalSlack
+) -> None:
+    looks = list[float]()
+    async with held(opened, transacted=lambda seconds, _: looks.append(seconds)) as ledger:
+        with writes(database) as version:
+            before, looked = version(), len(looks)
+            async with kept(make(ledger), 0.1):
+                await soon(lambda: len(looks) > looked + 50)
+                assert version() == before
+            await accepted(ledger, request_of(slack))
+            assert version() != before
 
 
 async def test_a_request_without_a_holder_is_taken_over_and_finished(

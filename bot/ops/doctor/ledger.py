@@ -6,13 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
-from bot.ledger.database import is_of_disk, reason_of, remedy, revision_of, side_files
+from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
+from bot.ledger.database import (
+    is_of_disk,
+    reason_of,
+    remedy,
+    revision_of,
+    side_files,
+    user_of,
+)
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.inspection import (
     live_replicas,
@@ -75,9 +83,9 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
             if first[0].level != "ok":
                 return LedgerLook(first)
             # While the reader is open: see `open_read_only`.
-            bots = live_replicas(engine)
-            findings = (*first, _write(url, path), _bots(bots), _owed(*owed(engine)))
-            return LedgerLook(findings, _kept(engine, tokens), bots)
+            bots = _locked_by(path) if path else _alive(live_replicas(engine))
+            findings = (*first, _write(url, path), bots.finding, _owed(*owed(engine)))
+            return LedgerLook(findings, _kept(engine, tokens), bots.running)
     except SQLAlchemyError as error:
         why = reason_of(error)
         found = f"it cannot be read ({why})"
@@ -130,11 +138,33 @@ def _write(url: URL, path: Path | None) -> Finding:
     return ok("ledger-write", "it can be written to (tried, and taken back)")
 
 
-def _bots(running: int) -> Finding:
-    if not running:
-        fix = "Start it. If it ended by itself, the end of its log says why."
-        return warning("bot", "none runs on this ledger, so nobody is answered", fix)
-    return ok("bot", f"running on this ledger: {running}")
+class _Bots(NamedTuple):
+    """The finding about the bots that run on the ledger, and how many do; None if that is not known."""
+
+    finding: Finding
+    running: int | None
+
+
+def _alive(running: int) -> _Bots:
+    return _Bots(ok("bot", f"running on this ledger: {running}"), running) if running else _none()
+
+
+def _locked_by(path: Path) -> _Bots:
+    """Return which bot has locked the file: on SQLite, only one can."""
+    try:
+        process = user_of(path)
+    except OSError as error:
+        return _Bots(
+            unchecked("bot", f"its lock cannot be read ({error.strerror})", "ledger"), None
+        )
+    if process is None:
+        return _none()
+    return _Bots(ok("bot", f"running on this ledger: process {process or '?'}"), 1)
+
+
+def _none() -> _Bots:
+    fix = "Start it. If it ended by itself, the end of its log says why."
+    return _Bots(warning("bot", "none runs on this ledger, so nobody is answered", fix), 0)
 
 
 def _owed(count: int, seconds: float) -> Finding:

@@ -2,34 +2,56 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.domain.batch import groups_of
-from bot.domain.outcome import Failed, Finished, Outcome, Rejected, Said, Shared, Tally, Unknown
+from bot.domain.link import Link, LinkState
+from bot.domain.outcome import (
+    Denied,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Said,
+    Shared,
+    Tally,
+    Unknown,
+)
 from bot.domain.request import Act, Origin, Request
 from bot.guidance import Trouble, for_code
 from bot.messages import Message, clicks, endings
-from bot.messages.answers import accepted
+from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import (
+    Settled,
     confirmation,
     decided,
+    no_approver,
     question,
     reminder,
     sent_to_approvers,
+    settled,
     waiting,
 )
-from bot.messages.batches import progress
+from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Block
-from bot.messages.history import Line, history, shared_before, under_way
+from bot.messages.history import Line, history, shared_before, under_way, untold
 from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread
 from bot.messages.modals import decision, form, trouble
-from bot.messages.notices import Note, NoThread, noted, only_you
+from bot.messages.notices import (
+    Note,
+    NoThread,
+    broken,
+    noted,
+    only_you,
+    stopping,
+    unknown_command,
+)
 from bot.messages.people import help_, whoami
 from bot.messages.request import replies
-from bot.messages.rulings import denied, dry_run, why
+from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
 from bot.messages.words import Words
 from bot.ops.doctor.real_slack import Tried, code_of, no_answer
 from bot.policy.decide import explain, nearest
@@ -41,8 +63,10 @@ from bot.policy.kinds import (
     NeedsApproval,
     NoRule,
     Person,
+    PersonUnreadable,
     Policy,
     Rule,
+    Unreadable,
 )
 from bot.slack.api import Answered, Doubtful, SlackApi, is_transient
 
@@ -59,6 +83,9 @@ _RULE = Rule("four eyes", Effect.APPROVE, frozenset({_USER}), envs=("prod-*",), 
 _POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
 _ASK = Ask(Person(_TEAM, _USER), _CHANNEL, _APPID, "vault-1")
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
+_LINE = Line(_ONE, Shared(), _NOW, _LINK)
+_TOKEN = LinkState(Link.OWNER, _OWNER, _NOW, _NOW, Trouble.NO_TICKET.value, _NOW)
+_REFERENCE = "5f2c1e7a"
 _ENDS: list[tuple[str, Outcome | None]] = [
     *((appid, _FAILED) for appid in _APPIDS[:9]),
     *((appid, Shared()) for appid in _APPIDS[9:]),
@@ -77,50 +104,97 @@ _POINTER = re.compile(r"[a-z_0-9/]{1,120}")
 
 
 def _messages(words: Words) -> Iterator[tuple[str, Message]]:
-    person, line = Person(_TEAM, _USER), Line(_ONE, Shared(), _NOW, _LINK)
+    yield from _to_who_asks(words)
+    yield from _refusals(words)
+    yield from _to_channels(words)
+    yield from _to_who_clicks(words)
+    for name, request, outcome in _ENDED:
+        yield f"answer-{name}", endings.answer(words, request, outcome)
+        yield f"parent-{name}", endings.parent(words, request, outcome)
+
+
+def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
+    person, answered = Person(_TEAM, _USER), endings.answer(words, _ONE, Shared())
     no = Deny(NoRule(nearest(_POLICY, _ASK)))
-    asks = question(words, _MANY, [line], _NOW, f"<@{_USER}>")
-    begun = endings.begun(words, _ONE, waiting=False)
     yield "accepted", accepted(words, _ONE)
     yield (
         "mistake",
         misread(words, Misread(Mistake(Wrong.MISSING_ENV), _APPID, f"/share-env {_APPID} <env>")),
     )
     yield "help", help_(words, person, (_RULE,))
-    yield "whoami", whoami(words, person, _USER, _TEAM, (_RULE,))
+    yield "whoami", whoami(words, person, _USER, _TEAM, (_RULE,), (_TOKEN,))
     yield "why", why(words, no, _ASK, _POLICY, explain(_POLICY, _ASK))
-    yield "denied", denied(words, no, _ASK, _POLICY)
     yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ONE)
-    yield "history", history(words, [line], None)
+    yield "history", history(words, [_LINE], None)
     yield "under-way", under_way(words, _ONE, _LINK)
+    yield "untold", untold(words, _ONE, answered)
     yield "shared-before", shared_before(words, _ONE, _NOW, _LINK)
     yield "confirmation", confirmation(words, _MANY, _NOW)
     yield "sent-to-approvers", sent_to_approvers(words, _ONE)
+    yield (
+        "under-way-alone",
+        only_you(words, endings.begun(words, _ONE, waiting=False), NoThread.NOT_INVITED),
+    )
+    yield "answer-alone", endings.alone(words, _ONE, Shared(), answered)
+    yield "stopping", stopping(words)
+    yield "unknown-command", unknown_command(words, "/share")
+    yield "broken", broken(words, _REFERENCE)
+
+
+def _refusals(words: Words) -> Iterator[tuple[str, Message]]:
+    no = Deny(NoRule(nearest(_POLICY, _ASK)))
+    refusal = denied(words, no, _ASK, _POLICY)
+    yield "denied", refusal
+    yield "denied-dry-run", as_dry_run(words, refusal)
+    yield "denied-in-part", denied_some(words, _ENV, _APPIDS[:9], len(_APPIDS))
+    yield "several-rules", several_rules(words, {"one": _APPIDS[:9], "another": _APPIDS[9:]})
+    yield "too-many-batches", too_many_batches(words, _MANY, 5)
+    yield "no-owner", no_owner(words, _ASK)
+    yield "no-approver", no_approver(words, _RULE)
+
+
+def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
+    asks = question(words, _MANY, [_LINE], _NOW, f"<@{_USER}>")
+    yield "begun", endings.begun(words, _ONE, waiting=False)
     yield "waiting", waiting(words, _ONE)
-    yield "under-way-alone", only_you(words, begun, NoThread.NOT_INVITED)
     yield "question", noted(words, asks, Note.ASKED_DIRECTLY)
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
-    yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER, _ONE, (_RULE,))
-    for name, request, outcome in _ENDED:
-        yield f"answer-{name}", endings.answer(words, request, outcome)
-        yield f"parent-{name}", endings.parent(words, request, outcome)
     yield "appids", replies(words, _MANY)[0]
 
 
+def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
+    doubt = PersonUnreadable(Unreadable.SLACK_DOWN)
+    yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER, _ONE, (_RULE,))
+    yield "settled", settled(words, _ONE, Settled.APPROVED)
+    yield "steps-left", steps_left(words, _ONE)
+    yield "requester-asked", clicks.requester_asked(words, _ONE, _NOW)
+    yield "denied-for-them", clicks.denied_for_them(words, _ASK, _APPIDS[:2])
+    yield "cannot-tell", clicks.cannot_tell_requester(words, doubt, other=_USER)
+    yield "rest-cancelled", clicks.rest_cancelled(words, 7)
+    yield "too-late", clicks.too_late(words, _ONE, Shared())
+    yield "over-by-policy", clicks.over_by_policy(words, _ONE, Denied())
+
+
 def _views(words: Words) -> Iterator[tuple[str, Block]]:
-    records = Records([Line(_ONE, Shared(), _NOW, _LINK)], [Line(_MANY, None, _NOW, _LINK)])
+    records = Records([_LINE], [Line(_MANY, None, _NOW, _LINK)])
     yield "app-home", view(home(words, Person(_TEAM, _USER), (_RULE,), records, "0"))
     yield "form", form(words, _ORIGIN, "")
     yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
-    yield "trouble", trouble(words, "5f2c1e7a")
+    yield "trouble", trouble(words, _REFERENCE)
+
+
+def kinds_of(words: Words) -> dict[str, Mapping[str, str]]:
+    """Return the arguments for Slack's method by kind: one message or view of each that the bot can send."""
+    kinds: dict[str, Mapping[str, str]]
+    kinds = {name: {"message": json.dumps({"blocks": m.blocks})} for name, m in _messages(words)}
+    return kinds | {name: {"view": json.dumps(modal)} for name, modal in _views(words)}
 
 
 async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
     """Return a result for each kind that Slack rejects, or one for all; a sentence if the app may not use the method."""
-    kinds = {name: {"message": json.dumps({"blocks": m.blocks})} for name, m in _messages(words)}
-    kinds |= {name: {"view": json.dumps(modal)} for name, modal in _views(words)}
+    kinds = kinds_of(words)
     wrong = list[Tried]()
     for name, payload in kinds.items():
         result = await api.write(_METHOD, _PATIENCE, **payload)

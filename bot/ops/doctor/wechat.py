@@ -62,9 +62,10 @@ def reader(
 
     match tokens:
         case FixedTokenSettings(owner, token):
-            return FixedToken(owner, token).token
+            return FixedToken(owner, token, runtime.now).token
         case TokenServerSettings(url, authorization):
-            return TokenServer(http, url, authorization, runtime.clock, DEADLINE).token
+            clock, now = runtime.clock, runtime.now
+            return TokenServer(http, url, authorization, clock, now, DEADLINE).token
         case PlatformSettings():
             return from_the_ledger
 

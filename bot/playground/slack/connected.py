@@ -82,9 +82,11 @@ class Connected(Workspace):
 
     async def redeliver(self, ack: Ack) -> Ack:
         """Send an earlier payload again, with the same envelope_id and trigger_id."""
-        return await self._acked(ack.kind, ack.request, ack.envelope_id)
+        return await self._acked(ack.kind, ack.request, ack.envelope_id, ack.attempt + 1)
 
-    async def _acked(self, kind: str, payload: JsonObject, envelope_id: str) -> Ack:
+    async def _acked(
+        self, kind: str, payload: JsonObject, envelope_id: str, attempt: int = 0
+    ) -> Ack:
         """Send a payload and return its ack.
 
         The person is shown the result of their command; an ack with a body where none is allowed is a violation.
@@ -93,7 +95,9 @@ class Connected(Workspace):
         error: AckError | None = None
         begun = perf_counter()
         try:
-            body = await self.send(kind, payload, envelope_id) or None  # Node's SDK sends {}
+            body = (
+                await self.send(kind, payload, envelope_id, attempt) or None
+            )  # Node's SDK sends {}
         except TimeoutError:
             error = "operation_timeout"
         except ClientResponseError as refused:
@@ -111,12 +115,14 @@ class Connected(Workspace):
         elif kind == "slash_commands" and given is not None:
             show_ack(self, given, payload)
         trigger = str(payload.get("trigger_id", ""))
-        return Ack(given, seconds, trigger, envelope_id, kind, payload, error)
+        return Ack(given, seconds, trigger, envelope_id, kind, payload, error, attempt)
 
-    async def send(self, kind: str, payload: JsonObject, envelope_id: str) -> Json:
+    async def send(
+        self, kind: str, payload: JsonObject, envelope_id: str, attempt: int = 0
+    ) -> Json:
         """Send a payload, by Socket Mode unless there is a `request_url`, and return the app's response, which nobody is shown.
 
-        Raises TimeoutError without an ack in time, ConnectionError or aiohttp.ClientError.
+        Over Socket Mode an event says which `attempt` this is, and why there is another one. Raises TimeoutError without an ack in time, ConnectionError or aiohttp.ClientError.
         """
         if self.request_url is not None:
             secret = self.world.signing_secret
@@ -128,6 +134,8 @@ class Connected(Workspace):
             "accepts_response_payload": _accepts_response(kind, payload),
             "payload": payload,
         }
+        if kind == "events_api":
+            envelope |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
         return await self.sockets.deliver(envelope, self._ack_timeout)
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:

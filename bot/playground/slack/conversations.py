@@ -111,7 +111,7 @@ def history(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 def replies(workspace: Workspace, args: JsonObject) -> JsonObject:
     """List a thread: the parent first, then its replies, oldest first."""
-    channel = readable(workspace, args, "history")
+    channel = readable(workspace, args, "history", "channel_not_found")
     message = workspace.find(channel.id, text_argument(args, "ts", required=True))
     if message is None:
         raise RefusedError("thread_not_found")
@@ -150,12 +150,20 @@ def _part(args: JsonObject, found: Sequence[_T], usual: int, most: int) -> tuple
     return found[int(start) : end], f"next:{end}" if end < len(found) else ""
 
 
-def readable(workspace: Workspace, args: JsonObject, access: Literal["read", "history"]) -> Channel:
-    """Return the channel of a conversations.* call if the bot and its scopes can see it."""
+def readable(
+    workspace: Workspace,
+    args: JsonObject,
+    access: Literal["read", "history"],
+    not_in: str = "not_in_channel",
+) -> Channel:
+    """Return the channel of a conversations.* call if the bot and its scopes can see it.
+
+    `not_in` is the error about a public channel without the bot, whose history it cannot read.
+    """
     scopes = {kind: f"{names.scope}:{access}" for kind, names in NAMES.items()}
     require_scope(workspace.scopes, "bot", *scopes.values())
     channel = workspace.visible(text_argument(args, "channel", required=True))
     require_scope(workspace.scopes, "bot", scopes[channel.kind])
     if access == "history" and not workspace.is_member(channel):
-        raise RefusedError("not_in_channel")
+        raise RefusedError(not_in)
     return channel

@@ -17,6 +17,7 @@ MAX_CONNECTIONS = 10
 CLOSE_TIMEOUT = 0.5
 SILENCE = 60.0
 PING_EVERY = 10.0
+_HOST = "playground"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,14 +83,14 @@ class Sockets:
         await connection.socket.prepare(request)
         if len(self._open) >= self.most:
             self.refused += 1
-            await connection.socket.send_json(_farewell("too_many_websockets"))
+            await connection.socket.send_json(self._farewell("too_many_websockets"))
             await connection.socket.close()
             self._workspace.changed()
             return connection.socket
         self._open.append(connection)
         pinging = asyncio.ensure_future(self._ping(connection))
         try:
-            await connection.socket.send_json({"type": "hello", "num_connections": len(self._open)})
+            await connection.socket.send_json(self._hello())
             self.greeted += 1
             self._workspace.changed()
             async for message in connection.socket:
@@ -104,6 +105,22 @@ class Sockets:
                     kept.remove(connection)
             self._workspace.changed()
         return connection.socket
+
+    def _hello(self) -> JsonObject:
+        return {
+            "type": "hello",
+            "num_connections": len(self._open),
+            "debug_info": {"host": _HOST, "build_number": 1, "approximate_connection_time": 3600},
+            "connection_info": {"app_id": self._workspace.world.app_id},
+        }
+
+    def _farewell(self, reason: str) -> JsonObject:
+        return {
+            "type": "disconnect",
+            "reason": reason,
+            "num_connections": len(self._open),
+            "debug_info": {"host": _HOST},
+        }
 
     async def _ping(self, connection: _Connection) -> None:
         """Ping as Slack does; clients reconnect if they get no pings."""
@@ -166,7 +183,7 @@ class Sockets:
             self._open = [connection for connection in self._open if connection not in leaving]
         for connection in leaving:
             with contextlib.suppress(ConnectionError):
-                await connection.socket.send_json(_farewell(reason))
+                await connection.socket.send_json(self._farewell(reason))
             if reason != "warning":
                 await connection.socket.close()
 
@@ -176,10 +193,6 @@ class Sockets:
         for connection in leaving:
             if connection.request.transport is not None:
                 connection.request.transport.abort()
-
-
-def _farewell(reason: str) -> JsonObject:
-    return {"type": "disconnect", "reason": reason, "debug_info": {"host": "playground"}}
 
 
 def signed_request(
@@ -206,12 +219,16 @@ def signed_request(
 async def posted(url: str, body: str, headers: dict[str, str], seconds: float) -> Json:
     """Return the app's response: a JSON object, None for an empty one, or text, which Slack would not understand.
 
-    Slack reads JSON only with its content type (docs.slack.dev, interactivity/implementing-slash-commands). Raises TimeoutError or aiohttp.ClientError, a ClientResponseError for a status from 400.
+    Slack reads JSON only with its content type, and takes a plain text for a message (docs.slack.dev,
+    interactivity/implementing-slash-commands), as which bolt-python sends a text alone. Raises TimeoutError or
+    aiohttp.ClientError, a ClientResponseError for a status from 400.
     """
     async with (
         ClientSession(timeout=ClientTimeout(total=seconds)) as session,
         session.post(url, data=body.encode(), headers=headers, raise_for_status=True) as response,
     ):
         raw = await response.text()
+        if raw and response.content_type == "text/plain":
+            return {"text": raw}
         answer = json_object(raw) if response.content_type == "application/json" else None
         return (raw or None) if answer is None else answer

@@ -131,20 +131,23 @@ def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def validate(_workspace: Workspace, args: JsonObject) -> JsonObject:
-    """Return an empty response if a message or view is valid, or refuse it with all errors and their places in it."""
-    given = [kind for kind in ("message", "view") if args.get(kind)]
+    """Return an empty response if blocks, a message or a view are valid, or refuse them with all errors and their places."""
+    given = [kind for kind in ("blocks", "message", "view") if args.get(kind)]
     if len(given) != 1:
-        raise invalid_arguments("[ERROR] provide exactly one of view, or message")
+        raise invalid_arguments("[ERROR] provide exactly one of blocks, view, or message")
     (kind,) = given
     found = args[kind]
     inner = found if isinstance(found, dict) else {}
-    if kind == "message":
+    root = "/blocks" if kind == "blocks" else "/view"
+    if kind == "blocks":
+        problems = block_errors(found)
+    elif kind == "message":
         problems = block_errors(inner.get("blocks", []))
     else:
         problems = view_errors(found, "home" if inner.get("type") == "home" else "modal")
     if problems:
         errors: list[Json] = [
-            {"pointer": at.removeprefix("/view"), "code": "failed_constraint", "message": what}
+            {"pointer": at.removeprefix(root), "code": "failed_constraint", "message": what}
             for what, at in problems
         ]
         raise RefusedError(f"invalid_{kind}", {"errors": errors})
@@ -165,7 +168,7 @@ METHODS: Mapping[str, Method] = {
         lambda workspace, _: {"url": workspace.socket_url()}, APP_SCOPE, "", _TIER_3, "app"
     ),
     "auth.test": Method(auth_test, None, "", None),
-    "blocks.validate": Method(validate, None, "message view", _TIER_3),
+    "blocks.validate": Method(validate, None, "blocks message view", _TIER_3),
     "chat.delete": Method(delete, "chat:write", "channel ts", _TIER_3),
     "chat.getPermalink": Method(permalink, None, "channel message_ts", None),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write", f"{_SAID} thread_ts user", _TIER_4),

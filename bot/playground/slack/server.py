@@ -19,7 +19,7 @@ from bot.playground.slack.payloads import (
 from bot.playground.slack.refusals import ImpossibleError, RefusedError
 from bot.playground.slack.surfaces import View, check, chosen
 from bot.playground.slack.transcript import Ack, PostedMessage
-from bot.playground.slack.views import completed, shown
+from bot.playground.slack.views import completed, shown, updated
 from bot.playground.slack.workspace import Where
 
 MIN_QUERY = 3
@@ -193,7 +193,7 @@ class LocalSlack(Connected):
                 self.show(replace(view, errors=_errors(view, answer.get("errors"))), "refused")
             case "update":
                 body = completed(answer.get("view"), "modal")
-                self.show(replace(view, body=body, errors={}), "updated")
+                self.show(updated(self, view, body), "updated")
             case other:
                 raise RefusedError(f"there is no response_action {other}")
 

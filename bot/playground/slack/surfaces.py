@@ -15,12 +15,14 @@ Typed: TypeAlias = dict[str, dict[str, JsonObject]]
 class View:
     """A modal or an App Home on one person's screen; `body` is the bot's view, with Slack's additions.
 
-    `typed` has the person's changes by block_id and action_id, `errors` the bot's errors by block_id.
+    `hash` is another one after each update of it. `typed` has the person's changes by block_id and action_id, `errors` the
+    bot's errors by block_id.
     """
 
     id: str
     user: str
     body: JsonObject
+    hash: str = ""
     typed: Typed = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
 

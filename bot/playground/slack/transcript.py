@@ -47,7 +47,7 @@ class ApiCall:
 class Ack:
     """The bot's ack of a delivery: the body of its response, and the seconds that it took.
 
-    `error` is what Slack shows the user if there was no valid ack in time.
+    `error` is what Slack shows the user if there was no valid ack in time, `attempt` how often it was delivered before.
     """
 
     payload: JsonObject | None
@@ -57,6 +57,7 @@ class Ack:
     kind: str
     request: JsonObject
     error: AckError | None = None
+    attempt: int = 0
 
     @property
     def errors(self) -> dict[str, str]:

@@ -64,19 +64,25 @@ def completed(view: Json, kind: str) -> JsonObject:
         "close": None,
         "private_metadata": "",
         "callback_id": "",
+        "external_id": "",
+        "clear_on_close": False,
+        "notify_on_close": False,
         **view,
         "blocks": [*identified(objects(view["blocks"]))],
     }
 
 
 def shown(workspace: Workspace, view: View) -> JsonObject:
-    """Return a view in the format of the Web API and the payloads, with its state."""
+    """Return a view in the format of the Web API and the payloads, with its state; each is the first of its stack."""
     world = workspace.world
     return {
         "id": view.id,
         "team_id": world.team_id,
         **view.body,
         "state": {"values": values(view.blocks, view.typed)},
+        "hash": view.hash,
+        "root_view_id": view.id,
+        "previous_view_id": None,
         "app_id": world.app_id,
         "app_installed_team_id": world.team_id,
         "bot_id": world.bot_id,
@@ -97,8 +103,13 @@ def publish_view(workspace: Workspace, args: JsonObject) -> JsonObject:
         raise invalid_arguments("[ERROR] invalid user [json-pointer:/user_id]")
     body = completed(args.get("view"), "home")
     view = workspace.home(user) or _new(workspace, user, body)
-    return {"view": shown(workspace, workspace.show(replace(view, body=body), "published"))}
+    return {"view": shown(workspace, workspace.show(updated(workspace, view, body), "published"))}
+
+
+def updated(workspace: Workspace, view: View, body: JsonObject) -> View:
+    """Return a view after an update."""
+    return replace(view, body=body, errors={}, hash=workspace.next_hash())
 
 
 def _new(workspace: Workspace, user: str, body: JsonObject) -> View:
-    return View(f"V{workspace.next_number():010d}", user, body)
+    return View(f"V{workspace.next_number():010d}", user, body, workspace.next_hash())

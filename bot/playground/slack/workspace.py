@@ -74,6 +74,10 @@ class Workspace(Transcript):
         self._numbers += 1
         return self._numbers
 
+    def next_hash(self) -> str:
+        """Return the hash of a view's new state."""
+        return f"{int(self.clock())}.{self.next_number():08x}"
+
     def next_trigger(self) -> str:
         """Return a unique trigger_id, also across workspaces and runs."""
         return f"{int(self.clock() * 1_000_000)}.{self.next_number()}.made-up"

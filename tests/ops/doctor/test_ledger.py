@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections import namedtuple
@@ -137,7 +138,7 @@ async def test_whether_a_bot_runs_on_the_ledger_is_reported(environ: dict[str, s
     async with running(settings_of(environ)):
         runs = await finding_of(environ, "bot")
     stopped = await finding_of(environ, "bot")
-    assert (runs.level, runs.found) == ("ok", "running on this ledger: 1")
+    assert (runs.level, runs.found) == ("ok", f"running on this ledger: process {os.getpid()}")
     assert (stopped.level, stopped.found) == (
         "warning",
         "none runs on this ledger, so nobody is answered",

@@ -4,14 +4,23 @@ import asyncio
 import json
 import re
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from importlib import import_module
+from inspect import isfunction
 from pathlib import Path
+from pkgutil import iter_modules
+from types import CodeType
+from typing import get_type_hints
 
 import pytest
 from aiohttp import web
 
+from bot import messages
+from bot.messages.blocks import Announcement, Block, Message
 from bot.ops.doctor.real import try_all
+from bot.ops.doctor.real_blocks import kinds_of
 from bot.ops.doctor.real_slack import BEHAVIOURS
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
@@ -23,6 +32,7 @@ from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import served, settings_of
 from tests.end_to_end.conftest import STARTUP, finished, spawn
+from tests.languages import ENGLISH
 from tests.playground.sources import rows
 
 CHANNEL, USER = "C0RELEASES", "U0REQUESTER"
@@ -444,3 +454,44 @@ async def test_ctrl_c_before_slacks_answer_says_that_a_message_may_be_left(
     with pytest.raises(asyncio.CancelledError):
         await trying
     assert LEFT in capsys.readouterr().out
+
+
+# Every kind of message.
+
+
+def message_makers() -> dict[CodeType, str]:
+    """Return all functions of the messages that make a message or a view, by their code, with their names."""
+    made = {Message, Announcement, list[Message], Block}
+    names = [each.name for each in iter_modules(messages.__path__) if each.name != "blocks"]
+    rooms = [import_module(f"{messages.__name__}.{name}") for name in names]
+    return {
+        made_by.__code__: f"{room.__name__}.{name}"
+        for room in rooms
+        for name, made_by in vars(room).items()
+        if isfunction(made_by) and made_by.__module__ == room.__name__ and name[0] != "_"
+        if get_type_hints(made_by)["return"] in made
+    }
+
+
+def called_while(work: Callable[[], object]) -> set[CodeType]:
+    """Return the code of every function that is called meanwhile."""
+    seen = set[CodeType]()
+    before = sys.getprofile()
+    sys.setprofile(lambda frame, *_: seen.add(frame.f_code))
+    try:
+        work()
+    finally:
+        sys.setprofile(before)
+    return seen
+
+
+def test_every_kind_of_message_and_view_that_the_bot_can_send_is_tried() -> None:
+    makers = message_makers()
+    assert len(makers) > 30
+    called = called_while(lambda: kinds_of(ENGLISH))
+    assert [name for made_by, name in makers.items() if made_by not in called] == []
+
+
+def test_each_kind_that_is_tried_is_another_one() -> None:
+    kinds = kinds_of(ENGLISH)
+    assert len({*map(str, kinds.values())}) == len(kinds)

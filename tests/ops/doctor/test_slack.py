@@ -1,4 +1,3 @@
-import time
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,8 @@ from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
 from bot.slack.preflight import SCOPES
-from tests.conftest import rows, served, settings_of, soon
-from tests.ops.doctors import finding_of, findings_of, judged, level_of
+from tests.conftest import served, settings_of, soon
+from tests.ops.doctors import finding_of, findings_of, judged, level_of, locked_by_a_bot
 
 
 async def test_the_bots_name_and_workspace_are_reported(environ: dict[str, str]) -> None:
@@ -112,11 +111,11 @@ async def test_a_connection_is_no_copy_if_the_ledger_cannot_say_which_bots_run(
 async def test_a_running_bot_without_a_connection_is_found(
     ledger: Path, environ: dict[str, str]
 ) -> None:
-    rows(ledger, f"INSERT INTO replicas VALUES ('offline', {time.time() + 60})")  # noqa: S608  # a number
-    assert await judged(environ, "slack-connections") == (
-        "warning",
-        "0 besides the doctor's own; bots that run on this ledger: 1",
-    )
+    with locked_by_a_bot(ledger):
+        assert await judged(environ, "slack-connections") == (
+            "warning",
+            "0 besides the doctor's own; bots that run on this ledger: 1",
+        )
 
 
 async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> None:

@@ -251,6 +251,39 @@ async def test_slack_pings_its_clients_and_answers_their_pings(
         await socket.pong(heard[WSMsgType.PING])
 
 
+async def test_a_connection_says_hello_delivers_events_with_their_try_and_says_when_it_ends(
+    slack: LocalSlack, http: aiohttp.ClientSession
+) -> None:
+    headers = {"Authorization": f"Bearer {slack.world.app_token}"}
+    async with http.post(slack.api_url + "apps.connections.open", headers=headers) as response:
+        url = (await response.json())["url"]
+    async with asyncio.timeout(30), http.ws_connect(url) as socket:
+        hello = await socket.receive_json()
+        assert (hello["type"], hello["num_connections"]) == ("hello", 1)
+        assert hello["connection_info"] == {"app_id": slack.world.app_id}
+        assert {*hello["debug_info"]} == {"host", "build_number", "approximate_connection_time"}
+        opening = asyncio.create_task(slack.open_home("U0SECOND"))
+        tries = list[tuple[int, str]]()
+        for _ in range(2):
+            envelope = await socket.receive_json()
+            tries.append((envelope["retry_attempt"], envelope["retry_reason"]))
+            await socket.send_json({"envelope_id": envelope["envelope_id"]})
+            opening = asyncio.create_task(slack.redeliver(await opening))
+        assert tries == [(0, ""), (1, "timeout")]
+        assert (await socket.receive_json())["retry_attempt"] == 2
+        opening.cancel()
+        clicking = asyncio.create_task(slack.shortcut("U0SECOND", "ask"))
+        assert "retry_attempt" not in await socket.receive_json()
+        clicking.cancel()
+        await slack.sockets.disconnect("warning")
+        assert await socket.receive_json() == {
+            "type": "disconnect",
+            "reason": "warning",
+            "num_connections": 1,
+            "debug_info": {"host": "playground"},
+        }
+
+
 NODE = "@slack:bolt/4.4.0 @slack:web-api/7.9.3 node/22.17.0 linux/6.8.0"
 
 

@@ -80,6 +80,15 @@ async def test_a_thread_is_returned_with_its_parent_first(api: AsyncWebClient) -
     assert await error_of(unknown) == "thread_not_found"
 
 
+async def test_only_a_member_reads_and_of_a_thread_slack_does_not_say_why(
+    api: AsyncWebClient,
+) -> None:
+    history = api.conversations_history(channel="C0LOUNGE")
+    assert await error_of(history) == "not_in_channel"
+    thread = api.conversations_replies(channel="C0LOUNGE", ts="1.000001")
+    assert await error_of(thread) == "channel_not_found"
+
+
 async def test_a_history_lies_between_two_times_themselves_if_inclusive(
     api: AsyncWebClient,
 ) -> None:

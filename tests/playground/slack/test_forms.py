@@ -56,6 +56,7 @@ async def test_a_form_can_be_replaced_by_another(slack: LocalSlack, app: App, fo
     await slack.submit(WHO, form, {"appid": "wx1"})
     updated = await opened(slack, WHO)
     assert (updated.id, updated.blocks) == (form.id, [])
+    assert updated.hash != form.hash
     assert slack.violations == []
 
 

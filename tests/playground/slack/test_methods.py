@@ -21,7 +21,7 @@ BAD: Json = [{"type": "section", "text": {"type": "mrkdwn", "text": ""}}]
 HOME: Json = {"type": "home", "blocks": GOOD}
 
 
-@pytest.mark.parametrize("given", [{"message": {"blocks": GOOD}}, {"view": HOME}])
+@pytest.mark.parametrize("given", [{"message": {"blocks": GOOD}}, {"view": HOME}, {"blocks": GOOD}])
 async def test_what_is_valid_is_only_said_to_be(
     slack: LocalSlack, client: SlackApi, given: dict[str, Json]
 ) -> None:
@@ -35,6 +35,8 @@ async def test_what_is_valid_is_only_said_to_be(
     [
         ("message", {"blocks": BAD}, "/blocks/0/text/text"),
         ("view", {"type": "home", "blocks": BAD}, "/blocks/0/text/text"),
+        ("blocks", BAD, "/0/text/text"),
+        ("blocks", {"type": "section"}, ""),
         ("view", {"type": "nothing", "blocks": GOOD}, "/type"),
     ],
 )
@@ -47,6 +49,13 @@ async def test_an_error_names_its_place_in_what_was_given(
     assert pointer in result.pointers
 
 
-@pytest.mark.parametrize("given", [{}, {"message": {"blocks": GOOD}, "view": HOME}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"message": {"blocks": GOOD}, "view": HOME},
+        {"message": {"blocks": GOOD}, "blocks": GOOD},
+    ],
+)
 async def test_one_thing_is_looked_at_at_a_time(client: SlackApi, given: dict[str, Json]) -> None:
     assert await client.write("blocks.validate", 0.0, **given) == Refused("invalid_arguments")

@@ -131,6 +131,7 @@ async def test_clicks_and_events_have_their_own_formats(
     ("answer", "shown"),
     [
         (lambda: web.json_response({"text": "hello"}), "hello"),
+        (lambda: web.Response(text="hello"), "hello"),
         (lambda: web.Response(status=404), '/share-env failed with the error "http_client_error"'),
         (lambda: web.Response(status=500), '/share-env failed with the error "http_service_error"'),
     ],
@@ -143,12 +144,19 @@ async def test_the_response_to_a_request_is_the_ack(
     assert [each.text for each in slack.shown_to("U0REQUESTER")] == [shown]
 
 
-async def test_an_answer_that_is_no_json_is_a_violation(
-    slack: LocalSlack, listener: Listener
+@pytest.mark.parametrize("content_type", ["application/json", "text/html"])
+async def test_an_answer_that_is_neither_json_nor_plain_text_is_a_violation(
+    slack: LocalSlack, listener: Listener, content_type: str
 ) -> None:
-    listener.answer = lambda: web.Response(text="{", content_type="application/json")
+    listener.answer = lambda: web.Response(text="{", content_type=content_type)
     ack = await slack.command("U0REQUESTER", RELEASES, "")
     assert (ack.payload, len(slack.violations), slack.messages) == (None, 1, [])
+
+
+async def test_a_click_takes_no_text_as_its_ack(slack: LocalSlack, listener: Listener) -> None:
+    listener.answer = lambda: web.Response(text="hello")
+    await slack.deliver("interactive", {"type": "block_actions"})
+    assert len(slack.violations) == 1
 
 
 async def test_a_request_url_without_a_listener_is_a_failed_dispatch(

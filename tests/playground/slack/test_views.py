@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -44,6 +45,23 @@ async def test_a_modal_opens_for_the_person_behind_the_trigger(
     assert shown["private_metadata"] == ""
     assert (view.kind, view.body["callback_id"]) == ("modal", "form")
     assert view.blocks[0]["block_id"]
+
+
+async def test_a_view_has_slacks_fields_and_another_hash_after_each_update(
+    slack: LocalSlack, api: AsyncWebClient, app: App
+) -> None:
+    first = await sent_back(slack, api, modal(asks("appid", line("appid"))))
+    assert re.fullmatch(r"\d+\.[0-9a-f]{8}", first["hash"])
+    assert (first["root_view_id"], first["previous_view_id"]) == (first["id"], None)
+    assert first["external_id"] == ""
+    assert (first["clear_on_close"], first["notify_on_close"]) == (False, False)
+    app.acks("form", response_action="errors", errors={"appid": "no"})
+    for _ in range(2):
+        await slack.submit("U0SECOND", await opened(slack, "U0SECOND"), {"appid": "wx1"})
+    assert [body["view"]["hash"] for body in app.bodies] == [first["hash"]] * 2
+    user, shown = "U0REQUESTER", home(SECTION)
+    hashes = {(await api.views_publish(user_id=user, view=shown))["view"]["hash"] for _ in "12"}
+    assert len(hashes) == 2
 
 
 async def test_a_trigger_id_is_valid_once_and_for_three_seconds(
