@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.command.correction import wrong_reason
 from bot.command.grammar import MOST_APPIDS, Share, is_appid, is_env
 from bot.command.mistake import Mistake, Wrong
-from bot.command.tokenizer import tokenize_unquoted, visible
+from bot.command.tokenizer import seen, tokenize_unquoted
 
 # The sign or the number of an item, in front of an appid: here nobody gets a corrected line, as for a command. The blanks
 # are bounded, or a page of line breaks would take a fifth of a second.
@@ -35,7 +35,7 @@ def read_fields(fields: Fields) -> Share | Mistakes:
     """Return what the form asks for, or its mistakes. Duplicate appids count once. Never raises."""
     env = fields.env.strip()
     appids = tuple(dict.fromkeys(tokenize_unquoted(_ITEM.sub("", fields.appids))))
-    reason = " ".join(visible(fields.reason).split())
+    reason = " ".join(seen(fields.reason).split())
     wrong = {
         "env": _wrong_env(env),
         "appids": _wrong_appids(appids),

@@ -35,7 +35,7 @@ from bot.command.grammar import (
     is_env,
 )
 from bot.command.mistake import Misread, Mistake, Wrong
-from bot.command.tokenizer import Word, tokenize, tokenize_unquoted
+from bot.command.tokenizer import Word, seen, tokenize, tokenize_unquoted
 from bot.command.vocabulary import (
     Sense,
     first_with,
@@ -116,7 +116,7 @@ def _split_options(words: Sequence[Word], *, closed: bool) -> Split:
         elif meant == "--reason":
             said = _reason(value, rest, [] if options.reason else found, closed=closed)
             wrong += [Mistake(Wrong.EXTRA_WORDS, tuple(said[1:]))] if said[1:] else []
-            reason = options.reason or " ".join(said) or BLANK_REASON
+            reason = options.reason or seen(" ".join(said)) or BLANK_REASON
             options = replace(options, reason=reason)
     if options.reason and (fault := wrong_reason(options.reason)):
         wrong.append(fault)

@@ -33,6 +33,13 @@ _PLAIN_DASHES = _PLAIN_SHORT_DASHES | dict.fromkeys(map(ord, _LONG_DASHES), "-")
 _OPTION = re.compile(f"[-{_LONG_DASHES}][^=]*")
 _FORMS = ("<wide>", "<narrow>", "<small>", "<noBreak>")  # in Unicode's decompositions
 _INVISIBLE = {"Cf", "Cc", "Cs"}  # format and control characters, surrogates
+# Drawn as nothing or as a blank by themselves, and so no reason; within a text they may change how a letter or a sign looks.
+# Sources: Unicode 16.0, Default_Ignorable_Code_Point in DerivedCoreProperties.txt, besides what is invisible; and the
+# object replacement character, a Braille cell, a notehead, and fillers of Khitan and of hieroglyphs.
+_DRAWN_AS_NOTHING = re.compile(
+    r"[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff"
+    r"\ufffc\u2800\U0001d159\U00016fe4\U00013441\U00013442]"
+)
 # Runs of characters without a special meaning are taken at once, all others one by one.
 _PIECE = re.compile(r"[A-Za-z0-9_.=-]+|.", re.DOTALL)
 # Bounded, because int() refuses numbers of thousands of digits.
@@ -71,6 +78,12 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c for c in text if c.isspace() or unicodedata.category(c) not in _INVISIBLE)
+
+
+def seen(text: str) -> str:
+    """Return `text` without invisible characters and the blanks around it; empty if nothing of it can be seen."""
+    plain = visible(text).strip()
+    return plain if _DRAWN_AS_NOTHING.sub("", plain).strip() else ""
 
 
 def _without_markup(text: str) -> str:

@@ -1,24 +1,23 @@
 """What only the person who clicked sees: why nothing was done, or that it came too late."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from enum import Enum
 
 from bot.domain.outcome import Denied, Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message
 from bot.messages.request import became
-from bot.messages.rules import UNREADABLE, approvers, who_can_fix
+from bot.messages.rules import UNREADABLE, who_can_fix
 from bot.messages.words import (
     Words,
     code,
-    group_name,
     how_many,
     mention,
     msgid,
     when,
     why_command,
 )
-from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Rule, Unreadable
+from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Unreadable
 
 
 class NothingDone(Enum):
@@ -31,7 +30,7 @@ class NothingDone(Enum):
     """The ledger has no such request in this workspace."""
     NOT_YOURS = (msgid("Only {who}, who asked for it, can do that. Nothing was done."),)
     NOT_AN_APPROVER = (
-        msgid("Only {approvers} can decide about this. Nothing was done."),
+        msgid("Only approvers named in the policy can decide about this. Nothing was done."),
         msgid("To become an approver, ask {contact}: they can add you in the policy file."),
     )
     OWN_REQUEST = (
@@ -80,14 +79,9 @@ class NothingDone(Enum):
     """Something could not be recorded, or read."""
 
 
-def refused(
-    words: Words, why: NothingDone, request: Request | None = None, rules: Collection[Rule] = ()
-) -> Message:
-    """Say why a click did nothing; {who} in the sentence needs `request`, and {approvers} also its `rules`."""
-    if request is None:
-        return message(*map(words, why.value))
-    say, able = words.about(request), approvers(words, rules, request.origin.user_id)
-    return message(*(say(text, approvers=able) for text in why.value))
+def refused(words: Words, why: NothingDone, request: Request | None = None) -> Message:
+    """Say why a click did nothing; {who} in the sentence needs `request`."""
+    return message(*map(words.about(request) if request else words, why.value))
 
 
 def requester_asked(words: Words, request: Request, until: float) -> Message:
@@ -118,14 +112,14 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
 
 
 def cannot_tell(
-    words: Words, trouble: Unreadable, *, group: str | None = None, other: str | None = None
+    words: Words, trouble: Unreadable, *, groups: bool = False, other: str | None = None
 ) -> Message:
-    """Say that Slack did not return the reader or an `other` user, or whether they are in `group`; and what helps."""
+    """Say that Slack did not return the reader or an `other` user, or which `groups` they are in; and what helps."""
     why = words(UNREADABLE[trouble])
-    if other and group:
-        unknown = words("whether {who} is in {group}", who=mention(other), group=group_name(group))
-    elif group:
-        unknown = words("whether you are in {group}", group=group_name(group))
+    if other and groups:
+        unknown = words("which groups {who} is in", who=mention(other))
+    elif groups:
+        unknown = words("which groups you are in")
     elif other:
         unknown = words("who {who} is", who=mention(other))
     else:
@@ -136,8 +130,8 @@ def cannot_tell(
 
 def cannot_tell_requester(words: Words, doubt: Doubt, *, other: str | None = None) -> Message:
     """Say that Slack did not return the requester, the reader or an `other`, or one of their groups; and what helps."""
-    group = doubt.group if isinstance(doubt, GroupUnreadable) else None
-    return cannot_tell(words, doubt.trouble, group=group, other=other)
+    groups = isinstance(doubt, GroupUnreadable)
+    return cannot_tell(words, doubt.trouble, groups=groups, other=other)
 
 
 def rest_cancelled(words: Words, count: int) -> Message:

@@ -70,13 +70,10 @@ def whoami(  # noqa: PLR0913, PLR0917 - all that `whoami` shows
 
 
 def _unread(words: Words, person: Person) -> str | None:
-    lines = [
-        words("{group}: {trouble}", group=group_name(group), trouble=words(UNREADABLE[why]))
-        for group, why in person.unreadable.items()
-    ]
-    if not lines:
+    troubles = [words(UNREADABLE[why]) for why in dict.fromkeys(person.unreadable.values())]
+    if not troubles:
         return None
-    told = under(words, words("*Groups I could not read*"), lines)
+    told = under(words, words("*I could not find out whether you are in others*"), troubles)
     return f"{told}\n{who_can_fix(words)}"
 
 

@@ -1,8 +1,7 @@
-"""The policy's rules in words: what a rule allows whom, why it does not match, and what Slack did not return."""
+"""The policy's rules in words, as people read them about themselves: what a rule allows, why it does not match."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
-from typing import assert_never
 
 from bot.messages.words import (
     Mrkdwn,
@@ -10,14 +9,11 @@ from bot.messages.words import (
     channel_name,
     code,
     escape,
-    group_name,
     listed,
-    mention,
     msgid,
     shortened,
     some,
 )
-from bot.policy.decide import approver_groups, approver_users
 from bot.policy.kinds import ANYONE, Effect, Miss, Rule, Standing, Unreadable, Verdict
 
 STANDINGS = {
@@ -31,7 +27,7 @@ UNREADABLE = {
     Unreadable.MISSING_SCOPE: msgid("I lack a scope, users:read or usergroups:read"),
     Unreadable.PAID_PLAN: msgid("user groups need a paid Slack plan"),
     Unreadable.RATE_LIMITED: msgid("Slack asked me to slow down; try again in a minute"),
-    Unreadable.NOT_FOUND: msgid("Slack does not know this id"),
+    Unreadable.NOT_FOUND: msgid("Slack does not know the id"),
     Unreadable.SLACK_DOWN: msgid("Slack did not tell me; try again in a minute"),
 }
 LISTED_RULES = 10
@@ -44,6 +40,12 @@ _FITS = {
     Effect.APPROVE: msgid("it fits, and asks for an approval"),
     Effect.DENY: msgid("it fits, and says no"),
 }
+_MISSED = {
+    Miss.WHO: msgid("you are not among its users and groups"),
+    Miss.CHANNEL: msgid("it does not count here"),
+    Miss.UNREADABLE: msgid("I could not find out whether you are in its groups ({trouble})"),
+}
+"""What a full member can miss in a rule for this env and appid; nobody else is told, and nothing about others."""
 
 
 def who_can_fix(words: Words) -> str:
@@ -57,46 +59,16 @@ def under(words: Words, title: str, lines: Sequence[str]) -> str:
 
 
 def fit(words: Words, verdict: Verdict) -> str:
-    """Return why a rule does not match, or that it matches."""
-    misses = [_missed(words, verdict, miss) for miss in Miss if miss in verdict.misses]
-    if misses:
-        return _joined(words, misses)
+    """Return which of a full member's own conditions a rule for this env and appid does not meet, or that it matches."""
+    said = [_MISSED[miss] for miss in Miss if miss in verdict.misses]
+    if said:
+        trouble = words(UNREADABLE[verdict.trouble]) if verdict.trouble else ""
+        misses = [words(text, trouble=trouble) for text in said]
+        return reduce(lambda one, other: words("{one}, and {other}", one=one, other=other), misses)
     rule, fits = verdict.rule, words(_FITS[verdict.rule.effect])
     if rule.confirm and rule.effect is not Effect.DENY:
         return words("{what} (needs a confirmation)", what=fits)
     return fits
-
-
-def _joined(words: Words, said: Sequence[str]) -> str:
-    return reduce(lambda one, other: words("{one}, and {other}", one=one, other=other), said)
-
-
-def _missed(words: Words, verdict: Verdict, miss: Miss) -> str:
-    rule = verdict.rule
-    match miss:
-        case Miss.WHO:
-            return words("it is for {who}", who=_people(words, rule.users, rule.groups))
-        case Miss.GUEST:
-            return words("it does not let in guests or people of other workspaces")
-        case Miss.CHANNEL:
-            return words("it counts only in {channels}", channels=_channels(words, rule))
-        case Miss.APPID:
-            return words("it is about other appids ({appids})", appids=_globs(words, rule.appids))
-        case Miss.ENV:
-            return words("it is about other envs ({envs})", envs=_globs(words, rule.envs))
-        case Miss.UNREADABLE:
-            return _joined(words, [unread(words, *each) for each in verdict.unreadable])
-        case _:
-            assert_never(miss)
-
-
-def unread(words: Words, group: str, trouble: Unreadable) -> Mrkdwn:
-    """Return that Slack did not return who is in a group, and why."""
-    return words(
-        "I could not find out who is in {group} ({trouble})",
-        group=group_name(group),
-        trouble=words(UNREADABLE[trouble]),
-    )
 
 
 def right(words: Words, rule: Rule) -> str:
@@ -106,26 +78,13 @@ def right(words: Words, rule: Rule) -> str:
         globs = _globs(words, rule.appids)
         what = words("{envs} with appids {appids}", envs=what, appids=globs)
     if rule.channels:
-        what = words("{what} in {channels}", what=what, channels=_channels(words, rule))
+        channels = listed(words, [*map(channel_name, sorted(rule.channels))])
+        what = words("{what} in {channels}", what=what, channels=channels)
     if rule.confirm:
         what = words("{what} (needs a confirmation)", what=what)
     if rule.effect is Effect.APPROVE:
         what = words("{what} (needs an approval)", what=what)
     return words("{what}, by rule {rule}", what=what, rule=rule_name(rule))
-
-
-def approvers(words: Words, rules: Collection[Rule], requester_id: str) -> Mrkdwn:
-    """Return the people that rules name as approvers of a request by this requester."""
-    return _people(words, approver_users(rules, requester_id), approver_groups(rules))
-
-
-def _people(words: Words, users: Iterable[str], groups: Iterable[str]) -> Mrkdwn:
-    members = (words("members of {group}", group=group_name(group)) for group in sorted(groups))
-    return listed(words, [*map(mention, sorted(users)), *members])
-
-
-def _channels(words: Words, rule: Rule) -> str:
-    return listed(words, [*map(channel_name, sorted(rule.channels))])
 
 
 def _globs(words: Words, globs: Iterable[str]) -> str:

@@ -1,13 +1,17 @@
-"""The policy's decisions, which only the requester sees: denials, `why` and dry runs."""
+"""The policy's decisions, which only the requester sees: denials, `why` and dry runs.
+
+A full member learns the rules about this env and appid, and which of their own conditions fail; a guest, somebody from
+outside and whoever Slack does not know learn only whom to ask. Nobody learns of other people, groups or channels.
+"""
 
 from collections.abc import Sequence
 from typing import assert_never
 
 from bot.domain.request import Request
 from bot.messages.blocks import Message, message, small
-from bot.messages.rules import STANDINGS, UNREADABLE, fit, rule_name, under, who_can_fix
-from bot.messages.words import FOR_GOOD, Mrkdwn, Words, code, group_name, how_many, msgid, sentences
-from bot.policy.decide import may_share_somewhere
+from bot.messages.rules import UNREADABLE, fit, rule_name, under, who_can_fix
+from bot.messages.words import FOR_GOOD, Mrkdwn, Words, code, how_many, msgid, sentences
+from bot.policy.decide import covering, may_share_somewhere
 from bot.policy.kinds import (
     Allow,
     Ask,
@@ -22,7 +26,7 @@ from bot.policy.kinds import (
     Permitted,
     PersonUnreadable,
     Policy,
-    Verdict,
+    Standing,
 )
 
 
@@ -36,12 +40,12 @@ def denied(
     receivers = how_many(words, appids or (ask.appid,))
     may_not = _may_not(words, because, ask, policy, receivers)
     no = sentences(words, may_not, words("Nothing was done."))
-    return message(no) + why_denied(words, because)
+    return message(no) + why_denied(words, because, ask)
 
 
-def why_denied(words: Words, because: Deny) -> Message:
+def why_denied(words: Words, no: Deny, ask: Ask) -> Message:
     """Say why the policy denies a request, which rules come closest, and who can grant it."""
-    return message(_because(words, because), near(words, because), who_can(words, because))
+    return message(_because(words, no, ask), _near(words, no, ask), _who_can(words, no))
 
 
 def no_owner(words: Words, ask: Ask) -> Message:
@@ -77,27 +81,35 @@ def as_dry_run(words: Words, told: Message) -> Message:
     return message(words("🧪 *Dry run.* This is what you would be told:")) + told
 
 
-def why(
-    words: Words, decision: Decision, ask: Ask, policy: Policy, verdicts: tuple[Verdict, ...]
-) -> Message:
-    """Say which rule decides and why, and how the rules up to it match."""
-    looked = [
-        words("{rule}: {fit}", rule=rule_name(verdict.rule), fit=fit(words, verdict))
-        for verdict in verdicts
-    ]
-    title = words("*The rules, in order; the first that fits decides*")
+def why(words: Words, decision: Decision, ask: Ask, policy: Policy) -> Message:
+    """Say which rule decides and why, and how the rules about this env and appid match."""
     return message(
-        summary(words, decision, ask, policy),
-        under(words, title, looked) if looked else None,
-        who_can(words, decision) if isinstance(decision, Deny) else None,
+        _summary(words, decision, ask, policy),
+        _looked_at(words, ask, policy),
+        _who_can(words, decision) if isinstance(decision, Deny) else None,
     )
 
 
-def summary(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
+def _is_stranger(ask: Ask) -> bool:
+    return ask.person.standing is not Standing.MEMBER
+
+
+def _looked_at(words: Words, ask: Ask, policy: Policy) -> str | None:
+    """Return how the rules about this env and appid match; None if there are none, and for strangers."""
+    looked = () if _is_stranger(ask) else covering(policy, ask)
+    lines = [
+        words("{rule}: {fit}", rule=rule_name(verdict.rule), fit=fit(words, verdict))
+        for verdict in looked
+    ]
+    title = words("*The rules about this, in order; the first that fits decides*")
+    return under(words, title, lines) if lines else None
+
+
+def _summary(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
     """Say whether the requester may share, and by which rule."""
     if isinstance(decision, Deny):
         no = _may_not(words, decision, ask, policy, code(ask.appid))
-        return sentences(words, no, _because(words, decision))
+        return sentences(words, no, _because(words, decision, ask))
     env, appid = code(ask.env), code(ask.appid)
     may = words("✅ You may share {env} with {appid} from here.", env=env, appid=appid)
     return sentences(words, may, _step(words, decision))
@@ -133,40 +145,38 @@ def _step(words: Words, decision: Permitted) -> str:
             assert_never(decision)
 
 
-def _because(words: Words, no: Deny) -> str:
+def _because(words: Words, no: Deny, ask: Ask) -> str:
+    """Return the reason; for strangers one that tells nothing of the rules, also not whether there are any about this."""
     match no.because:
-        case DeniedByRule(rule):
-            return words("Rule {rule} says no.", rule=rule_name(rule))
-        case NotEntitled(standing):
-            return words(
-                "You are {standing}, and such an account may never share.",
-                standing=words(STANDINGS[standing]),
-            )
         case PersonUnreadable(trouble):
             return words(
                 "I could not find out who you are: {trouble}.", trouble=words(UNREADABLE[trouble])
             )
-        case GroupUnreadable(rule, group, trouble):
+        case GroupUnreadable(_, trouble) if _is_stranger(ask):
+            text = msgid("I could not find out which groups you are in: {trouble}.")
+            return words(text, trouble=words(UNREADABLE[trouble]))
+        case GroupUnreadable(rule, trouble):
             return words(
-                "Rule {rule} might decide this, but I could not find out who is in {group}: {trouble}.",
+                "Rule {rule} might decide this, but I could not find out whether you are in its groups: {trouble}.",
                 rule=rule_name(rule),
-                group=group_name(group),
                 trouble=words(UNREADABLE[trouble]),
             )
-        case NoRule(()):
+        case DeniedByRule(rule) if not _is_stranger(ask):
+            return words("Rule {rule} says no.", rule=rule_name(rule))
+        case NoRule(()) if not _is_stranger(ask):
             return words(
-                "No rule covers this, whoever asks. Check env and appid for typing mistakes; if they are right, it "
+                "No rule allows this, whoever asks. Check env and appid for typing mistakes; if they are right, it "
                 "takes a new rule."
             )
-        case NoRule():
+        case DeniedByRule() | NoRule() | NotEntitled():
             return words("No rule lets you do that.")
         case _:
             assert_never(no.because)
 
 
-def near(words: Words, no: Deny) -> str | None:
-    """Return the rules that come closest, and what each of them is missing."""
-    if not isinstance(no.because, NoRule) or not no.because.nearest:
+def _near(words: Words, no: Deny, ask: Ask) -> str | None:
+    """Return the rules that come closest, and what the requester misses in each; None for strangers."""
+    if _is_stranger(ask) or not isinstance(no.because, NoRule) or not no.because.nearest:
         return None
     lines = [
         words("rule {rule}: {fit}", rule=rule_name(verdict.rule), fit=fit(words, verdict))
@@ -176,12 +186,8 @@ def near(words: Words, no: Deny) -> str | None:
     return under(words, title, lines)
 
 
-def who_can(words: Words, no: Deny) -> str | None:
-    """Return who can grant or fix it; None if nobody can."""
-    match no:
-        case Deny(NotEntitled()):
-            return None
-        case Deny(GroupUnreadable() | PersonUnreadable()):
-            return who_can_fix(words)
-        case _:
-            return words("*Who can grant it:* {contact}.")
+def _who_can(words: Words, no: Deny) -> str:
+    """Return who can grant or fix it."""
+    if isinstance(no.because, PersonUnreadable | GroupUnreadable):
+        return who_can_fix(words)
+    return words("*Who can grant it:* {contact}.")

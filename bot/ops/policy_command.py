@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from typing import assert_never
 
 from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, ok, wrong_by
 from bot.domain.language import Language
 from bot.locale import languages
 from bot.messages.rules import fit
-from bot.messages.rulings import near, summary, who_can
+from bot.messages.rulings import why
 from bot.messages.words import as_typed
 from bot.ops.doctor.findings import print_each
 from bot.ops.doctor.policy import findings_of
@@ -19,7 +20,7 @@ from bot.ops.output import FAILED, FINE, complain, printable
 from bot.policy.decide import decide, explain, owner_of
 from bot.policy.errors import quoted
 from bot.policy.file import read_question
-from bot.policy.kinds import Ask, Deny, NeedsApproval, Person, Policy, Standing, Tested
+from bot.policy.kinds import Ask, Miss, NeedsApproval, Person, Policy, Rule, Standing, Tested
 from bot.policy.shapes import Question
 from bot.settings.access import read_slack
 from bot.settings.environ import Reader
@@ -98,10 +99,8 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
     decision = decide(policy, ask)
     yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
     yield f"  /share-env why {ask.appid} {ask.env}"
-    parts = [summary(words, decision, ask, policy)]
-    if isinstance(decision, Deny):
-        parts += filter(None, (near(words, decision), who_can(words, decision)))
-    yield from (f"  │ {line}" for part in parts for line in _plain(part).splitlines())
+    told = why(words, decision, ask, policy)
+    yield from (f"  │ {line}" for line in _plain(told.text).splitlines())
     if isinstance(decision, NeedsApproval):
         asked = decision.rule.approvers
         who = ", ".join([*sorted(asked.users), *sorted(asked.groups)])
@@ -110,9 +109,29 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
         yield f"Approvers: {who}; asked in {asked.channel}, for {span}"
     owner = owner_of(policy, ask.env)
     yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
-    yield "The rules, in order; the first that fits decides:"
+    yield "All rules, in order; the first that fits decides:"
     for number, verdict in enumerate(explain(policy, ask), 1):
-        yield f"  {number}. {quoted(verdict.rule.name)}: {_plain(fit(words, verdict))}"
+        misses = [_missed(verdict.rule, miss) for miss in Miss if miss in verdict.misses]
+        fits = ", and ".join(misses) or fit(words, verdict)
+        yield f"  {number}. {quoted(verdict.rule.name)}: {fits}"
+
+
+def _missed(rule: Rule, miss: Miss) -> str:
+    """Return why a rule does not match, with whom and what it is for: an operator may know all of it."""
+    match miss:
+        case Miss.WHO | Miss.UNREADABLE:
+            members = [f"members of {group}" for group in sorted(rule.groups)]
+            return f"it is for {', '.join([*sorted(rule.users), *members])}"
+        case Miss.GUEST:
+            return "it does not let in guests or people of other workspaces"
+        case Miss.CHANNEL:
+            return f"it counts only in {', '.join(sorted(rule.channels))}"
+        case Miss.APPID:
+            return f"it is about other appids ({', '.join(rule.appids)})"
+        case Miss.ENV:
+            return f"it is about other envs ({', '.join(rule.envs)})"
+        case _:
+            assert_never(miss)
 
 
 def _unread_groups(policy: Policy, person: Person) -> Iterator[str]:

@@ -126,7 +126,7 @@ STEPS = (
     ),
     ThingToTry(
         "Ask why",
-        "Which rule decides, and what would be enough.",
+        "Which rule decides, and what you miss in it.",
         f"/share-env why {APPID} prod-1",
         "/share-env why ",
         role="second",

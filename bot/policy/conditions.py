@@ -38,10 +38,9 @@ def _met_who(rule: Rule, ask: Ask) -> bool | None:
     return False if rule.groups.isdisjoint(person.unreadable) else None
 
 
-def unreadable(rule: Rule, person: Person) -> tuple[tuple[str, Unreadable], ...]:
-    """Return the rule's groups whose members Slack did not list, and why."""
-    unread = sorted(rule.groups & set(person.unreadable))
-    return tuple((group, person.unreadable[group]) for group in unread)
+def trouble(rule: Rule, person: Person) -> Unreadable:
+    """Return why Slack did not list the members of one of the rule's groups; raises ValueError if it listed all."""
+    return person.unreadable[min(rule.groups & set(person.unreadable))]
 
 
 def for_anyone(rule: Rule) -> bool:
@@ -138,10 +137,9 @@ def fits(rule: Rule, ask: Ask) -> bool | None:
 
 
 def verdict(rule: Rule, ask: Ask) -> Verdict:
-    """Return how the rule matches the question, with the unreadable groups that it depends on."""
+    """Return how the rule matches the question."""
     missed = misses(rule, ask)
-    groups = unreadable(rule, ask.person) if Miss.UNREADABLE in missed else ()
-    return Verdict(rule, missed, groups)
+    return Verdict(rule, missed, trouble(rule, ask.person) if Miss.UNREADABLE in missed else None)
 
 
 def is_glob(word: str) -> bool:

@@ -16,7 +16,7 @@ from bot.policy.conditions import (
     fits_any,
     is_glob,
     misses,
-    unreadable,
+    trouble,
     verdict,
 )
 from bot.policy.kinds import (
@@ -49,14 +49,14 @@ _BEYOND = tuple(each for each in CONDITIONS if each not in OF_ENV)
 def decide(policy: Policy, ask: Ask) -> Decision:
     """Return the decision of the first rule that matches `ask`; Deny without one."""
     if _never_may(ask.person):
-        return Deny(NotEntitled(ask.person.standing))
+        return Deny(NotEntitled())
     doubtful: GroupUnreadable | None = None
     for rule in policy.rules:
         fit = fits(rule, ask)
         if fit:
             return _effect(rule)
         if fit is None:
-            doubt = GroupUnreadable(rule, *unreadable(rule, ask.person)[0])
+            doubt = GroupUnreadable(rule, trouble(rule, ask.person))
             # Skipping a plain allow rule can only withhold permission; skipping any other rule could grant too much.
             if rule.effect is not Effect.ALLOW or rule.confirm:
                 return Deny(doubt)
@@ -93,13 +93,14 @@ def explain(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     return tuple(verdict(rule, ask) for rule in policy.rules)
 
 
+def covering(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
+    """Return how each rule that is about this env and appid matches `ask`, in the order of the rules."""
+    return tuple(verdict(rule, ask) for rule in policy.rules if not misses(rule, ask, WHAT))
+
+
 def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     """Return the verdicts of the rules that allow this env and appid to other people or from elsewhere."""
-    return tuple(
-        verdict(rule, ask)
-        for rule in policy.rules
-        if rule.effect is not Effect.DENY and not misses(rule, ask, WHAT)
-    )
+    return tuple(each for each in covering(policy, ask) if each.rule.effect is not Effect.DENY)
 
 
 def rights(policy: Policy, person: Person) -> tuple[Rule, ...]:

@@ -160,7 +160,8 @@ class Verdict:
 
     rule: Rule
     misses: frozenset[Miss]
-    unreadable: tuple[tuple[str, Unreadable], ...] = ()
+    trouble: Unreadable | None = None
+    """Why Slack did not return the members of a group that it depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,15 +196,12 @@ class NoRule:
 class NotEntitled:
     """The person is a bot or deactivated, and never may."""
 
-    standing: Standing
-
 
 @dataclass(frozen=True, slots=True)
 class GroupUnreadable:
     """A rule may match, but Slack did not return the members of its group."""
 
     rule: Rule
-    group: str
     trouble: Unreadable
 
 

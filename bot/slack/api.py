@@ -1,6 +1,7 @@
 """The client for Slack's Web API, which distinguishes a refusal from a doubtful result."""
 
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -33,6 +34,13 @@ _BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 _DEFAULT_RETRY_AFTER, _LONGEST_RETRY_AFTER = 1.0, 3600.0
 NOT_FROM_SLACK = "not Slack's answer"
 """The reason of a Doubtful for an unreadable response."""
+
+# Any escape of JSON that is fine, a pair included, or half a pair: text that is cut off by UTF-16 units may end in one.
+_HALF = re.compile(
+    r"(\\u[dD][89abAB][\da-fA-F]{2}\\u[dD][c-fC-F][\da-fA-F]{2}|\\(?!u[dD][89a-fA-F]).)"
+    r"|\\u[dD][89a-fA-F][\da-fA-F]{2}",
+    re.DOTALL,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -189,12 +197,22 @@ async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
 
 
 def object_in(text: str | bytes) -> dict[str, Any] | None:
-    """Return the object that a JSON text holds; None if it holds anything else, or is no JSON."""
+    """Return the object that a JSON text holds, with U+FFFD for half a surrogate pair; None if it holds no object."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return None
+        mended = _with_whole_characters(text)
+        return object_in(mended) if mended and mended != text else None
     return value if isinstance(value, dict) else None
+
+
+def _with_whole_characters(text: str | bytes) -> str | None:
+    """Return JSON without escapes of half a surrogate pair, which no UTF-8 can hold; None for bytes that are no text."""
+    try:
+        whole = text if isinstance(text, str) else text.decode()
+    except UnicodeDecodeError:
+        return None
+    return _HALF.sub(lambda found: found[1] or r"\ufffd", whole)
 
 
 def retry_after(result: Result) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.command.tokenizer import visible
+from bot.command.tokenizer import seen
 from bot.domain.request import Click, Origin
 from bot.messages.blocks import Posted, read_ref, read_value, ref_of
 from bot.messages.modals import COMMENT
@@ -107,7 +107,7 @@ def decision_of(body: Body) -> Click:
     request_id, message = read_value(text_at(body, "view", "private_metadata"))
     at = next(iter(read_ref(message)), Posted("", ""))
     held = (body["view"]["state"]["values"].get(COMMENT) or {}).get(COMMENT) or {}
-    comment = visible(held.get("value") or "").strip() or None
+    comment = seen(held.get("value") or "") or None
     trigger_id = f"{body['view']['id']} {body['view'].get('hash', '')}"
     origin = _origin(body, trigger_id, at.channel, at.root)
     return Click(origin, request_id, message, comment=comment)

@@ -69,13 +69,13 @@ def _nothing_done(context: ClickContext, why: NothingDone) -> Reply:
     return Reply(refused(context.words, why, context.entry.request))
 
 
-def _cannot_tell(context: ClickContext, trouble: Unreadable, group: str | None = None) -> Reply:
-    """Say that Slack did not return the person who clicked, or whether they are in a group."""
-    return Reply(cannot_tell(context.words, trouble, group=group), unsure=trouble.passes)
+def _cannot_tell(context: ClickContext, trouble: Unreadable, *, groups: bool = False) -> Reply:
+    """Say that Slack did not return the person who clicked, or which groups they are in."""
+    return Reply(cannot_tell(context.words, trouble, groups=groups), unsure=trouble.passes)
 
 
 def _in_doubt(context: ClickContext, doubt: Doubt) -> Reply:
-    """Say that Slack did not return the requester, or whether they are in a group."""
+    """Say that Slack did not return the requester, or which groups they are in."""
     other = None if _is_own(context) else context.entry.request.origin.user_id
     told = cannot_tell_requester(context.words, doubt, other=other)
     return Reply(told, unsure=doubt.trouble.passes)
@@ -88,7 +88,7 @@ def _forbidden(
 
     `why` is the reason if Slack told all about them, and they are a member.
     """
-    person, words, request = context.clicker, context.words, context.entry.request
+    person, request = context.clicker, context.entry.request
     if isinstance(person, Unreadable):
         return _cannot_tell(context, person)
     able = any(may_approve(rule, person, request.origin.user_id) for rule in rules)
@@ -96,10 +96,10 @@ def _forbidden(
         return None
     groups = approver_groups(rules) | (context.policy.operators.groups if operators else set())
     if group := min(groups & set(person.unreadable), default=None):
-        return _cannot_tell(context, person.unreadable[group], group)
+        return _cannot_tell(context, person.unreadable[group], groups=True)
     if rules and person.standing is not Standing.MEMBER:
         why = NothingDone.NOT_A_MEMBER
-    return Reply(refused(words, why, request, rules), refused=True)
+    return Reply(refused(context.words, why, request), refused=True)
 
 
 def _confirm(context: ClickContext) -> ClickStep:
@@ -119,7 +119,7 @@ def _confirm(context: ClickContext) -> ClickStep:
         no = Denied(ground or Ground.NOT_ALLOWED)
         message = ended(words, request, no)
         if isinstance(decision, Deny):
-            # With what would be enough, and who can grant it, as at the command.
+            # With what is missing, and who can grant it, as at the command.
             message = denial(words, policy, decisions, ask, decision)
         move = Move(State.ENDED, by, "denied", outcome=no)
         return ApplyMove(move, message, replaces=True)

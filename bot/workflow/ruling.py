@@ -27,6 +27,7 @@ from bot.policy.kinds import (
     PersonUnreadable,
     Policy,
     Rule,
+    Standing,
     Unreadable,
 )
 
@@ -55,7 +56,7 @@ def decide_all(
 ) -> list[Decided]:
     """Return the policy's question and decision for each appid; a person whom Slack does not know is denied."""
     if isinstance(person, Unreadable):
-        nobody = Person(origin.team_id, origin.user_id)
+        nobody = Person(origin.team_id, origin.user_id, Standing.OUTSIDER)
         no = Deny(PersonUnreadable(person))
         return [Decided(Ask(nobody, origin.channel_id, appid, env), no) for appid in appids]
     asks = [Ask(person, origin.channel_id, appid, env) for appid in appids]
@@ -174,9 +175,12 @@ def denial(
 ) -> Message:
     """Tell the requester of the strictest decision, a denial, and which appids are denied as surely as that one."""
     appids = _appids_denied(decisions, no)
-    if doubt_in(no) or all(decision == no for _, decision in decisions):
+    same = all(decision == no for _, decision in decisions)
+    if ask.person.standing is not Standing.MEMBER:  # who is told the same reason for each
+        same = len(appids) == len(decisions)
+    if doubt_in(no) or same:
         return denied(words, no, ask, policy, appids)
-    return denied_some(words, ask.env, appids, len(decisions)) + why_denied(words, no)
+    return denied_some(words, ask.env, appids, len(decisions)) + why_denied(words, no, ask)
 
 
 def _appids_denied(decisions: Sequence[Decided], no: Deny) -> list[str]:

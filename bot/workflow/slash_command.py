@@ -19,7 +19,7 @@ from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, why
 from bot.messages.words import Words
-from bot.policy.decide import explain, may_share_somewhere, owner_of, rights
+from bot.policy.decide import may_share_somewhere, owner_of, rights
 from bot.policy.kinds import Ask, Decision, Deny, NeedsApproval, Person, Policy, Unreadable
 from bot.workflow.deadline import in_time, within
 from bot.workflow.ports import LinkTo, Ports
@@ -76,7 +76,7 @@ class SlashCommands:
         self, words: Words, policy: Policy, ask: Ask, decision: Decision, until: float
     ) -> Message:
         """Say which rule decides and, of a permitted share, what it would meet: no owner, nobody who can approve it, the env's state."""
-        said = why(words, decision, ask, policy, explain(policy, ask))
+        said = why(words, decision, ask, policy)
         if isinstance(decision, Deny):
             return said
         owner = owner_of(policy, ask.env)

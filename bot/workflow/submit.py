@@ -186,7 +186,8 @@ class Intake:
         if isinstance(found, UnderWay):
             return under_way(words, earlier, link)
         if isinstance(found, Undelivered) and entry.outcome:
-            told = answer(words, earlier, entry.outcome, called_again=entry.called_again)
+            own_answer = earlier if theirs else replace(earlier, approval=None)
+            told = answer(words, own_answer, entry.outcome, called_again=entry.called_again)
             return untold(words, earlier, told)
         ended = entry.ended or entry.created
         return shared_before(words, earlier, ended, link, request.reason if own else None)

@@ -13,6 +13,7 @@ from bot.messages.modals import APPIDS, ENV, MOST_OPTIONS, REASON, errors, form,
 from bot.messages.words import Words
 from bot.playground.slack.block_kit import OFFERED
 from bot.playground.slack.views import view_errors
+from tests.command.test_tokenizer import LOOK_BLANK
 from tests.languages import ENGLISH, in_each_language
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
@@ -36,6 +37,7 @@ def appids(count: int) -> list[str]:
             Share((A,), "prod-1", "because of it", dry_run=True),
         ),
         (replace(GOOD, reason=" \n "), Share((A,), "prod-1")),
+        *((replace(GOOD, reason=blank), Share((A,), "prod-1")) for blank in LOOK_BLANK.values()),
         (replace(GOOD, env=" prod-1 "), Share((A,), "prod-1")),
         (replace(GOOD, reason="r" * REASON_LIMIT), Share((A,), "prod-1", "r" * REASON_LIMIT)),
     ],

@@ -24,6 +24,7 @@ from bot.command.grammar import (
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.command.parse import RECEIVED_LIMIT, parse
 from bot.command.vocabulary import sense, subcommand
+from tests.command.test_tokenizer import LOOK_BLANK
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"
@@ -241,6 +242,11 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
         f'{A} prod-1 --reason "it\'s urgent"',
     ),
     (f'{A} prod-1 --reason "--again', Mistake(Wrong.UNCLOSED_QUOTE), f"{A} prod-1 {WHY} --again"),
+    *(
+        (f'{A} prod-1 --reason "{blank}"', Mistake(Wrong.MISSING_REASON), f"{A} prod-1 {WHY}")
+        for blank in LOOK_BLANK.values()
+    ),
+    (f"{A} prod-1 --reason=\u3164", Mistake(Wrong.MISSING_REASON), f"{A} prod-1 {WHY}"),
     (
         f'{A} --dry-run prod-1 --reason "QA —again',
         Mistake(Wrong.UNCLOSED_QUOTE),

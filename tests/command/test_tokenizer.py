@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.command.tokenizer import Word, tokenize, tokenize_unquoted
+from bot.command.tokenizer import Word, seen, tokenize, tokenize_unquoted
 
 A = "wx5fe6bb43205e9e70"
 PAIR = [A, "prod-1"]
@@ -20,6 +20,24 @@ INVISIBLE = {
     "lone-surrogate": "\ud800",
     "escape": "\x1b",
     "backspace": "\x08",
+}
+LOOK_BLANK = {
+    "hangul-choseong-filler": "\u115f",
+    "hangul-jungseong-filler": "\u1160",
+    "hangul-filler": "\u3164",
+    "half-width-hangul-filler": "\uffa0",
+    "braille-blank": "\u2800",
+    "khmer-inherent-vowels": "\u17b4\u17b5",
+    "combining-grapheme-joiner": "\u034f",
+    "variation-selectors": "\ufe00\ufe0f\U000e0100\U000e01ef",
+    "mongolian-variation-selectors": "\u180b\u180c\u180d\u180f",
+    "khitan-filler": "\U00016fe4",
+    "null-notehead": "\U0001d159",
+    "egyptian-blanks": "\U00013441\U00013442",
+    "tags": "\U000e0001\U000e0041\U000e007f",
+    "object-replacement": "\ufffc",
+    "unassigned-and-ignorable": "\u2065\ufff0\ufff8\U000e0fff",
+    "several-of-them-and-blanks": " \u3164\u200b\u00a0\n\u2800\ud800 ",
 }
 BLANKS = {
     "space": " ",
@@ -219,6 +237,18 @@ def test_visible_characters_inside_quotes_stay_as_typed(text: str, expected: str
 @pytest.mark.parametrize("word", ["don't", "it’s", 'five"six', "o‘clock"])
 def test_an_apostrophe_inside_a_word_does_not_open_a_quote(word: str) -> None:
     assert plain(f"{word} later") == [word, "later"]
+
+
+@pytest.mark.parametrize("text", LOOK_BLANK.values(), ids=LOOK_BLANK)
+def test_nothing_is_seen_of_a_text_that_looks_blank(text: str) -> None:
+    assert seen(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["❤\ufe0f", "ᄒ\u1160", "1\ufe0f\u20e3", ".", "\ufffd", "葛\U000e0100"]
+)
+def test_a_text_of_which_something_is_seen_keeps_what_changes_how_it_looks(text: str) -> None:
+    assert seen(f"\u200b {text}\0\n") == text
 
 
 @pytest.mark.parametrize("text", ["&#" + "1" * 5000 + ";", "&#" + "1" * 5000, "&#x110000;", "&#0;"])

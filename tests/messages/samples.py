@@ -39,7 +39,7 @@ from bot.messages.people import help_, whoami
 from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
 from bot.messages.words import Words, code
 from bot.playground.loopback import Json
-from bot.policy.decide import decide, explain, nearest
+from bot.policy.decide import decide, nearest
 from bot.policy.kinds import (
     Allow,
     Approvers,
@@ -113,6 +113,8 @@ HALF_READ = Person(
 )
 ORIGIN = Origin(TEAM, REQUESTER, CHANNEL, "releases", "1.2", "https://hooks.example.org/x")
 ASK = Ask(STRANGER, CHANNEL, APPID, ENV)
+OF_NOBODY = Ask(Person(TEAM, REQUESTER, Standing.OUTSIDER), CHANNEL, APPID, ENV)
+"""The question of a person whom Slack does not return."""
 
 
 def request(reason: str | None = None) -> Request:
@@ -213,6 +215,9 @@ def _asks() -> Iterator[tuple[str, Policy, Ask]]:
     for trouble in Unreadable:
         person = Person(TEAM, REQUESTER, unreadable={GROUP: trouble})
         yield f"group {trouble.name}", POLICY, Ask(person, CHANNEL, APPID, ENV)
+    guest = replace(GUEST, unreadable={GROUP: Unreadable.SLACK_DOWN})
+    let_in = Policy((replace(PLATFORM, guests=True),), contact=CONTACT)
+    yield "groups of a guest", let_in, Ask(guest, CHANNEL, APPID, ENV)
 
 
 def denials() -> Iterator[tuple[str, Policy, Ask, Deny]]:
@@ -221,7 +226,7 @@ def denials() -> Iterator[tuple[str, Policy, Ask, Deny]]:
         if isinstance(decision, Deny):
             yield name, policy, ask, decision
     for trouble in Unreadable:
-        yield f"person {trouble.name}", POLICY, ASK, Deny(PersonUnreadable(trouble))
+        yield f"person {trouble.name}", POLICY, OF_NOBODY, Deny(PersonUnreadable(trouble))
 
 
 def _outcomes() -> Iterator[tuple[str, Called]]:
@@ -303,11 +308,11 @@ CHAINS: dict[str, list[LinkState]] = {
 def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
     words = sent_to(speaking, CONTACT)
     for name, policy, ask in _asks():
-        yield f"why: {name}", why(words, decide(policy, ask), ask, policy, explain(policy, ask))
+        yield f"why: {name}", why(words, decide(policy, ask), ask, policy)
     for name, policy, ask, no in denials():
         yield f"denied: {name}", denied(words, no, ask, policy)
     unread = Deny(PersonUnreadable(Unreadable.SLACK_DOWN))
-    yield "why: person unreadable", why(words, unread, ASK, POLICY, explain(POLICY, ASK))
+    yield "why: person unreadable", why(words, unread, OF_NOBODY, POLICY)
     yield "no owner", no_owner(words, ASK)
     for name, decision in (
         ("allowed", Allow(PLATFORM)),
@@ -511,13 +516,7 @@ def named(name: str, contact: str = CONTACT) -> tuple[Rule, Policy]:
 def _why(words: Words, name: str) -> Message:
     rule, policy = named(name)
     ask = Ask(HALF_READ, CHANNEL, APPID, "dev-1")
-    return why(
-        words,
-        Deny(GroupUnreadable(rule, GROUP, Unreadable.SLACK_DOWN)),
-        ask,
-        policy,
-        explain(policy, ask),
-    )
+    return why(words, Deny(GroupUnreadable(rule, Unreadable.SLACK_DOWN)), ask, policy)
 
 
 def _said_by_wechat(words: Words, errmsg: str) -> Message:

@@ -185,18 +185,18 @@ def without_request(words: Words) -> dict[str, Message]:
         "no approver": no_approver(words, RULE),
         "asked directly": noted(words, Message(()), Note.ASKED_DIRECTLY),
         "no such request": say.refused(words, say.NothingDone.NO_SUCH_REQUEST),
-        "no approver of this": say.refused(words, say.NothingDone.NOT_AN_APPROVER, ONE, (RULE,)),
+        "no approver of this": say.refused(words, say.NothingDone.NOT_AN_APPROVER),
         "own request": say.refused(words, say.NothingDone.OWN_REQUEST),
         "retried already": say.refused(words, say.NothingDone.RETRIED_ALREADY),
         "no member": say.refused(words, say.NothingDone.NOT_A_MEMBER),
         **{
-            f"cannot tell {whose}": say.cannot_tell(words, why, group=group, other=other)
-            for whose, why, group, other in [
-                ("who you are", Unreadable.SLACK_DOWN, None, None),
-                ("who you are for good", Unreadable.MISSING_SCOPE, None, None),
-                ("who another is", Unreadable.SLACK_DOWN, None, "U1REQUESTER"),
-                ("who is in a group", Unreadable.NOT_FOUND, "S1", None),
-                ("who is in a group now", Unreadable.RATE_LIMITED, "S1", "U1REQUESTER"),
+            f"cannot tell {whose}": say.cannot_tell(words, why, groups=groups, other=other)
+            for whose, why, groups, other in [
+                ("who you are", Unreadable.SLACK_DOWN, False, None),
+                ("who you are for good", Unreadable.MISSING_SCOPE, False, None),
+                ("who another is", Unreadable.SLACK_DOWN, False, "U1REQUESTER"),
+                ("your groups", Unreadable.NOT_FOUND, True, None),
+                ("the groups of another", Unreadable.RATE_LIMITED, True, "U1REQUESTER"),
             ]
         },
         "ledger down": say.refused(words, say.NothingDone.LEDGER_DOWN),
@@ -409,8 +409,9 @@ def test_the_question_names_the_channel_unless_it_is_a_direct_message(
     assert f"*From:* {shown}\n" in question(ENGLISH, asked, [], UNTIL, "").text
 
 
-def test_an_approver_is_told_of_which_group_slack_does_not_tell_the_members() -> None:
-    doubt = GroupUnreadable(RULE, "S1", Unreadable.SLACK_DOWN)
-    assert "<!subteam^S1>" in say.cannot_tell_requester(ENGLISH, doubt, other="U1REQUESTER").text
+def test_an_approver_is_told_whether_slack_does_not_tell_the_requester_or_their_groups() -> None:
+    doubt = GroupUnreadable(RULE, Unreadable.SLACK_DOWN)
+    of_groups = say.cannot_tell_requester(ENGLISH, doubt, other="U1")
+    assert of_groups == say.cannot_tell(ENGLISH, doubt.trouble, groups=True, other="U1")
     of_them = say.cannot_tell_requester(ENGLISH, PersonUnreadable(doubt.trouble), other="U1")
     assert of_them == say.cannot_tell(ENGLISH, doubt.trouble, other="U1")

@@ -20,10 +20,12 @@ from bot.domain.outcome import (
 from bot.domain.request import State
 from bot.guidance import Fixer
 from bot.messages.request import ENDINGS
+from bot.policy.kinds import Miss
 
 LEFT_OUT: dict[str, set[Enum]] = {
     "bot.messages.answers._WHO": {Fixer.OPERATOR},  # told by when a retry helps
     "bot.messages.history._HOW_FAR": {*State} - {State.CONFIRMING, State.WAITING},  # under way
+    "bot.messages.rules._MISSED": {Miss.GUEST, Miss.APPID, Miss.ENV},  # a member in a rule about it
 }
 
 

@@ -276,8 +276,10 @@ def test_an_answer_has_the_bots_decision_and_how_each_rule_matches(run: Run) -> 
         "U0ANN of S0OPS, in C0OPS",
         f"/share-env why {A} prod-1",
         f"│ ✅ You may share prod-1 with {A} from here. Rule “ops” allows it.",
+        "│ The rules about this, in order; the first that fits decides",
+        "│ • “ops”: it fits, and allows it",
         f"Owner: {OWNER}, whose token is used",
-        "The rules, in order; the first that fits decides:",
+        "All rules, in order; the first that fits decides:",
         "1. “no live”: it is about other envs (live-*)",
         "2. “ops”: it fits, and allows it",
         "3. “core”: it is about other envs (core-*)",
@@ -289,10 +291,11 @@ def test_a_denial_has_what_would_be_sufficient_and_who_can_grant_it(run: Run) ->
     _, out, _ = run(FILE, **about("prod-1", groups=["S0OTHER"], channel="C0OPS"))
     assert lines(out)[2:6] == [
         f"│ 🚫 You may not share prod-1 with {A}. No rule lets you do that.",
-        "│ What comes closest",
-        "│ • rule “ops”: it is for members of S0OPS",
+        "│ The rules about this, in order; the first that fits decides",
+        "│ • “ops”: you are not among its users and groups",
         "│ Who can grant it: Ann.",
     ]
+    assert "2. “ops”: it is for members of S0OPS" in lines(out)
     assert "--group" not in out
 
 
@@ -310,7 +313,7 @@ def test_an_answer_without_groups_says_on_which_ones_it_depends(run: Run) -> Non
 
 def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
     _, out, _ = run(FILE, **about("core-1"))
-    first, approvers = lines(out)[2:4]
+    first, approvers = lines(out)[2], lines(out)[5]
     assert first.endswith(
         "Rule “core” allows it once you have confirmed it and an approver has agreed."
     )
@@ -319,7 +322,7 @@ def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
         FILE.replace('confirm = true\neffect = "approve', 'effect = "approve').replace("90m", "2d"),
         **about("core-1"),
     )
-    assert lines(out)[3].endswith("; asked in C0LEADS, for 48h")
+    assert lines(out)[5].endswith("; asked in C0LEADS, for 48h")
     assert "allows it once an approver has agreed." in out
     _, out, _ = run(FILE, **about("test-1", guest=True))
     assert out.startswith("U0ANN, a guest, no channel given\n")

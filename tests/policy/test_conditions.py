@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from bot.cli import main
 from bot.command.grammar import is_appid, is_env
-from bot.messages.rules import fit, right
+from bot.messages.rules import right
+from bot.messages.rulings import why
+from bot.ops.policy_command import explanation
 from bot.policy.conditions import (
     CONDITIONS,
     OF_ENV,
@@ -22,8 +24,8 @@ from bot.policy.conditions import (
     fits_any,
     fits_any_case,
 )
-from bot.policy.decide import decide, deciding_rule, explain
-from bot.policy.kinds import ANYONE, Ask, Effect, Person, Policy, Rule, Standing
+from bot.policy.decide import decide, deciding_rule
+from bot.policy.kinds import ANYONE, Ask, Deny, Effect, NoRule, Person, Policy, Rule, Standing
 from bot.policy.lint import shadowed
 from bot.policy.shapes import ApproversEntry, Question, RuleEntry
 from tests.languages import ENGLISH
@@ -80,18 +82,28 @@ def test_each_key_of_a_rule_is_generated_in_the_properties_and_shown_in_the_read
 
 
 @of_each
-def test_a_condition_is_met_or_missed_and_explain_says_which(
+def test_a_condition_is_met_or_missed_and_the_operator_is_told_which(
     condition: Condition, key: str
 ) -> None:
     narrow, missing = NARROW[key]
     assert condition.met(narrow, ASKED)
     assert condition.met(WIDE, missing)
     assert condition.met(narrow, missing) is False
-    verdicts = [explain(Policy((narrow,)), asked)[0] for asked in (ASKED, missing)]
-    fits, misses = (fit(ENGLISH, verdict) for verdict in verdicts)
-    assert fits == "it fits, and allows it"
-    assert misses.startswith("it ")
+    fits, misses = ([*explanation(Policy((narrow,)), asked)][-1] for asked in (ASKED, missing))
+    assert fits == "  1. “wide”: it fits, and allows it"
+    assert misses.startswith("  1. “wide”: it ")
     assert misses != fits
+
+
+@of_each
+def test_a_member_is_told_which_of_their_own_conditions_a_rule_for_this_env_and_appid_misses(
+    condition: Condition, key: str
+) -> None:
+    narrow, missing = NARROW[key]
+    told = why(ENGLISH, Deny(NoRule(())), missing, Policy((narrow,))).text
+    is_theirs = condition not in WHAT and missing.person.standing is Standing.MEMBER
+    assert ("• “wide”: " in told) is is_theirs
+    assert "it fits" not in told
 
 
 @of_each

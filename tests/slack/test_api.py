@@ -65,10 +65,30 @@ def test_an_object_is_read_from_a_text_and_from_bytes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"\ud800", "\ufffd"),
+        (r"\uDFFF", "\ufffd"),
+        (r"a\ud83db\ude00c", "a\ufffdb\ufffdc"),
+        (r"\ud83d\ud83d\ude00\ude00", "\ufffd😀\ufffd"),
+        (r"\ude00\ud83d", "\ufffd\ufffd"),
+        (r"\\ud800 \ud800 \"\\", '\\ud800 \ufffd "\\'),
+        (r"\\\ud800\n\u0041", "\\\ufffd\nA"),
+        (r"\ud800\ud83d\\ude00", "\ufffd\ufffd\\ude00"),
+    ],
+)
+def test_half_of_a_surrogate_pair_is_read_as_a_replacement_character(text: str, value: str) -> None:
+    whole = f'{{"{text}": {{"a": ["{text}", 1]}}}}'
+    assert object_in(whole) == object_in(whole.encode()) == {value: {"a": [value, 1]}}
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("", "{", "[]", "7", "null", "nul", "[" * 100_000, b"\xff", b'{"a": "\xff"}'),
-        *('{"a": "\\ud800"}', '{"a": NaN}', '{"a": true}'.encode("utf-16")),
+        *('{"a": NaN}', '{"a": "\\ud800", "b": NaN}', '{"a": true}'.encode("utf-16")),
+        *('{"a": "\\ud800', '["\\ud800"]', '{"a": "\ud800"}', '{"\\ud800": ' * 100_000),
+        b'{"a": "\\ud800\xff"}',
     ],
     ids=lambda text: repr(text[:20]),
 )

@@ -6,6 +6,7 @@ import pytest
 from bot.domain.request import Click
 from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.slack.payloads import click_of, decision_of
+from tests.command.test_tokenizer import LOOK_BLANK
 
 # Places of messages, as stored in the ledger.
 
@@ -147,3 +148,11 @@ def test_a_decision_is_read_as_a_click_at_the_place_of_its_button(
     assert {name: fact(click, name) for name in read} == read
     assert (click.request_id, click.origin.user_id, click.comment) == ("r1", "U2", "fine")
     assert click.origin.trigger_id == "V1 2.x"
+
+
+@pytest.mark.parametrize("blank", LOOK_BLANK.values(), ids=LOOK_BLANK)
+def test_a_comment_that_looks_blank_is_none(blank: str) -> None:
+    values = {"comment": {"comment": {"value": blank}}}
+    view = {"id": "V1", "private_metadata": "r1", "state": {"values": values}}
+    click = decision_of({"user": {"id": "U2"}, "team": {"id": "T1"}, "view": view})
+    assert click.comment is None

@@ -84,6 +84,7 @@ VALUES = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.text(max_size=20),
     st.sampled_from(["", "x" * 50_000, "\0", "\u202e<!channel>", "[]", "{}", "null", "1e999"]),
+    st.sampled_from(["\ud800", "a\udfffb"]),
     st.sampled_from([[], {}, [[]], [None], [{}], {"id": None}, {"": ""}, [1, "a"]]),
 )
 CHANGES = st.lists(

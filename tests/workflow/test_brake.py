@@ -457,7 +457,7 @@ def test_a_deleted_group_stops_a_request_and_a_group_that_slack_does_not_return_
     request = Request("r1", origin, APPID, ENV, OWNER, rule.name)
     entry = Entry(request, State.PLACED, 1, 0.0)
     ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
-    denied = Deny(GroupUnreadable(rule, "S0PLATFORM", trouble))
+    denied = Deny(GroupUnreadable(rule, trouble))
     gone = trouble in {Unreadable.NOT_FOUND, Unreadable.PAID_PLAN}
     found = brake_verdict(Policy((rule,), default_owner=OWNER), entry, [Decided(ask, denied)])
     assert found is (BrakeVerdict.STOP if gone else BrakeVerdict.IN_DOUBT)

@@ -384,9 +384,7 @@ async def test_nothing_is_decided_while_the_clicker_cannot_be_looked_up(
         view = await rig.open(APPROVER, button)
         rig.slack.fail(method, Status(503), times=None)
         told = await rig.send(APPROVER, view)
-        unknown = (
-            "who you are" if method == "users.info" else "whether you are in <!subteam^S0APPROVERS>"
-        )
+        unknown = "who you are" if method == "users.info" else "which groups you are in"
         why = "Slack did not tell me; try again in a minute"
         assert told.startswith(f"I could not find out {unknown}, so I did nothing: {why}.\n")
         assert states(rig.database) == ["waiting"]

@@ -150,6 +150,22 @@ async def test_a_person_who_asks_again_while_the_answer_is_owed_is_told_the_answ
     assert len(rig.wechat.calls) == 1
 
 
+async def test_only_the_requester_is_told_in_an_owed_answer_what_the_approver_said(
+    rig: Rig,
+) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        rig.slack.fail("chat.postMessage", *AWAY)
+        await rig.decide(APPROVER, "approve", "fine", question)
+        await owed(rig)
+        theirs, own = await rig.ask(user=SECOND), await rig.ask()
+    for said in (theirs, own):
+        assert "The answer has not reached Slack yet" in said
+    assert (f"<@{APPROVER}>" in theirs, f"<@{APPROVER}>" in own) == (False, True)
+    assert ("fine" in theirs, "fine" in own) == (False, True)
+
+
 async def test_a_failure_whose_answer_is_owed_can_be_retried(rig: Rig) -> None:
     rig.wechat.fail("shareenv", Code(85088))
     async with rig.bot(ALLOW):

@@ -61,7 +61,7 @@ async def test_a_person_who_is_no_longer_an_approver_decides_nothing(
         view = await rig.open(APPROVER, "approve")
         await change(approved_by(SECOND_APPROVER))
         said = await rig.send(APPROVER, view)
-        assert said.startswith(f"Only <@{SECOND_APPROVER}> {NOT_AN_APPROVER}")
+        assert said.startswith(NOT_AN_APPROVER)
         assert rig.wechat.calls == []
         assert YOU_APPROVED in await rig.decide(SECOND_APPROVER, "approve")
         await rig.over()

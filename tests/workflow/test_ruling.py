@@ -29,7 +29,6 @@ from bot.policy.kinds import (
     PersonUnreadable,
     Policy,
     Rule,
-    Standing,
     Unreadable,
 )
 from bot.workflow.ruling import (
@@ -59,9 +58,9 @@ NO = Rule("no", Effect.DENY)
 DENIALS = [
     Deny(DeniedByRule(NO)),
     Deny(NoRule(())),
-    Deny(NotEntitled(Standing.BOT)),
+    Deny(NotEntitled()),
     Deny(PersonUnreadable(Unreadable.SLACK_DOWN)),
-    Deny(GroupUnreadable(PLAIN, "S1", Unreadable.SLACK_DOWN)),
+    Deny(GroupUnreadable(PLAIN, Unreadable.SLACK_DOWN)),
 ]
 PASSED = [Allow(PLAIN), NeedsConfirmation(SURE), NeedsApproval(FOUR), NeedsApproval(BOTH)]
 DECISIONS = st.lists(st.sampled_from([*PASSED, *DENIALS]), min_size=1, max_size=6)

@@ -54,7 +54,7 @@ from bot.messages.request import replies
 from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
 from bot.messages.words import Words
 from bot.ops.doctor.real_slack import Tried, code_of, no_answer
-from bot.policy.decide import explain, nearest
+from bot.policy.decide import nearest
 from bot.policy.kinds import (
     Approvers,
     Ask,
@@ -123,7 +123,7 @@ def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
     )
     yield "help", help_(words, person, (_RULE,))
     yield "whoami", whoami(words, person, _USER, _TEAM, (_RULE,), (_TOKEN,))
-    yield "why", why(words, no, _ASK, _POLICY, explain(_POLICY, _ASK))
+    yield "why", why(words, no, _ASK, _POLICY)
     yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ONE)
     yield "history", history(words, [_LINE], None)
     yield "under-way", under_way(words, _ONE, _LINK)
@@ -166,7 +166,7 @@ def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
 
 def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
     doubt = PersonUnreadable(Unreadable.SLACK_DOWN)
-    yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER, _ONE, (_RULE,))
+    yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER, _ONE)
     yield "settled", settled(words, _ONE, Settled.APPROVED)
     yield "steps-left", steps_left(words, _ONE)
     yield "requester-asked", clicks.requester_asked(words, _ONE, _NOW)

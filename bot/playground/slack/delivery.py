@@ -198,14 +198,19 @@ class Sockets:
 def signed_request(
     kind: str, payload: JsonObject, secret: str, timestamp: int
 ) -> tuple[str, dict[str, str]]:
-    """Return body and headers: a command is a form, an interaction is JSON inside a form."""
+    """Return body and headers: a command is a form, an interaction is JSON inside a form.
+
+    How Slack encodes half a surrogate pair in a form is a guess.
+    """
     content_type = "application/x-www-form-urlencoded"
     if kind == "events_api":
         body, content_type = json.dumps(payload), "application/json"
     elif kind == "interactive":
         body = urlencode({"payload": json.dumps(payload)})
     else:
-        body = urlencode({key: str(value) for key, value in payload.items()})
+        body = urlencode(
+            {key: str(value) for key, value in payload.items()}, errors="surrogatepass"
+        )
     signed = SignatureVerifier(secret).generate_signature(timestamp=str(timestamp), body=body)
     headers = {
         "Content-Type": content_type,

@@ -1,0 +1,198 @@
+"""What the bot tells of its policy: strangers nothing but whom to ask, members what concerns themselves."""
+
+import pytest
+
+from bot.messages.words import Words
+from bot.playground.faults import Code, Status
+from bot.playground.world import APPID
+from tests.conftest import RELEASES, REQUESTER, opened
+from tests.languages import CHINESE, ENGLISH
+from tests.rig import APPROVE, APPROVER, CONFIRM, SECOND, SECRET, Rig
+from tests.said import NOT_AN_APPROVER
+
+GUEST, GONE, ELSEWHERE, MEI = "U0GUEST", "U0GONE", "U0ELSEWHERE", "U0CHINESE"
+STRANGERS = pytest.mark.parametrize("user", [GUEST, ELSEWHERE, GONE, REQUESTER])
+OTHER_APPID = "wx00000000000000aa"
+RULES = f"""
+[[rule]]
+name = "no freezer"
+users = ["U0APPROVER2"]
+groups = ["S0APPROVERS"]
+envs = ["foo-merger-*"]
+effect = "deny"
+[[rule]]
+name = "acquisition of Foo (confidential)"
+users = ["{MEI}"]
+groups = ["S0PLATFORM"]
+channels = ["{SECRET}"]
+appids = ["wx5fe*"]
+envs = ["foo-merger-*"]
+effect = "allow"
+[[rule]]
+name = "auditors"
+users = ["{SECOND}"]
+channels = ["{SECRET}", "C0LOUNGE"]
+envs = ["foo-merger-*"]
+effect = "approve"
+approvers = {{ groups = ["S0APPROVERS"], channel = "C0APPROVALS" }}
+[[rule]]
+name = "elsewhere"
+users = ["{APPROVER}"]
+envs = ["bar-*"]
+effect = "allow"
+[[rule]]
+name = "all stop"
+users = ["*"]
+envs = ["off-*"]
+effect = "deny"
+"""
+NAMES = ("freezer", "acquisition", "auditors", "elsewhere", "all stop")
+PATTERNS = ("foo-merger-*", "bar-*", "off-*", "wx5fe*")
+IDS = ("APPROVER", "SECOND", "CHINESE", "S0PLATFORM", "S0APPROVERS", "C0SECRET", "C0LOUNGE")
+COVERED, DENIED, UNCOVERED = "foo-merger-prod-1", "off-merger-prod-1", "nix-merger-prod-1"
+
+
+def secrets_in(said: str) -> list[str]:
+    """Return the names, patterns, people, groups and channels of the policy that a text has."""
+    return [each for each in (*NAMES, *PATTERNS, *IDS) if each in said]
+
+
+def look_ups_fail(rig: Rig, user: str) -> None:
+    """Let Slack tell nothing of this person, if it is the one whom it would call a member."""
+    if user == REQUESTER:
+        rig.slack.fail("users.info", Status(503), times=None)
+
+
+# Strangers.
+
+
+@STRANGERS
+@pytest.mark.parametrize(
+    "typed",
+    [
+        f"why {APPID} ENV",
+        f"{APPID} ENV",
+        f"{APPID} ENV --dry-run",
+        f"{APPID} {OTHER_APPID} ENV",
+    ],
+    ids=["why", "share", "dry run", "batch"],
+)
+async def test_a_stranger_learns_whom_to_ask_and_not_whether_a_rule_covers_the_env(
+    rig: Rig, user: str, typed: str
+) -> None:
+    look_ups_fail(rig, user)
+    async with rig.bot(RULES):
+        told = {
+            (await rig.ask(typed.replace("ENV", env), user)).replace(env, "ENV")
+            for env in (COVERED, DENIED, UNCOVERED)
+        }
+    (said,) = told
+    assert secrets_in(said) == []
+    assert "the platform team" in said
+    assert ("No rule lets you do that." in said) is (user != REQUESTER)
+    assert ("I could not find out who you are" in said) is (user == REQUESTER)
+
+
+@STRANGERS
+@pytest.mark.parametrize("typed", ["whoami", "help", "history", f"history {COVERED}"])
+async def test_a_stranger_who_asks_about_themselves_learns_nothing_of_the_policy(
+    rig: Rig, user: str, typed: str
+) -> None:
+    look_ups_fail(rig, user)
+    async with rig.bot(RULES):
+        assert secrets_in(await rig.ask(typed, user)) == []
+
+
+async def test_a_guests_form_and_home_tell_nothing_of_the_policy(rig: Rig) -> None:
+    async with rig.bot(RULES.replace("foo-merger-*", COVERED)):
+        await rig.slack.command(GUEST, RELEASES, "")
+        form = await opened(rig.slack, GUEST)
+        assert await rig.slack.options(GUEST, form, "env") == []
+        assert secrets_in(await rig.open_home(GUEST)) == []
+
+
+async def test_a_guest_who_may_share_learns_only_the_rule_that_lets_them(rig: Rig) -> None:
+    lets = f'[[rule]]\nname = "guests"\nusers = ["{GUEST}"]\nguests = true\neffect = "allow"\n'
+    async with rig.bot(RULES.replace("off-*", "nix-*") + lets):
+        said = await rig.ask(f"why {APPID} {COVERED}", GUEST)
+    assert "✅" in said
+    assert "Rule “guests” allows it." in said
+    assert secrets_in(said) == []
+
+
+# Members.
+
+
+async def test_a_member_learns_the_rules_that_cover_this_and_which_of_their_own_conditions_fail(
+    rig: Rig,
+) -> None:
+    async with rig.bot(RULES):
+        why = await rig.ask(f"why {APPID} {COVERED}", SECOND)
+        no = await rig.ask(f"{APPID} {COVERED}", SECOND)
+        dry = await rig.ask(f"{APPID} {COVERED} --dry-run", SECOND)
+        other = await rig.ask(f"why {OTHER_APPID} {COVERED}", SECOND)
+    foo = "“acquisition of Foo (confidential)”: you are not among its users and groups, and it does not count here"
+    auditors = "“auditors”: it does not count here"
+    freezer = "“no freezer”: you are not among its users and groups"
+    assert [line for line in why.split("\n") if line.startswith("•")] == [
+        f"• {freezer}",
+        f"• {foo}",
+        f"• {auditors}",
+    ]
+    assert [line for line in other.split("\n") if line.startswith("•")] == [
+        f"• {freezer}",
+        f"• {auditors}",
+    ]
+    for said in (no, dry):
+        near = [line for line in said.split("\n") if line.startswith("•")]
+        assert near == [f"• rule {foo}", f"• rule {auditors}"]
+    for said in (why, no, dry, other):
+        assert [each for each in (*PATTERNS, *IDS) if each in said] == []
+        assert "elsewhere" not in said
+        assert "*Who can grant it:* the platform team." in said
+
+
+@pytest.mark.parametrize("words", [ENGLISH, CHINESE], ids=["English", "Chinese"])
+async def test_a_member_whose_groups_slack_does_not_tell_learns_no_group_by_that(
+    rig: Rig, words: Words
+) -> None:
+    user = SECOND if words is ENGLISH else MEI
+    rig.slack.fail("usergroups.list", Code("missing_scope"), times=None)
+    async with rig.bot(RULES.replace(f'"{user}"', '"U0GONE"')):
+        for typed in ("whoami", f"why {APPID} {COVERED}", f"{APPID} {COVERED}"):
+            said = await rig.ask(typed, user)
+            assert "usergroups:read" in said
+            assert [each for each in (*PATTERNS, "S0PLATFORM", "S0APPROVERS") if each in said] == []
+
+
+# Clicks.
+
+
+async def test_who_may_not_decide_is_not_told_who_may(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        said = await rig.decide(SECOND, "approve")
+    assert NOT_AN_APPROVER in said
+    assert secrets_in(said) == []
+    assert "the platform team" in said
+
+
+async def test_who_clicks_while_slack_tells_no_groups_learns_none(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        question = await rig.question()
+        rig.slack.fail("usergroups.list", Code("missing_scope"), times=None)
+        view = await rig.open(SECOND, "approve", question)
+        said = await rig.send(SECOND, view)
+    assert "usergroups:read" in said
+    assert secrets_in(said) == []
+
+
+async def test_who_confirms_while_slack_tells_no_groups_learns_none(rig: Rig) -> None:
+    rules = CONFIRM.replace(f'users = ["{REQUESTER}"', 'groups = ["S0PLATFORM"]\nusers = ["U0GONE"')
+    async with rig.bot(rules):
+        await rig.ask()
+        rig.slack.fail("usergroups.list", Code("missing_scope"), times=None)
+        said = await rig.click(REQUESTER, rig.shown(), "confirm")
+    assert "usergroups:read" in said
+    assert secrets_in(said) == []
