@@ -14,6 +14,7 @@ import httpx
 from aiohttp.abc import AbstractStreamWriter
 
 from bot.guidance import Trouble
+from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledWeChat
 from bot.wechat.api import BODY_LIMIT, Call, NoAnswer, read_answer
 
@@ -79,16 +80,11 @@ class Transport(httpx.AsyncBaseTransport):
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(connect=connect),
         )
-        body = bytearray()
         try:
-            async for piece in response.content.iter_any():
-                body += piece
-                if len(body) > extensions["limit"]:
-                    body.clear()
-                    break
+            body = await read_at_most(response, extensions["limit"])
         finally:
-            response.release()  # closes the connection if the body was not read to its end
-        return httpx.Response(response.status, stream=httpx.ByteStream(bytes(body)))
+            response.release()
+        return httpx.Response(response.status, stream=httpx.ByteStream(body or b""))
 
 
 def connect_within(seconds: float) -> float:
