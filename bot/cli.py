@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
+from typing import NoReturn
 
 from bot.domain.outcome import OUTCOMES
 from bot.ops.logs.setup import log_uncaught, set_up
@@ -61,9 +62,21 @@ def _open_closed_streams() -> None:
             setattr(sys, name, stream)
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors show no secret: they quote what was typed, such as a token in the place of an id."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print how the command is used and what is wrong, and exit."""
+        from bot.settings.load import read_parts  # noqa: PLC0415  # not needed if nothing is wrong
+
+        self.print_usage(sys.stderr)
+        secrets = read_parts(environment()).secrets
+        self.exit(complain([f"{self.prog}: error: {message}"], secrets))
+
+
 def _parser() -> argparse.ArgumentParser:
     about = "Share WeChat cloud environments from Slack."
-    parser = argparse.ArgumentParser(prog="share-env-bot", description=about)
+    parser = _Parser(prog="share-env-bot", description=about)
     parser.add_argument("--version", action="store_true", help="say which release this is")
     parser.set_defaults(command=_run)
     add = parser.add_subparsers(metavar="COMMAND").add_parser

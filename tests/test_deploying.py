@@ -1,6 +1,7 @@
 """The systemd unit and the Containerfile, checked with the tools of the machines that they are for."""
 
 import asyncio
+import itertools
 import json
 import os
 import pty
@@ -147,14 +148,18 @@ def test_a_command_next_to_the_unit_runs_as_the_same_user_with_the_same_settings
 ):
     script = (ROOT / "bot/ops/as-the-bot.sh").read_text(encoding="utf-8")
     (settings,) = re.findall(r"^settings=(.*)$", script, re.MULTILINE)
-    script = script.replace('"$settings"', settings).replace("\\\n", "")
+    script = script.replace("$settings", settings).replace("\\\n", "")
     (command,) = re.findall(r"^(systemd-run .*)$", script, re.MULTILINE)
     assert command.endswith(f' {PROGRAM} "$@"')
-    unit = service()["Service"]
-    given = dict(re.findall(r"-p (\w+)=(\S+)", command))
-    assert given == {name: unit[name] for name in given}
-    assert {"DynamicUser", "User", "StateDirectory", "EnvironmentFile"} <= given.keys()
-    assert given["ProtectHome"] == "yes"  # else the doctor could read a policy that the bot cannot
+    words = shlex.split(command)
+    given = [word for before, word in itertools.pairwise(words) if before == "-p"]
+    (of_service,) = re.findall(r"^\[Service\]$(.*?)^\[", unit_text(), re.MULTILINE | re.DOTALL)
+    lines = [line for line in of_service.split("\n") if line and not line.startswith("#")]
+    # ProtectHome, for one: else the doctor could read a policy that the bot cannot.
+    about_its_life = "Exec", "Restart", "TimeoutStopSec"
+    assert sorted(given) == sorted(line for line in lines if not line.startswith(about_its_life))
+    filters = [line for line in lines if line.startswith("SystemCallFilter")]
+    assert [each for each in given if each in filters] == filters  # the first says what is allowed
 
 
 @dataclass(frozen=True)
@@ -207,6 +212,21 @@ def test_the_command_that_the_readme_installs_runs_as_the_right_user(wrapper: Wr
     wrapper.says("sudo", 'echo sudo "$@"')
     asked = f"sudo -- {wrapper.folder}/share-env-bot audit --user U 1\n"
     assert wrapper.typed("audit", "--user", "U 1") == (0, asked)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("$SLACK_BOT_TOKEN", "${SLACK_BOT_TOKEN}", "a$HOME", "$", "$$", "a $b$", "%n", "a\\$b"),
+        *("7kq2mhx4", "", "two words", "'\"`*", "a\n$b\n", "--env=$X"),
+    ],
+)
+def test_a_word_reaches_the_bot_as_it_was_typed(wrapper: Wrapper, word: str) -> None:
+    wrapper.says("systemd-run", 'for word; do printf "%s\\0" "$word"; done')
+    _, said = wrapper.typed("policy", "--user", word, "x")
+    *_, program, first, second, given, last = said.removesuffix("\0").split("\0")
+    assert (program, first, second, last) == (PROGRAM, "policy", "--user", "x")
+    assert given == word.replace("$", "$$")  # as systemd.service asks for a literal dollar sign
 
 
 def test_the_command_warns_of_settings_that_others_may_read(wrapper: Wrapper) -> None:

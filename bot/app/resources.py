@@ -80,7 +80,9 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
         metrics = Metrics(__version__, runtime.clock)
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
-    wechat = WeChatApi(Transport(session), settings.wechat_url, observers.called_wechat)
+    wechat = WeChatApi(
+        Transport(session, getproxies()), settings.wechat_url, observers.called_wechat
+    )
     slack = await _slack(settings.slack, session, runtime, observers)
     listeners = [
         log_event,
@@ -104,13 +106,15 @@ def _warn_if_nobody_may(policy: Policy) -> None:
 
 
 def _session() -> aiohttp.ClientSession:
-    """Return the HTTP session that Slack and WeChat share, with the environment's proxies."""
+    """Return the HTTP session that Slack and WeChat share.
+
+    Not with `trust_env`, by which aiohttp reads ~/.netrc at each request and sends the password for a host in it, or raises
+    ValueError where there is a token already. The clients name the proxy.
+    """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=15, connect=5),  # of a call to Slack
-        # With it aiohttp reads files in a thread at each request, so it is on only if there is a proxy.
-        trust_env=bool(getproxies()),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
 import aiohttp
 import orjson
@@ -14,6 +14,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.command.tokenizer import visible
+from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledSlack
 from bot.settings.access import SlackSettings
 from bot.workflow.ports import AwayError
@@ -23,17 +24,36 @@ RESPONSE_URL = "response_url"
 """The method's name for calls to a response_url, in the log and the metrics."""
 PATIENCE = 120.0
 """Seconds that one message may wait for rate limits, in all."""
+ANSWER_LIMIT = 16 << 20
+"""Bytes of a response: more than the longest of Slack's, a list of all user groups with their members."""
 RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 """The labels of the metrics for how calls end."""
 
-_OK, _TOO_MANY, _SERVER_ERROR = 200, 429, 500
-MAYBE = {"fatal_error", "internal_error", "request_timeout", "service_unavailable"}
+_OK, _REFUSED, _TOO_MANY, _SERVER_ERROR = 200, 400, 429, 500
+MAYBE = {
+    "fatal_error",
+    "internal_error",
+    "request_timeout",
+    "service_unavailable",
+    "update_failed",
+}
 """Slack's internal errors; "some aspect of the operation may have succeeded" (method reference, fatal_error)."""
+_SOON_OVER = {NOT_SENT, "external_channel_migrating"}
+"""The errors of a Refused that ends by itself. Source: the method reference of chat.update."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
 _BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
 _DEFAULT_RETRY_AFTER, _LONGEST_RETRY_AFTER = 1.0, 3600.0
 NOT_FROM_SLACK = "not Slack's answer"
 """The reason of a Doubtful for an unreadable response."""
+ELSEWHERE = "not Slack's address"
+"""The error of a Refused for a response_url to which nothing is sent."""
+
+_BARE_ERROR = re.compile(rb"\s*([a-z][a-z_]{0,60})\s*")
+# Strict, so that what sends the message cannot read another host in it.
+_ADDRESS = re.compile(
+    r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]+))?/[!-~]*", re.IGNORECASE | re.ASCII
+)
+_PORTS = {"http": "80", "https": "443"}
 
 # Any escape of JSON that is fine, a pair included, or half a pair: text that is cut off by UTF-16 units may end in one.
 _HALF = re.compile(
@@ -94,6 +114,11 @@ BAD_TOKEN = {
 """The errors that mean a bad token."""
 
 
+class _Way(TypedDict):
+    proxy: str | None
+    allow_redirects: bool
+
+
 _Send = Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
 _Json = Mapping[str, object]
 _Read = Callable[[int, Mapping[str, str], bytes, _Json | None], Result]
@@ -131,9 +156,10 @@ class SlackApi:
         self._base_url = client.base_url
         plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
         signed = {**plain, "Authorization": f"Bearer {client.token}"}
-        self._get_signed = partial(self.session.get, headers=signed, proxy=client.proxy)
-        self._post_signed = partial(self.session.post, headers=signed, proxy=client.proxy)
-        self._post_plain = partial(self.session.post, headers=plain, proxy=client.proxy)
+        way: _Way = {"proxy": client.proxy, "allow_redirects": False}
+        self._get_signed = partial(self.session.get, headers=signed, **way)
+        self._post_signed = partial(self.session.post, headers=signed, **way)
+        self._post_plain = partial(self.session.post, headers=plain, **way)
         self._sleep = sleep
         self._called = called
 
@@ -154,7 +180,13 @@ class SlackApi:
         return await self._post(method, post, arguments, _read, patience)
 
     async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
-        """Post to a response_url, waiting up to `patience` seconds for rate limits."""
+        """Post to a response_url, waiting up to `patience` seconds for rate limits.
+
+        Refused without a call if the address is not Slack's: whoever knows the signing secret could choose any.
+        """
+        if not is_slacks(url, self._base_url):
+            _log.error("a response_url is not Slack's: nothing is sent to it")
+            return Refused(ELSEWHERE)
         post = partial(self._post_plain, url)
         return await self._post(RESPONSE_URL, post, body, _read_response_url, patience)
 
@@ -188,12 +220,38 @@ class SlackApi:
 async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
     try:
         async with send(data=None if body is None else orjson.dumps(body)) as response:
-            raw = await response.read()
+            raw = await read_at_most(response, ANSWER_LIMIT)
+            if raw is None:
+                return Doubtful(NOT_FROM_SLACK)
             return read(response.status, response.headers, raw, object_in(raw))
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
-        return Refused(NOT_SENT)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ValueError):
+        return Refused(NOT_SENT)  # ValueError: the address, or the proxy's, cannot be used
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Doubtful(type(error).__name__)
+
+
+def is_slacks(url: str, api_url: str) -> bool:
+    """Tell whether a response_url leads to Slack by https, or to where the Web API at `api_url` is."""
+    origin = _origin(url)
+    if origin is None:
+        return False
+    scheme, host, port = origin
+    if (
+        scheme == "https"
+        and port == "443"
+        and f".{host}".endswith((".slack.com", ".slack-gov.com"))
+    ):
+        return True
+    return origin == _origin(api_url)
+
+
+def _origin(url: str) -> tuple[str, str, str] | None:
+    """Return scheme, host and port of an address; None if anything else, such as a user, stands before its path."""
+    found = _ADDRESS.fullmatch(url)
+    if found is None:
+        return None
+    scheme, host, port = found[1].lower(), found[2].lower(), found[3]
+    return scheme, host, port or _PORTS[scheme]
 
 
 def object_in(text: str | bytes) -> dict[str, Any] | None:
@@ -222,7 +280,7 @@ def retry_after(result: Result) -> float | None:
 
 def is_transient(no: Refused | Doubtful) -> bool:
     """Tell whether a retry may succeed, since Slack was away or is busy."""
-    return isinstance(no, Doubtful) or no.error == NOT_SENT or retry_after(no) is not None
+    return isinstance(no, Doubtful) or no.error in _SOON_OVER or retry_after(no) is not None
 
 
 def away_error(no: Refused | Doubtful) -> AwayError:
@@ -238,12 +296,36 @@ def _read(status: int, headers: Mapping[str, str], _body: bytes, found: _Json | 
         granted = headers.get("x-oauth-scopes")
         scopes = None if granted is None else frozenset(granted.replace(",", " ").split())
         return Answered(data, scopes)
-    code = visible(str(data.get("error") or ""))
-    if status == _TOO_MANY or code in _RATE_LIMITED:
+    return _read_no(status, headers, data, visible(str(data.get("error") or "")))
+
+
+def _read_response_url(
+    status: int, headers: Mapping[str, str], body: bytes, found: _Json | None
+) -> Result:
+    """Read the response of a response_url: a plain “ok”, or an error, bare or in JSON, with any status.
+
+    Source: slackapi/java-slack-sdk, issue 1017, for webhooks; what response_urls answer is not documented. Any other page,
+    such as a proxy's, is not Slack's.
+    """
+    data = found or {}
+    if status == _OK and (body.strip() in {b"", b"ok"} or data.get("ok")):
+        return Answered(data)
+    error = visible(str(data.get("error") or ""))
+    if not error and status < _SERVER_ERROR:
+        bare = _BARE_ERROR.fullmatch(body)
+        error = bare[1].decode() if bare else f"HTTP {status}" if status >= _REFUSED else ""
+    return _read_no(status, headers, data, error)
+
+
+def _read_no(
+    status: int, headers: Mapping[str, str], data: _Json, error: str
+) -> Refused | Doubtful:
+    """Read a response that does not say ok; `error` is the one in it, if any."""
+    if status == _TOO_MANY or error in _RATE_LIMITED:
         return Refused("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
-    if status >= _SERVER_ERROR or not code or code in MAYBE:
-        return Doubtful(code or (NOT_FROM_SLACK if status == _OK else f"HTTP {status}"))
-    return Refused(code, _pointers(data))
+    if status >= _SERVER_ERROR or not error or error in MAYBE:
+        return Doubtful(error or (f"HTTP {status}" if status >= _REFUSED else NOT_FROM_SLACK))
+    return Refused(error, _pointers(data))
 
 
 def _pointers(data: Mapping[str, object]) -> tuple[str, ...]:
@@ -251,23 +333,6 @@ def _pointers(data: Mapping[str, object]) -> tuple[str, ...]:
     errors = data.get("errors")
     listed = errors if isinstance(errors, list) else []
     return tuple(str(each.get("pointer")) for each in listed if isinstance(each, dict))
-
-
-def _read_response_url(
-    status: int, headers: Mapping[str, str], body: bytes, data: _Json | None
-) -> Result:
-    """Read the response of a response_url, a plain “ok”; any other page, such as a proxy's, is not Slack's."""
-    if status == _TOO_MANY:
-        return Refused("ratelimited", retry_after=_seconds(headers.get("Retry-After")))
-    if status >= _SERVER_ERROR:
-        return Doubtful(f"HTTP {status}")
-    if status != _OK:
-        return Refused(body[:80].decode(errors="replace") or f"HTTP {status}")
-    if body.strip() in {b"", b"ok"}:
-        return Answered({})
-    if data is None:
-        return Doubtful(NOT_FROM_SLACK)
-    return Answered(data) if data.get("ok") else Refused(str(data.get("error") or NOT_FROM_SLACK))
 
 
 def _seconds(header: str | None) -> float:

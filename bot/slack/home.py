@@ -28,13 +28,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Viewer:
-    """A person who opened their page lately; `stale` once it has to be published again, `decides` as in Page."""
+    """A person who opened their page lately; `stale` once it has to be published again, `decides` as in Page.
+
+    It `waits` for its next try while Slack is away.
+    """
 
     who: tuple[str, str]
     """(team, user)."""
     opened: float = field(init=False)
     decides: bool = True  # until the first page says so
     stale: bool = field(init=False)
+    waits: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -96,13 +100,13 @@ class Homes:
         return [*self._viewers.values()]
 
     async def _refresh(self) -> None:
-        """Publish stale pages, in rounds, until none is left."""
+        """Publish stale pages, in rounds, until none is left but those that wait; none waits for another."""
         try:
-            while any(viewer.stale for viewer in self._lately()):
+            while any(viewer.stale and not viewer.waits for viewer in self._lately()):
                 await self._sleep(self.pause)
                 for viewer in self._lately():
-                    if viewer.stale:
-                        await self._show(viewer)
+                    if viewer.stale and not viewer.waits and not viewer.turn.locked():
+                        self._tasks.start(self._show(viewer))
                         await self._sleep(self.gap)
         finally:
             self._refreshing = False
@@ -117,7 +121,7 @@ class Homes:
             async with viewer.turn:
                 if not viewer.stale or viewer.opened != opened:
                     return
-                viewer.stale = False
+                viewer.stale = viewer.waits = False
                 try:
                     page = await self._page(*viewer.who)
                     viewer.decides = page.decides
@@ -130,6 +134,6 @@ class Homes:
                 return
             if pause is None or not is_transient(shown):
                 break
-            viewer.stale = True
+            viewer.stale = viewer.waits = True
             await self._sleep(max(pause, retry_after(shown) or 0.0))
         _log.warning("an App Home was not shown", extra={"reason": str(shown)})

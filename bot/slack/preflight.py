@@ -20,6 +20,7 @@ from bot.slack.api import (
 )
 
 _PATIENCE = 5.0
+_ORGANISATION = "installed for an organisation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
     Without this, the bot would notice a bad bot token at the first answer, and retry a bad app token for ever.
     """
     identity, opened = await asyncio.gather(
-        bot.read("auth.test", _PATIENCE),
+        identify(bot, _PATIENCE),
         app.write("apps.connections.open", _PATIENCE) if app else _unasked(),
     )
     if isinstance(identity, Answered) and isinstance(opened, Answered):
@@ -57,6 +58,18 @@ async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
         return Ready(identity.data, url if isinstance(url, str) else None, identity.scopes)
     problems = filter(None, (problem_of_bot(identity), problem_of_app(opened)))
     return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
+
+
+async def identify(bot: SlackApi, patience: float) -> Result:
+    """Return auth.test; Refused if the app is installed for a whole organisation, which the bot does not know how to serve.
+
+    There the team is the organisation (“E…”), and people and groups have to be looked up by workspace. Source:
+    docs.slack.dev, "Developing for Enterprise orgs".
+    """
+    result = await bot.read("auth.test", patience)
+    told = result.data if isinstance(result, Answered) else {}
+    is_wide = told.get("is_enterprise_install") or str(told.get("team_id")).startswith("E")
+    return Refused(_ORGANISATION) if is_wide else result
 
 
 async def _unasked() -> Result:
@@ -84,6 +97,12 @@ def problem_of_bot(result: Result) -> str | None:
             return (
                 f"SLACK_BOT_TOKEN is not accepted by Slack ({error}). Copy the bot token again from your Slack "
                 "app's page “OAuth & Permissions”, or install the app again there."
+            )
+        case Refused(error) if error == _ORGANISATION:
+            return Problem(
+                "SLACK_BOT_TOKEN is for a whole Enterprise Grid organisation, and the bot serves one workspace",
+                "On api.slack.com/apps create an app from app-manifest.yml in that workspace, install it there, and "
+                "copy its tokens.",
             )
         case _:
             return _unreachable(result)

@@ -6,14 +6,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import TypeVar, cast
 from urllib.parse import urlencode
+from urllib.request import proxy_bypass
 
 import aiohttp
 import httpx
 from aiohttp.abc import AbstractStreamWriter
 
 from bot.guidance import Trouble
+from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledWeChat
 from bot.wechat.api import BODY_LIMIT, Call, NoAnswer, read_answer
 
@@ -60,8 +63,12 @@ class Transport(httpx.AsyncBaseTransport):
     what was sent from what was not, and it fails on a status line that is not UTF-8, such as a proxy's in GBK.
     """
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, proxies: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Take the session, and the environment's proxies by the scheme that each is for."""
         self._session = session
+        self._proxies = proxies
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request with the extensions set by `exchange`; raises aiohttp's errors."""
@@ -75,20 +82,21 @@ class Transport(httpx.AsyncBaseTransport):
             f"{request.url}?{query}" if query else str(request.url),
             headers=request.headers,
             data=_RequestBody(content, extensions) if content else None,
+            proxy=self._proxy_for(request.url),
             allow_redirects=False,
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(connect=connect),
         )
-        body = bytearray()
         try:
-            async for piece in response.content.iter_any():
-                body += piece
-                if len(body) > extensions["limit"]:
-                    body.clear()
-                    break
+            body = await read_at_most(response, extensions["limit"])
         finally:
-            response.release()  # closes the connection if the body was not read to its end
-        return httpx.Response(response.status, stream=httpx.ByteStream(bytes(body)))
+            response.release()
+        return httpx.Response(response.status, stream=httpx.ByteStream(body or b""))
+
+    def _proxy_for(self, url: httpx.URL) -> str | None:
+        """Return the proxy for a URL; with `trust_env` aiohttp finds it too, but sends the passwords in ~/.netrc."""
+        proxy = self._proxies.get(url.scheme)
+        return None if proxy and proxy_bypass(url.host) else proxy
 
 
 def connect_within(seconds: float) -> float:

@@ -1,6 +1,8 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from bot.playground.faults import Drop
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -110,3 +112,29 @@ async def test_messages_about_a_wrong_setup_show_no_secret(
     assert "WECHAT_AUTHORIZER_APPID holds a WeChat token, which is not an appid. Set it to" in err
     assert "The policy file “[hidden]” cannot be read: " in err
     assert "SECRETTOKEN" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("{}",),
+        ("run", "{}"),
+        ("audit", "{}"),
+        ("audit", "--outcome", "{}"),
+        ("audit", "--since={}"),
+        ("audit", "--{}"),
+        ("request", "7kq2mhx4", "of {} it"),
+    ],
+)
+async def test_wrong_words_on_the_command_line_are_named_without_secrets(
+    environ: dict[str, str], tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    for secret in ("xoxb-made-up-by-somebody", environ["WECHAT_TOKEN_SERVER_AUTHORIZATION"]):
+        typed = [word.format(secret) for word in arguments]
+        code, out, err = await finished(environ, tmp_path, *typed)
+        assert (code, out) == (2, "")
+        assert secret not in err
+        assert "[hidden]" in err
+        code, out, err = await finished(environ, tmp_path, *[w.format("oops") for w in arguments])
+        assert (code, out, "oops" in err) == (2, "", True)
+        assert err.startswith("usage: share-env-bot ")

@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import aiohttp
 import pytest
@@ -10,6 +11,8 @@ from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Handler, cut, free_port
 from bot.playground.slack.server import LocalSlack
 from bot.slack.api import (
+    ANSWER_LIMIT,
+    ELSEWHERE,
     NOT_SENT,
     RESULTS,
     Answered,
@@ -17,6 +20,7 @@ from bot.slack.api import (
     Refused,
     Result,
     SlackApi,
+    is_slacks,
     object_in,
     retry_after,
 )
@@ -310,6 +314,10 @@ async def test_a_rate_limit_is_recognised_in_any_form(
         pytest.param(200, b"[]", Doubtful("not Slack's answer"), id="no object"),
         pytest.param(404, b"used_url", Refused("used_url"), id="404"),
         pytest.param(404, b"", Refused("HTTP 404"), id="404 without a body"),
+        pytest.param(403, b"<html>Blocked</html>", Refused("HTTP 403"), id="403 with a page"),
+        pytest.param(400, b'{"ok":false,"error":"no_text"}', Refused("no_text"), id="400 in JSON"),
+        pytest.param(200, b"no_text\n", Refused("no_text"), id="200 with a bare error"),
+        pytest.param(200, b"fatal_error", Doubtful("fatal_error"), id="200 with an inner error"),
         pytest.param(500, b"oops", Doubtful("HTTP 500"), id="500"),
         pytest.param(503, b"oops", Doubtful("HTTP 503"), id="503"),
     ],
@@ -318,6 +326,140 @@ async def test_an_answer_of_a_response_url_is_success_refusal_or_doubtful(
     http: aiohttp.ClientSession, sleep: Sleep, status: int, body: bytes, result: Result
 ) -> None:
     assert await asked(http, sleep, always(status, body, "text/plain"), responds) == result
+
+
+@pytest.mark.parametrize(
+    "no",
+    [
+        pytest.param(always(400, b'{"ok":false,"error":"invalid_blocks"}'), id="400 in JSON"),
+        pytest.param(always(400, b"invalid_blocks", "text/plain"), id="400 with a bare error"),
+        pytest.param(always(200, b"invalid_blocks", "text/plain"), id="200 with a bare error"),
+        pytest.param(always(200, b'{"ok":false,"error":"invalid_blocks"}'), id="200 in JSON"),
+    ],
+)
+async def test_a_message_whose_blocks_a_response_url_refuses_is_sent_as_its_text(
+    http: aiohttp.ClientSession, sleep: Sleep, no: Handler
+) -> None:
+    given: list[object] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.json()
+        given.append(body)
+        return await no(request) if "blocks" in body else web.Response(text="ok")
+
+    def responds_with_blocks(api: SlackApi, origin: str) -> Awaitable[Result]:
+        return api.respond(f"{origin}/actions/1", 10.0, {"text": "hello", "blocks": [{}]})
+
+    assert await asked(http, sleep, handler, responds_with_blocks) == Answered({})
+    assert given == [{"text": "hello", "blocks": [{}]}, {"text": "hello"}]
+
+
+OWN = "http://127.0.0.1:3000"
+
+
+@pytest.mark.parametrize(
+    ("api_url", "url"),
+    [
+        ("https://slack.com/api/", "https://hooks.slack.com/commands/T1/2/Ab-3"),
+        ("https://slack.com/api/", "https://slack.com/x"),
+        ("https://slack.com/api/", "https://hooks.slack-gov.com:443/actions/T1/2/3"),
+        ("https://slack.com/api/", "HTTPS://Hooks.SLACK.com/actions/T1/2/3?a=b#c"),
+        (f"{OWN}/api/", f"{OWN}/commands/1"),
+        ("http://localhost/api/", "http://LOCALHOST:80/commands/1"),
+        ("http://[::1]:3000/api/", "http://[::1]:3000/commands/1"),
+        ("https://slack.example/api/", "https://slack.example:443/commands/1"),
+    ],
+)
+def test_an_address_of_slack_or_of_its_api_is_slacks(api_url: str, url: str) -> None:
+    assert is_slacks(url, api_url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://hooks.slack.com/commands/1", "ftp://hooks.slack.com/1", "//hooks.slack.com/1"),
+        *("https://slack.com.example/1", "https://notslack.com/1", "https://example/slack.com/1"),
+        *("https://slack.com@example/1", "https://example:443@slack.com/1", "https://@slack.com/1"),
+        *(
+            r"https://example\@slack.com/1",
+            r"https://example\.slack.com/1",
+            "https://slack.com\\@a/1",
+        ),
+        *("https://hooks.slack.com:8443/1", "https://slack.com:/1", "https://slack.com:443x/1"),
+        *("https://hooks.slack.com./1", "https://hooks.slack.com", "https://slack.com?@example/1"),
+        *("https://slаck.com/1", "https://ｓlack.com/1", "https://slac\u212a.com/1"),
+        *(
+            "https://xn--slck-63d.com/1",
+            "https://example／.slack.com/1",
+            "https://example#.slack.com/1",
+        ),
+        *(
+            "https://example%2f.slack.com/1",
+            "https://example;.slack.com/1",
+            "https://a b.slack.com/1",
+        ),
+        *(
+            "https://slack.com/1\n",
+            "https://slack.com/1 2",
+            " https://slack.com/1",
+            "\thttps://slack.com/1",
+        ),
+        *("http://127.0.0.1:3001/1", "https://127.0.0.1:3000/1", "http://127.0.0.1/1", "http:/1"),
+        *(
+            "http://127.0.0.1:3000@example/1",
+            f"{OWN}.example/1",
+            "http://localhost:3000/1",
+            "",
+            "nonsense",
+        ),
+    ],
+)
+async def test_to_any_other_address_nothing_is_sent_and_one_line_says_so(
+    http: aiohttp.ClientSession, sleep: Sleep, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    called: list[str] = []
+    client = web_client("xoxb-1", f"{OWN}/api/", http)
+    api = SlackApi(client, sleep, lambda method, _: called.append(method))
+    assert await api.respond(url, 0.0, {"text": "hello"}) == Refused(ELSEWHERE)
+    assert (called, caplog.messages) == (
+        [],
+        ["a response_url is not Slack's: nothing is sent to it"],
+    )
+    assert "/1" not in caplog.text
+
+
+@EVERY_WAY
+async def test_a_redirect_is_not_followed(
+    http: aiohttp.ClientSession, sleep: Sleep, ask: Ask
+) -> None:
+    followed: list[str] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        followed.append(request.path)
+        return web.Response(status=307, headers={"Location": "/elsewhere"})
+
+    assert not isinstance(await asked(http, sleep, handler, ask), Answered)
+    assert len(followed) == 1
+
+
+@EVERY_WAY
+async def test_an_answer_without_an_end_is_read_in_part_and_doubtful(
+    http: aiohttp.ClientSession, sleep: Sleep, ask: Ask
+) -> None:
+    sent = 0
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        nonlocal sent
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while sent < 4 * ANSWER_LIMIT:
+                await response.write(b" " * 1_000_000)
+                sent += 1_000_000
+        return response
+
+    assert await asked(http, sleep, handler, ask) == Doubtful("not Slack's answer")
+    assert sent < 2 * ANSWER_LIMIT
 
 
 async def test_a_response_url_has_five_uses(
@@ -349,8 +491,13 @@ async def test_what_has_no_text_is_not_sent_again_without_its_blocks(
     assert result == Refused("invalid_blocks")
 
 
-async def test_an_invalid_address_raises_no_exception(api: SlackApi) -> None:
-    assert not isinstance(await api.respond("nonsense", 0.0, {"text": "hello"}), Answered)
+@pytest.mark.parametrize("proxy", ["http://", "proxy.example:3128", "http://proxy.example:312x"])
+async def test_what_cannot_be_sent_by_an_unusable_proxy_is_not_sent(
+    http: aiohttp.ClientSession, sleep: Sleep, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    api = SlackApi(web_client("xoxb-1", "https://slack.invalid/api/", http), sleep)
+    assert await api.read("auth.test") == Refused(NOT_SENT)
 
 
 async def test_no_result_contains_a_token_or_an_address(
@@ -364,21 +511,26 @@ async def test_no_result_contains_a_token_or_an_address(
 
 
 async def test_each_call_is_reported_with_its_result(
-    slack: LocalSlack, client: AsyncWebClient, sleep: Sleep
+    slack: LocalSlack, http: aiohttp.ClientSession, client: AsyncWebClient, sleep: Sleep
 ) -> None:
     told: list[tuple[str, str]] = []
-    api = SlackApi(client, sleep, lambda method, result: told.append((method, result)))
+
+    def tell(method: str, result: str) -> None:
+        told.append((method, result))
+
+    api = SlackApi(client, sleep, tell)
     slack.fail("chat.postMessage", RateLimited(1), Status(503), Code("msg_too_long"), Drop())
     for _ in range(3):
         await api.write("chat.postMessage", 5.0, **HELLO)
-    nowhere = f"http://127.0.0.1:{free_port()}/commands/1"
-    await api.respond(nowhere, 0.0, {"text": "hello"})
     await api.read("auth.test")
+    away = f"http://127.0.0.1:{free_port()}"
+    api = SlackApi(web_client("xoxb-1", f"{away}/api/", http), sleep, tell)
+    await api.respond(f"{away}/commands/1", 0.0, {"text": "hello"})
     results = ("ratelimited", "doubtful", "refused", "doubtful")
     assert told == [
         *(("chat.postMessage", result) for result in results),
-        ("response_url", "not sent"),
         ("auth.test", "ok"),
+        ("response_url", "not sent"),
     ]
     assert {result for _, result in told} == set(RESULTS)
 

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from aiohttp import web
 
 from bot.messages import modals
 from bot.messages.words import code
@@ -13,7 +14,7 @@ from bot.playground.world import APPID, TEAM
 from bot.slack.api import RESPONSE_URL
 from bot.slack.forms import MESSAGE_SHORTCUT
 from bot.slack.private import _PAUSES
-from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, soon, states
+from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, served, soon, states
 from tests.languages import CHINESE
 from tests.rig import (
     ALLOW,
@@ -175,6 +176,27 @@ async def test_an_answer_that_slack_refuses_is_sent_by_the_next_means(rig: Rig) 
         assert NO_SUCH_REQUEST in await rig.forge(ack, REQUESTER, response_url=dead)
     (direct,) = rig.slack.parents("D0BOT")
     assert NO_SUCH_REQUEST in direct.text
+
+
+async def test_an_answer_is_not_sent_to_an_address_that_is_not_slacks_but_by_the_next_means(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    called: list[str] = []
+
+    async def note(request: web.BaseRequest) -> web.Response:
+        called.append(request.path)
+        return web.Response()
+
+    async with rig.bot(CONFIRM), served(note) as elsewhere:
+        await rig.ask()
+        shown = rig.shown()
+        await rig.click(REQUESTER, shown, "confirm", team="T0ELSEWHERE")
+        ack = await rig.slack.click(REQUESTER, shown, "cancel", team="T0ELSEWHERE")
+        await soon(lambda: len(rig.heard[REQUESTER]) == 3)
+        url = f"{elsewhere}/actions/1"
+        assert NO_SUCH_REQUEST in await rig.forge(ack, REQUESTER, response_url=url)
+    assert called == []
+    assert caplog.messages.count("a response_url is not Slack's: nothing is sent to it") == 1
 
 
 async def test_an_answer_to_a_decision_is_shown_to_the_approver_only(rig: Rig) -> None:

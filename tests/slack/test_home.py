@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.messages.blocks import message
-from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
+from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
 from bot.runtime.tasks import current_request_id, log_request
@@ -24,7 +25,7 @@ from tests.slack.echo import Echo
 
 APPROVER = "U0APPROVER"
 PUBLISH = "views.publish"
-PAUSE = 0.05
+PAUSE, GAP = 0.05, 0.001
 
 
 class NumberedPages:
@@ -60,7 +61,7 @@ async def homes(
     slack: LocalSlack, client: AsyncWebClient, api: SlackApi, pages: NumberedPages, clock: Clock
 ) -> AsyncIterator[Homes]:
     """The published pages of a workspace, with pauses short enough for a test."""
-    homes = Homes(api, pages.page, clock, asyncio.sleep, pause=PAUSE, gap=0.001)
+    homes = Homes(api, pages.page, clock, asyncio.sleep, PAUSE, GAP)
     async with listening(slack, client, homes):
         yield homes
     await homes.close()
@@ -203,6 +204,43 @@ async def test_a_change_of_everything_refreshes_every_page(slack: LocalSlack, ho
     homes.changed()
     await quiet()
     assert published(slack) == 2 * len(people)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Status(503), Drop(), RateLimited(1), RateLimited(90), Slow(5)],
+    ids=["away", "dropped", "rate limit", "long rate limit", "slow"],
+)
+async def test_a_page_that_slack_does_not_take_holds_up_no_others(
+    slack: LocalSlack, client: AsyncWebClient, pages: NumberedPages, fault: Fault
+) -> None:
+    back = asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await (asyncio.sleep(0.01) if seconds in {PAUSE, GAP} else back.wait())
+
+    def calls(user: str) -> int:
+        return sum(c.method == PUBLISH and c.args["user_id"] == user for c in slack.calls)
+
+    def others_have(times: int) -> bool:
+        return all(calls(each) == times for each in others)
+
+    others = APPROVER, "U0SECOND", "U0CHINESE"
+    homes = Homes(SlackApi(client, sleep), pages.page, Clock(), sleep, PAUSE, GAP)
+    async with listening(slack, client, homes):
+        for person in (REQUESTER, *others):
+            await opened(slack, person)
+        slack.fail(PUBLISH, fault, user_id=REQUESTER)
+        for change in (2, 3):
+            homes.changed()
+            await soon(partial(others_have, change))
+            assert calls(REQUESTER) == 2
+        slack.clear(PUBLISH)
+        back.set()
+        await soon(lambda: f"page {pages.made} of" in text(slack))
+        await quiet()
+    await homes.close()
+    assert others_have(3)
 
 
 async def test_the_log_lines_of_a_refresh_are_not_those_of_the_request_that_changed_first(

@@ -244,6 +244,8 @@ async def test_a_rate_limit_is_waited_for(slack: LocalSlack, posts: Posts, sleep
         pytest.param([Status(503), Drop()], True, id="on the third try"),
         pytest.param([Status(503, after_effect=True)], True, id="twice is once"),
         pytest.param([RateLimited(9)], True, id="after a rate limit"),
+        pytest.param([Code("update_failed")] * 2, True, id="failed inside Slack"),
+        pytest.param([Code("external_channel_migrating")], True, id="while the channel moves"),
         pytest.param([Code("cant_update_message")], False, id="refused"),
     ],
 )
@@ -257,7 +259,11 @@ async def test_an_edit_is_repeated_until_it_succeeds(
     assert slack.parents(RELEASES)[0].text == (changed if edited else HELLO).text
 
 
-@pytest.mark.parametrize("fault", [Status(503), RateLimited(500)], ids=["5xx", "rate limit"])
+@pytest.mark.parametrize(
+    "fault",
+    [Status(503), RateLimited(500), Code("update_failed"), Code("external_channel_migrating")],
+    ids=["5xx", "rate limit", "failed inside Slack", "while the channel moves"],
+)
 async def test_an_edit_that_slack_cannot_make_now_is_owed(
     slack: LocalSlack, posts: Posts, fault: Fault
 ) -> None:

@@ -187,15 +187,20 @@ async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
     info: dict[str, object] | None,
     why: NoThread,
 ) -> None:
-    async def handler(_request: web.BaseRequest) -> web.StreamResponse:
-        return web.json_response({"ok": True, "channel": info})
+    shown: list[str] = []
+
+    async def handler(asked: web.BaseRequest) -> web.StreamResponse:
+        if asked.path.startswith("/api/"):
+            return web.json_response({"ok": True, "channel": info})
+        shown.append((await asked.json())["text"])
+        return web.Response()
 
     async with served(handler) as origin:
         told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
         threads = Threads(told, Posts(told, BOT, sleep), Directory(told, TEAM, Clock()), LANGUAGES)
-        request = request_of(slack)
+        request = request_of(slack, response_url=f"{origin}/commands/1")
         await opened(threads, request)
-    assert texts(slack.shown_to(REQUESTER)) == [private_start(request, why).text]
+    assert shown == [private_start(request, why).text]
 
 
 async def test_an_invitation_is_noticed_in_seconds(

@@ -158,7 +158,7 @@ def pauses(clock: Clock) -> Pauses:
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncBaseTransport]:
-    async with aiohttp.ClientSession(trust_env=True) as session:
+    async with aiohttp.ClientSession() as session:
         yield Transport(session)
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 
+import aiohttp
 import httpx
 import pytest
 
@@ -12,7 +13,7 @@ from bot.guidance import Trouble
 from bot.playground.faults import Drop, Fault
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer, read_done, share_env
-from bot.wechat.transport import UNPACKED, WeChatApi, connect_within, exchange
+from bot.wechat.transport import UNPACKED, Transport, WeChatApi, connect_within, exchange
 from tests.cut_off import CUT_OFF, drip
 from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
 
@@ -26,9 +27,17 @@ Send = Callable[..., Coroutine[None, None, tuple[int, bytes] | NoAnswer]]
 
 @pytest.fixture
 def send(http: httpx.AsyncBaseTransport) -> Send:
-    """A function that posts to a URL as the client does."""
+    """A function that posts to a URL as the client does, also by a proxy."""
 
-    async def send(url: str, seconds: float = 5.0) -> tuple[int, bytes] | NoAnswer:
+    async def send(url: str, seconds: float = 5.0, **proxies: str) -> tuple[int, bytes] | NoAnswer:
+        if proxies:
+            async with aiohttp.ClientSession() as session:
+                return await post(Transport(session, proxies), url, seconds)
+        return await post(http, url, seconds)
+
+    async def post(
+        http: httpx.AsyncBaseTransport, url: str, seconds: float
+    ) -> tuple[int, bytes] | NoAnswer:
         request = httpx.Request(
             "POST",
             f"{url}/tcb/shareenv",
@@ -199,24 +208,39 @@ async def test_a_silent_tls_handshake_means_that_the_call_was_not_sent(send: Sen
 )
 async def test_a_proxy_that_does_not_connect_means_that_the_call_was_not_sent(
     send: Send,
-    monkeypatch: pytest.MonkeyPatch,
     proxy: AbstractAsyncContextManager[Wire],
     trouble: Trouble,
     status: int | None,
 ) -> None:
     async with proxy as server:
-        monkeypatch.setenv("https_proxy", server.url)
-        assert await send("https://wechat.invalid") == NoAnswer(trouble.value, status=status)
+        sent = await send("https://wechat.invalid", https=server.url)
+        assert sent == NoAnswer(trouble.value, status=status)
         assert server.requests[0].startswith(b"CONNECT wechat.invalid:443")
         assert SECRET.encode() not in server.requests[0]
 
 
 @pytest.mark.parametrize("proxy", ["nonsense", "http://[::1", "http://127.0.0.1:99999"])
 async def test_a_proxy_that_cannot_be_read_means_that_the_call_was_not_sent(
-    send: Send, monkeypatch: pytest.MonkeyPatch, proxy: str
+    send: Send, proxy: str
 ) -> None:
-    monkeypatch.setenv("https_proxy", proxy)
-    assert await send("https://wechat.invalid") == NoAnswer(Trouble.NOT_SENT_CONNECT.value)
+    sent = await send("https://wechat.invalid", https=proxy)
+    assert sent == NoAnswer(Trouble.NOT_SENT_CONNECT.value)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "no_proxy", "by_proxy"),
+    [
+        *(("http", "", True), ("http", "localhost, .example", True), ("https", "", False)),
+        *(("http", "localhost,127.0.0.1", False), ("http", "*", False)),
+    ],
+)
+async def test_a_proxy_is_used_for_its_scheme_unless_no_proxy_names_the_host(
+    send: Send, monkeypatch: pytest.MonkeyPatch, scheme: str, no_proxy: str, by_proxy: bool
+) -> None:
+    monkeypatch.setenv("no_proxy", no_proxy)
+    async with answers(http_answer(b"proxy")) as proxy, answers(http_answer(b"wechat")) as server:
+        sent = await send(server.url, **{scheme: proxy.url})
+    assert sent == (200, b"proxy" if by_proxy else b"wechat")
 
 
 async def test_a_call_has_a_content_length_and_accepts_no_compression(send: Send) -> None:

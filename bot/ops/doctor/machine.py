@@ -41,7 +41,7 @@ async def check_clock(setup: Setup) -> list[Finding]:
 async def check_proxies(setup: Setup) -> list[Finding]:
     """Return which proxies are used, and what in them, or in the network, keeps the bot from its servers.
 
-    Sources: aiohttp's `proxies_from_env`, slack_sdk's `proxy_env_variable_loader`.
+    Sources: `urllib.request.getproxies`, slack_sdk's `proxy_env_variable_loader`.
     """
     proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
     shut = [f"{host} (HTTP {status})" for host, status in sorted(setup.traffic.shut.items())]
@@ -59,7 +59,7 @@ async def check_proxies(setup: Setup) -> list[Finding]:
             "Set HTTPS_PROXY.",
         ),
         (
-            # aiohttp ignores an https:// proxy, and fails with any other scheme.
+            # aiohttp can use an https:// proxy on asyncio's own loop alone, and no other scheme at all.
             *(wrong, "https" in proxies and _address(proxies["https"]) is None),
             "HTTPS_PROXY is no address that begins with http://, so it cannot be used",
             "Give the proxy's address as http://host:port; what passes through it is encrypted all the same.",

@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.request import getproxies
 
 import aiohttp
 
@@ -88,7 +89,7 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
     ledger = LedgerLook()
     if isinstance(settings.tokens, PlatformSettings):
         ledger = await asyncio.to_thread(inspect_ledger, settings.database_url, settings.tokens)
-    transport = Transport(http)
+    transport = Transport(http, getproxies())
     read = reader(transport, settings.tokens, ledger, runtime)
     wechat = WeChatApi(transport, settings.wechat_url)
 

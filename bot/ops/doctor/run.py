@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
+from urllib.request import getproxies
 
 from bot.domain.finding import Finding, wrong
 from bot.ops.doctor.chain import check_chain, check_permissions
@@ -75,7 +76,9 @@ async def examine(
             # Another program's page may be anything.
             _guarded("deliveries", read_counts(parts.listener), longest, lambda _: None),
         )
-        setup = Setup(environ, parts, Transport(http), runtime, traffic, slack, ledger, bot)
+        setup = Setup(
+            environ, parts, Transport(http, getproxies()), runtime, traffic, slack, ledger, bot
+        )
         findings = list[Finding]()
         for checks in (_CHECKS, _AFTER):
             made = (

@@ -15,6 +15,7 @@ from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.slack.api import Answered, Result, SlackApi, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
 from bot.slack.payloads import TOO_MANY
+from bot.slack.preflight import identify
 
 MOST_CONNECTIONS = 10
 """Slack's limit for the connections of an app."""
@@ -61,7 +62,7 @@ async def _with_bot_token(
     if kind_of(slack.bot_token) != BOT_TOKEN:
         return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
-    bot = await api.read("auth.test", _PATIENCE)
+    bot = await identify(api, _PATIENCE)
     if not isinstance(bot, Answered) or policy is None:
         return SlackAnswers(bot)
     groups, people, channels = await asyncio.gather(

@@ -9,7 +9,6 @@ from functools import partial
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, TypeVar, TypeVarTuple
-from urllib.request import getproxies
 
 import aiohttp
 import httpx
@@ -97,7 +96,7 @@ class Traffic:
 
 
 def session(traffic: Traffic | None = None) -> aiohttp.ClientSession:
-    """Return the session for the doctor's calls; it uses the same proxies as the bot."""
+    """Return the session for the doctor's calls."""
     trace = aiohttp.TraceConfig()
     if traffic:
         trace.on_request_end.append(traffic.answer)
@@ -105,7 +104,6 @@ def session(traffic: Traffic | None = None) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,
-        trust_env=bool(getproxies()),
         trace_configs=[trace],
     )
 

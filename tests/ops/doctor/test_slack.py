@@ -4,12 +4,20 @@ import pytest
 from aiohttp import web
 
 from bot.app.running import running
+from bot.ops.doctor.run import examine
 from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
 from bot.slack.preflight import SCOPES
-from tests.conftest import served, settings_of, soon
-from tests.ops.doctors import finding_of, findings_of, judged, level_of, locked_by_a_bot
+from tests.conftest import FOR_AN_ORGANISATION, REQUESTER, calls_of, served, settings_of, soon
+from tests.ops.doctors import (
+    complaints,
+    finding_of,
+    findings_of,
+    judged,
+    level_of,
+    locked_by_a_bot,
+)
 
 
 async def test_the_bots_name_and_workspace_are_reported(environ: dict[str, str]) -> None:
@@ -41,6 +49,18 @@ async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
             environ | {"SLACK_API_URL": "https://slack.invalid/api/"}, "slack-bot"
         )
     assert found.found == "The proxy does not let the bot through to Slack"
+
+
+async def test_for_an_app_of_a_whole_organisation_nobody_is_looked_up(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    slack.fail("auth.test", FOR_AN_ORGANISATION)
+    printed = complaints(await examine(environ | {"SHARE_ENV_ALLOWED_USERS": REQUESTER}))
+    (complaint,) = [each for each in printed if each.names != ["ledger"]]
+    assert complaint.names == ["slack-bot"]
+    assert complaint.finding.found.startswith("SLACK_BOT_TOKEN is for a whole Enterprise Grid")
+    assert {"slack-groups", "slack-people"} <= {*complaint.unchecked}
+    assert calls_of(slack, "users.info") == calls_of(slack, "usergroups.list") == 0
 
 
 @pytest.mark.parametrize("scope", [scope.name for scope in SCOPES])
