@@ -23,7 +23,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.compiler import DDLCompiler
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -139,7 +139,7 @@ tokens = Table(
     metadata,
     Column("platform", String(18), primary_key=True),
     Column("name", String(18), primary_key=True),  # ticket, component, or an owner's appid
-    Column("value", Text),  # sealed, as is the refresh token
+    Column("value", Text),  # sealed, as are the refresh token and the code
     Column("refresh_token", Text),
     Column("issued", Float),
     Column("expires", Float),
@@ -149,4 +149,5 @@ tokens = Table(
     Column("error_at", Float),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("lease_until", Float, nullable=False, server_default="0"),
+    Column("code", Text),  # of the newest push about an owner, until it is used or of no use
 )
