@@ -145,7 +145,7 @@ tokens = Table(
     metadata,
     Column("platform", String(18), primary_key=True),
     Column("name", String(18), primary_key=True),  # ticket, component, or an owner's appid
-    Column("value", Text),  # sealed, as is the refresh token
+    Column("value", Text),  # sealed, as are the refresh token and the code
     Column("refresh_token", Text),
     Column("issued", Float),
     Column("expires", Float),
@@ -155,4 +155,5 @@ tokens = Table(
     Column("error_at", Float),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("lease_until", Float, nullable=False, server_default="0"),
+    Column("code", Text),  # of the newest push about an owner, until it is used or of no use
 )

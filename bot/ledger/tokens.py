@@ -39,7 +39,6 @@ _TOLD, _MARK = seconds("the_told"), bindparam("the_mark", type_=_t.told_marks.ty
 _NEWER = or_(_t.told.is_(None), _t.told < _TOLD)
 _SAME_SECOND = and_(_t.told == _TOLD, ~_t.told_marks.contains(_MARK))
 _IS_NEW = and_(_KEY, or_(_NEWER, _SAME_SECOND))
-_LATEST = and_(_KEY, _t.told == _TOLD, _t.told_marks.endswith(_MARK))
 _MARKS = case((_t.told == _TOLD, _t.told_marks + _MARK), else_=_MARK)
 _RECORDED = {"told": _TOLD, "told_marks": _MARKS}
 _TROUBLE = {"error": value_of(_t.error), "error_at": NOW}
@@ -51,6 +50,7 @@ _FRESH = {
     "expires": NOW + seconds("life"),
     "error": None,
     "error_at": None,
+    "code": None,
 }
 
 _ALL = select(tokens, NOW.label("now")).where(compared(_t.platform))
@@ -67,13 +67,18 @@ _CLAIM = (
 _RELEASE = update(tokens).where(_KEY, compared(_t.fence)).values(lease_until=0.0)
 _SAVE, _FAILED = _RELEASE.values(_FRESH), _RELEASE.values(_TROUBLE)
 _NOTED = update(tokens).where(_KEY, compared(_t.fence)).values(_TROUBLE)
+_DROP_CODE = update(tokens).where(_KEY, compared(_t.fence)).values(code=None)
 
 # A push from WeChat takes precedence over a renewal under way, which loses its claim.
-_NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires"))
+_NOTHING = dict.fromkeys(("value", "refresh_token", "issued", "expires", "code"))
 # A new fence, so that a refusal to push one is not noted afterwards; but within the claim none is requested again.
 _NEW_TICKET = update(tokens).where(_KEY, _NEWER).values(told=_TOLD, fence=_t.fence + 1, **_FRESH)
-_RECORD_PUSH = update(tokens).where(_IS_NEW).values(_RECORDED)
-_REPLACE = update(tokens).where(_LATEST).values(**_FRESH, **_VOID_CLAIM)
+_GRANT = (
+    update(tokens)
+    .where(_IS_NEW)
+    .values(**_RECORDED, code=value_of(_t.code), **_VOID_CLAIM)
+    .returning(tokens, NOW.label("now"))
+)
 _REVOKE = update(tokens).where(_IS_NEW).values(**_RECORDED, **_NOTHING, **_TROUBLE, **_VOID_CLAIM)
 
 
@@ -92,6 +97,8 @@ class StoredToken:
     error: str | None
     """The key of the guidance for the last renewal, if it failed."""
     error_at: float | None
+    code: str | None = field(default=None, repr=False)
+    """The authorization code with which the owner's next tokens are to be obtained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,25 +163,32 @@ class Tokens(Operations):
         self._make(on, TICKET)
         return _changes(on, _NEW_TICKET, {**key, **self._sealed(value), "life": TICKET_LIFE})
 
-    @in_transaction
-    def record_push(self, on: Connection, push: OwnerPush) -> bool:
-        """Record that a push arrived; False if it, or a later one, was recorded before."""
-        self._make(on, push.owner)
-        return _changes(on, _RECORD_PUSH, self._push_key(push))
+    def drop_code(self, claim: StoredToken) -> None:
+        """Delete the code of a claim, in the background as `release`, unless a push has brought another since."""
+        self._writer.run_later(
+            lambda on: on.execute(_DROP_CODE, self._held(claim)), token=claim.name
+        )
 
-    async def replace(
-        self, push: OwnerPush, value: str, refresh_token: str | None, life: float
-    ) -> bool:
-        """Save the tokens that an owner granted, and void any renewal under way; without a new refresh token, keep the old.
+    async def grant(self, push: OwnerPush, code: str) -> StoredToken | None:
+        """Keep the code of a push until a token is saved, and void any renewal under way; return the token so far.
 
-        False if a later push about the owner was recorded.
+        None if this push, or a later one, was recorded before. If the ledger is down, it is written once that is up.
         """
-        fill = {**self._push_key(push), **self._sealed(value, refresh_token)}
-        return await self._store(_REPLACE, fill, life)
+        fill = {**self._push_key(push), "the_code": self._seal.encrypt(code)}
+
+        def write(on: Connection) -> StoredToken | None:
+            self._make(on, push.owner)
+            row = on.execute(_GRANT, fill).mappings().first()
+            return _read(row, self._seal) if row else None
+
+        return await self._writer.run_or(write, write, token=push.owner)
 
     @in_transaction
     def revoke(self, on: Connection, push: OwnerPush, error: str) -> bool:
-        """Delete an owner's tokens, and void any renewal under way; False as for `record_push`."""
+        """Delete an owner's tokens and code, and void any renewal under way.
+
+        False if this push, or a later one, was recorded before.
+        """
         self._make(on, push.owner)
         return _changes(on, _REVOKE, {**self._push_key(push), "the_error": error})
 
@@ -226,6 +240,7 @@ def _read(row: RowMapping, seal: Seal) -> StoredToken:
         expires,
         row["error"],
         row["error_at"],
+        seal.decrypt(row["code"]),
     )
 
 
@@ -235,7 +250,7 @@ def at_rest(
     """Return a platform's tokens by name, and how each is protected; raises SQLAlchemyError."""
     with engine.connect() as connection:
         rows = connection.execute(_ALL, {"the_platform": platform}).mappings().all()
-    secrets = ("value", "refresh_token")
+    secrets = ("value", "refresh_token", "code")
     return {
         row["name"]: (_read(row, seal), {seal.state(row[s]) for s in secrets if row[s]})
         for row in rows

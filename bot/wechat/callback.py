@@ -1,7 +1,7 @@
 """`POST /wechat/events`: answer WeChat's pushes with `success` within a second, and apply them to the token chain.
 
 After the `success` WeChat does not repeat a push, even if it could not be applied. That does no harm: the next ticket comes
-within ten minutes, the next renewal tries an owner's code again, and calls fail once an owner has withdrawn.
+within ten minutes, an owner's code is in the ledger until a renewal has used it, and calls fail once an owner has withdrawn.
 """
 
 import asyncio
@@ -19,7 +19,6 @@ from bot.ledger.writer import LedgerDownError
 from bot.runtime.bodies import BODIES, Unread
 from bot.runtime.observers import no_op
 from bot.settings.access import PlatformSettings
-from bot.wechat.api import NoAnswer
 from bot.wechat.chain import Chain
 from bot.wechat.push import Authorized, Push, PushRefusal, Ticket, Unauthorized, read_push
 
@@ -88,8 +87,6 @@ class PushHandler:
             facts = {"push": type(push).__name__.lower(), "reason": str(error)}
             _log.error("a push could not be stored", extra=facts)  # without a traceback
             new = True  # or not: perhaps it was stored before the connection broke
-            if isinstance(push, Authorized):
-                self._chain.codes[push.owner] = push.code
         if new:
             self._chain.invalidate(TICKET if isinstance(push, Ticket) else push.owner)
             self._wake()
@@ -99,34 +96,19 @@ class PushHandler:
         match push:
             case Ticket(created, ticket):
                 return await self._tokens.ticket(ticket, created)
-            case Authorized():
-                new = await self._tokens.record_push(_owner_push(push))
-                if new and (unused := await self._exchange(push)):
-                    why = {"owner": push.owner, "reason": unused}
-                    _log.warning("authorisation not used", extra=why)
-                elif new:
-                    _log.info("authorised", extra={"owner": push.owner})
-            case Unauthorized():
+            case Authorized(owner=owner, code=code):
+                before = await self._tokens.grant(_owner_push(push), code)
+                if before is None:
+                    return False
+                await self._chain.renew_early(owner, before.value)
+                return True
+            case Unauthorized(owner=owner):
                 new = await self._tokens.revoke(_owner_push(push), _NOT_AUTHORISED)
                 if new:
-                    _log.warning("authorisation withdrawn", extra={"owner": push.owner})
+                    _log.warning("authorisation withdrawn", extra={"owner": owner})
+                return new
             case _:
                 assert_never(push)
-        return new
-
-    async def _exchange(self, push: Authorized) -> str | None:
-        """Exchange a push's code for the owner's tokens, and store them; return why not, None if that worked."""
-        got = await self._chain.exchange_code(push.owner, push.code)
-        if isinstance(got, NoAnswer):
-            return got.guidance.key
-        if got.owner != push.owner:
-            return "the code belongs to another owner"
-        new, which = got.issued, _owner_push(push)
-        try:
-            kept = await self._tokens.replace(which, new.token, new.refresh_token, new.life)
-        except LedgerDownError as error:
-            return f"stored as soon as the ledger is up ({error})"
-        return None if kept else "a later push replaces it"
 
 
 def _owner_push(push: Authorized | Unauthorized) -> OwnerPush:

@@ -125,11 +125,7 @@ class TokenCache:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Chain:
-    """Provides the owners' access tokens. `seeds` has the initial refresh tokens, by owner.
-
-    `codes` has the authorization codes whose exchange failed, by owner: renewals try them again. Until an owner's code is
-    exchanged, no other call returns a refresh token (WeChat's staff, C/00046620d84dc00f435e818b454400).
-    """
+    """Provides the owners' access tokens. `seeds` has the initial refresh tokens, by owner."""
 
     _component: Component
     _tokens: Tokens
@@ -137,7 +133,6 @@ class Chain:
     _clock: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     renewed: Renewed | None = None
-    codes: dict[str, str] = field(default_factory=dict, init=False)
     _cache: TokenCache = field(init=False)
     _single_flight: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
     _failed: dict[str, tuple[NoAnswer, float]] = field(default_factory=dict, init=False)
@@ -151,20 +146,6 @@ class Chain:
             return found
         obtain = partial(self._obtain, name, refused)
         return await self._single_flight.do_newer(name, obtain, refused)
-
-    async def exchange_code(self, owner: str, code: str) -> Authorization | NoAnswer:
-        """Exchange an authorization code for the owner and their tokens; keep it for the next renewals if that fails."""
-        exchange = partial(self._component.query_auth, code=code)
-        return self._exchanged(owner, code, await self.with_platform_token(exchange))
-
-    def _exchanged(
-        self, owner: str, code: str, got: Authorization | NoAnswer
-    ) -> Authorization | NoAnswer:
-        if isinstance(got, NoAnswer) and not refused_with(got, _SPENT):
-            self.codes[owner] = code
-        else:
-            self.codes.pop(owner, None)
-        return got
 
     async def with_platform_token(
         self, call: Callable[[str], Awaitable[T | NoAnswer]]
@@ -180,7 +161,7 @@ class Chain:
         return newer if isinstance(newer, NoAnswer) else await call(newer)
 
     async def renew_early(self, name: str, current: str | None) -> str | NoAnswer:
-        """Renew a token before it expires; callers keep using the current one meanwhile."""
+        """Renew a token before it expires, or with a new code; callers keep using the current one meanwhile."""
         return await self._single_flight.do(f"ahead {name}", partial(self._obtain, name, current))
 
     def invalidate(self, name: str) -> None:
@@ -254,24 +235,38 @@ class Chain:
         return NoAnswer(known or Trouble.NO_TICKET.value, link=Link.TICKET)
 
     async def _make_owner(self, platform: str, claim: StoredToken) -> Issued | NoAnswer:
-        """Renew an owner's token with the stored refresh token, that of the settings, a code, or the one that WeChat tells."""
+        """Renew an owner's token with their code, the stored refresh token, that of the settings, or the one WeChat tells.
+
+        Until a code is exchanged, WeChat tells no refresh token (its staff, C/00046620d84dc00f435e818b454400).
+        """
         owner, make = claim.name, self._component.authorizer_token
+        exchanged = await self._exchange(platform, claim, claim.code) if claim.code else None
+        if exchanged and (isinstance(exchanged, Issued) or refused_with(exchanged, DEAD_TOKEN)):
+            return exchanged
         for known in dict.fromkeys((claim.refresh_token, self._seeds.get(owner))):
             if known:
                 got = await make(platform, owner, known)
                 if not refused_with(got, _LOST):
                     return got
-        exchanged = None
-        if code := self.codes.get(owner):
-            exchanged = await self._component.query_auth(platform, code)
-            exchanged = self._exchanged(owner, code, exchanged)
-            if isinstance(exchanged, Authorization) and exchanged.owner == owner:
-                return exchanged.issued
         told = await self._component.refresh_token(platform, owner)
         if isinstance(told, str):
-            got = await make(platform, owner, told)
-            if isinstance(got, Issued):
-                self.codes.pop(owner, None)
-            return got
+            return await make(platform, owner, told)
         # While a code may still be used, why it was not is the reason: the owner need not authorise anew.
-        return exchanged if isinstance(exchanged, NoAnswer) and owner in self.codes else told
+        return exchanged or told
+
+    async def _exchange(
+        self, platform: str, claim: StoredToken, code: str
+    ) -> Issued | NoAnswer | None:
+        """Exchange an owner's code; return why that has to be tried again, None if the code is of no use."""
+        got = await self._component.query_auth(platform, code)
+        if isinstance(got, NoAnswer) and refused_with(got, DEAD_TOKEN):
+            return got
+        if isinstance(got, Authorization) and got.owner == claim.name:
+            _log.info("authorised", extra={"owner": claim.name})
+            return got.issued
+        why = got.guidance.key if isinstance(got, NoAnswer) else "the code belongs to another owner"
+        _log.warning("authorisation not used", extra={"owner": claim.name, "reason": why})
+        if isinstance(got, NoAnswer) and not refused_with(got, _SPENT):
+            return got
+        self._tokens.drop_code(claim)
+        return None

@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True, eq=False, repr=False)
 class Upkeep:
-    """Checks the tokens of the platform and of all `owners` every `every` seconds, and renews those that are due."""
+    """Checks the tokens every `every` seconds, and renews those of the platform, of `owners` and with codes that are due."""
 
     _chain: Chain
     _tokens: Tokens
@@ -85,7 +85,8 @@ class Upkeep:
             async with turns:
                 await self._renew_if_due(owner, kept.get(owner))
 
-        await asyncio.gather(*map(in_turn, self._owners()))
+        with_codes = [name for name, each in kept.items() if each.code]
+        await asyncio.gather(*map(in_turn, dict.fromkeys([*self._owners(), *with_codes])))
 
     async def _renew_if_due(self, name: str, kept: StoredToken | None) -> bool:
         """Renew a token if it is due; False if that failed, or is skipped after repeated failures."""
@@ -102,7 +103,7 @@ class Upkeep:
         return True
 
     def _is_due(self, kept: StoredToken | None) -> bool:
-        if kept is None or kept.value is None:
+        if kept is None or kept.value is None or kept.code:
             return True
         return kept.left <= kept.life * (_RENEW_AT + _SPREAD * self._jitter())
 

@@ -24,6 +24,8 @@ from bot.domain.request import State
 from bot.ledger.database import is_transient, open_database, user_of
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import HEAD
+from bot.ledger.seal import Seal
+from bot.ledger.tokens import TICKET
 from tests.conftest import appids, no_room, soon
 from tests.databases import Database, PostgreSQL, standby
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
@@ -151,14 +153,19 @@ OLDER = {
             f"ALTER TABLE requests DROP COLUMN {name}"
             for name in ("cancelled_by", "all_asked", "doubted", "recheck")
         ),
+        "ALTER TABLE tokens DROP COLUMN code",
     ),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 
 
-async def test_a_ledger_of_an_earlier_release_keeps_its_requests(database: Database) -> None:
+async def test_a_ledger_of_an_earlier_release_keeps_its_requests_and_tokens(
+    database: Database,
+) -> None:
     ledger = database.ledger("a")
     await ledger.start()
+    platform, seal = "wxc0de00000000c0de", Seal()
+    assert await ledger.tokens(platform, seal).ticket("ticket-1", 100)
     entry, newest = await accepted(ledger), objects(database)
     undone: list[str] = []
     for revision, changes in sorted(OLDER.items(), reverse=True):
@@ -174,6 +181,9 @@ async def test_a_ledger_of_an_earlier_release_keeps_its_requests(database: Datab
         assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
         (taken,) = await ledger.replica.take_over(9)
         assert taken.request == entry.request
+        kept = await ledger.tokens(platform, seal).find(TICKET)
+        assert kept is not None
+        assert (kept.value, kept.code) == ("ticket-1", None)
 
 
 async def test_of_a_persons_equal_requests_that_waited_in_an_earlier_ledger_the_first_waits_on(

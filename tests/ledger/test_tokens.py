@@ -70,10 +70,10 @@ def push_of(at: float = 100.0, mark: str = "0" * 16, owner: str = OWNER) -> Owne
 
 
 async def granted(tokens: Tokens, token: str, refresh: str, push: OwnerPush | None = None) -> bool:
-    """Record a push about an authorisation, and store the granted tokens."""
+    """Keep the code of a push about an authorisation, and store the granted tokens."""
     push = push or push_of()
-    await tokens.record_push(push)
-    return await tokens.replace(push, token, refresh, LIFE)
+    await tokens.grant(push, "code-1")
+    return await tokens.save(await claimed(tokens, push.owner), token, refresh, LIFE)
 
 
 def secrets(kept: StoredToken) -> tuple[str | None, str | None]:
@@ -212,11 +212,18 @@ async def released(tokens: Tokens, claim: StoredToken) -> None:
     await tokens.find(claim.name)
 
 
+async def without_code(tokens: Tokens, claim: StoredToken) -> None:
+    """Drop the code of a claim, and wait until that is done."""
+    tokens.drop_code(claim)
+    await tokens.find(claim.name)
+
+
 LATE: dict[str, Late] = {
     "a save": lambda tokens, claim: tokens.save(claim, "late", "late", LIFE),
     "a failure": lambda tokens, claim: tokens.failed(claim, "61004"),
     "a failure that holds on": lambda tokens, claim: tokens.failed(claim, "61004", free=False),
     "a release": released,
+    "a code of no use": without_code,
 }
 
 
@@ -339,8 +346,12 @@ async def test_a_new_ticket_clears_the_trouble_and_keeps_the_claim_to_request_on
     assert await others.claim(TICKET, LEASE) is None
 
 
+async def is_new_grant(tokens: Tokens, push: OwnerPush) -> bool:
+    return await tokens.grant(push, "code-1") is not None
+
+
 RECORD: dict[str, Callable[[Tokens, OwnerPush], Awaitable[bool]]] = {
-    "a grant": lambda tokens, push: tokens.record_push(push),
+    "a grant": is_new_grant,
     "a withdrawal": lambda tokens, push: tokens.revoke(push, "61003"),
 }
 each_push = pytest.mark.parametrize("record", RECORD.values(), ids=RECORD.keys())
@@ -355,7 +366,7 @@ async def test_only_newer_pushes_about_an_owner_count(
     counts: bool,
     record: Callable[[Tokens, OwnerPush], Awaitable[bool]],
 ) -> None:
-    assert await tokens.record_push(push_of(100.0))
+    assert await is_new_grant(tokens, push_of(100.0))
     before = rows(database)
     assert await record(tokens, push_of(at)) is counts
     assert (rows(database) != before) is counts
@@ -380,46 +391,91 @@ async def test_different_pushes_of_the_same_second_each_count_once(
 
 async def test_a_mark_is_not_matched_across_two_others(tokens: Tokens) -> None:
     for mark in ("0123456789abcdef", "89abcdef01234567"):
-        assert await tokens.record_push(push_of(100.0, mark))
-        assert await tokens.record_push(push_of(100.0, mark[8:] + mark[:4] + mark[4:8][::-1]))
+        assert await is_new_grant(tokens, push_of(100.0, mark))
+        assert await is_new_grant(tokens, push_of(100.0, mark[8:] + mark[:4] + mark[4:8][::-1]))
 
 
-@pytest.mark.parametrize(
+later_push = pytest.mark.parametrize(
     "later", [push_of(101.0), push_of(100.0, "1" * 16)], ids=["a later second", "the same second"]
 )
-async def test_granted_tokens_are_not_stored_after_a_newer_push(
+
+
+async def test_a_code_is_kept_until_a_token_is_saved(tokens: Tokens, others: Tokens) -> None:
+    await saved(tokens, "token-1", "refresh-1")
+    before = await tokens.grant(push_of(), "code-1")
+    assert before is not None
+    assert (*secrets(before), before.code) == ("token-1", "refresh-1", "code-1")
+    claim = await claimed(others)
+    assert claim.code == "code-1"
+    assert await others.failed(claim, "61004")
+    assert (await found(tokens)).code == "code-1"
+    assert (await saved(tokens, "token-2", None)).code is None
+
+
+@later_push
+async def test_a_later_push_replaces_a_code(
+    tokens: Tokens, others: Tokens, later: OwnerPush
+) -> None:
+    assert await tokens.grant(push_of(), "code-1")
+    claim = await claimed(tokens)
+    assert await others.grant(later, "code-2")
+    assert not await tokens.save(claim, "late", "late", LIFE)
+    await without_code(tokens, claim)
+    assert (await found(tokens)).code == "code-2"
+    assert not await tokens.grant(push_of(), "code-1")
+    assert (await found(tokens)).code == "code-2"
+
+
+@later_push
+async def test_a_withdrawal_deletes_a_code(
     database: Database, tokens: Tokens, others: Tokens, later: OwnerPush
 ) -> None:
-    assert await tokens.record_push(push_of())
+    assert await tokens.grant(push_of(), "code-1")
+    claim = await claimed(tokens)
     assert await others.revoke(later, "61003")
     before = rows(database)
-    assert not await tokens.replace(push_of(), "late", "late", LIFE)
+    assert before[0]["code"] is None
+    assert not await tokens.save(claim, "late", "late", LIFE)
+    assert not await tokens.grant(push_of(), "code-1")
     assert rows(database) == before
 
 
-async def test_granted_tokens_are_stored_in_spite_of_older_and_repeated_pushes(
+async def test_a_code_of_no_use_is_deleted_and_the_claim_goes_on(
     tokens: Tokens, others: Tokens
 ) -> None:
-    assert await tokens.record_push(push_of())
+    assert await tokens.grant(push_of(), "code-1")
+    claim = await claimed(tokens)
+    await without_code(tokens, claim)
+    assert (await found(tokens)).code is None
+    assert await others.claim(OWNER, LEASE) is None
+    assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
+
+
+async def test_a_code_is_kept_in_spite_of_older_and_repeated_pushes(
+    tokens: Tokens, others: Tokens
+) -> None:
+    assert await tokens.grant(push_of(), "code-1")
+    claim = await claimed(tokens)
     assert not await others.revoke(push_of(99.0, "1" * 16), "61003")
-    assert not await others.record_push(push_of())
-    assert await tokens.replace(push_of(), "token-1", "refresh-1", LIFE)
-    assert secrets(await found(tokens)) == ("token-1", "refresh-1")
+    assert not await others.grant(push_of(), "code-1")
+    assert (await found(tokens)).code == "code-1"
+    assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_code_that_came_while_the_ledger_was_down_is_stored_once_it_is_up(
+    database: Database, tokens: Tokens
+) -> None:
+    with database.locked(), within(SOON), pytest.raises(LedgerDownError):
+        await tokens.grant(push_of(), "code-1")
+    assert (await found(tokens)).code == "code-1"
 
 
 async def test_the_same_push_at_many_replicas_counts_once(database: Database) -> None:
     replicas = [database.ledger(f"replica-{n}").tokens(PLATFORM, Seal()) for n in range(6)]
     for at in range(1, 10):
-        heard = await asyncio.gather(*(replica.record_push(push_of(at)) for replica in replicas))
+        heard = await asyncio.gather(*(is_new_grant(replica, push_of(at)) for replica in replicas))
         assert sorted(heard) == [False] * 5 + [True]
-
-
-async def test_a_push_without_tokens_does_not_affect_a_renewal_in_progress(
-    tokens: Tokens, others: Tokens
-) -> None:
-    claim = await claimed(tokens)
-    assert await others.record_push(push_of())
-    assert await tokens.save(claim, "token-1", "refresh-1", LIFE)
 
 
 async def another_renews(database: Database, others: Tokens) -> None:
@@ -433,6 +489,10 @@ async def another_has_renewed(database: Database, others: Tokens) -> None:
 
 
 async def the_owner_grants(_: Database, others: Tokens) -> None:
+    assert await others.grant(push_of(), "code-2")
+
+
+async def the_owner_has_granted(_: Database, others: Tokens) -> None:
     assert await granted(others, "token-2", "refresh-2")
 
 
@@ -448,7 +508,8 @@ async def the_owner_withdraws(_: Database, others: Tokens) -> None:
     [
         (another_renews, None),
         (another_has_renewed, ("token-2", "refresh-2")),
-        (the_owner_grants, ("token-2", "refresh-2")),
+        (the_owner_grants, ("token-1", "refresh-1")),
+        (the_owner_has_granted, ("token-2", "refresh-2")),
         (the_owner_withdraws, (None, None)),
     ],
 )
@@ -486,37 +547,25 @@ async def test_a_new_authorisation_clears_an_owners_trouble(tokens: Tokens) -> N
     assert (*secrets(kept), kept.error, kept.error_at) == ("token-2", "refresh-2", None, None)
 
 
-STORE: dict[str, Late] = {
-    "a renewal": lambda tokens, claim: tokens.save(claim, "token-2", "refresh-2", LIFE),
-    "a grant": lambda tokens, claim: tokens.replace(
-        push_of(owner=claim.name), "token-2", "refresh-2", LIFE
-    ),
-}
-
-
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("store", STORE.values(), ids=STORE.keys())
 async def test_tokens_that_were_received_while_the_ledger_was_down_are_stored_once_it_is_up(
-    database: Database, tokens: Tokens, store: Late
+    database: Database, tokens: Tokens
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
-    await tokens.record_push(push_of())
     claim = await claimed(tokens)
     with database.locked(), within(SOON), pytest.raises(LedgerDownError):
-        await store(tokens, claim)
+        await tokens.save(claim, "token-2", "refresh-2", LIFE)
     assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
 @pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("store", STORE.values(), ids=STORE.keys())
 async def test_the_life_of_a_token_that_is_stored_late_began_when_it_was_received(
-    sqlite: Database, store: Late
+    sqlite: Database,
 ) -> None:
     tokens = sqlite.ledger("a").tokens(PLATFORM, Seal())
-    await tokens.record_push(push_of())
     claim = await claimed(tokens)
     with sqlite.locked():
-        storing = asyncio.ensure_future(store(tokens, claim))
+        storing = asyncio.ensure_future(tokens.save(claim, "token-2", "refresh-2", LIFE))
         await asyncio.sleep(0)  # its first step, which begins the life, is done
         received = time.monotonic()
         with pytest.raises(LedgerDownError):
@@ -525,15 +574,13 @@ async def test_the_life_of_a_token_that_is_stored_late_began_when_it_was_receive
     assert (await found(tokens)).life < LIFE - waited
 
 
-@pytest.mark.parametrize("store", STORE.values(), ids=STORE.keys())
 async def test_a_received_token_is_stored_even_if_its_caller_is_cancelled(
-    database: Database, tokens: Tokens, store: Late
+    database: Database, tokens: Tokens
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
-    await tokens.record_push(push_of())
     claim = await claimed(tokens)
     with database.locked():
-        storing = asyncio.ensure_future(store(tokens, claim))
+        storing = asyncio.ensure_future(tokens.save(claim, "token-2", "refresh-2", LIFE))
         await asyncio.sleep(0)  # the write has begun
         storing.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -583,7 +630,7 @@ async def test_every_method_reports_that_the_ledger_is_down(
         lambda: tokens.claim(OWNER, LEASE),
         lambda: tokens.failed(claim, "61004"),
         lambda: tokens.ticket("ticket-1", 100),
-        lambda: tokens.record_push(push_of()),
+        lambda: tokens.grant(push_of(), "code-1"),
         lambda: tokens.revoke(push_of(), "61003"),
     ]
     with database.locked():
@@ -600,6 +647,7 @@ async def test_two_platforms_in_one_ledger_do_not_see_each_other(
     await tokens.ticket("ticket-1", 100)
     assert await theirs.all() == {}
     assert await theirs.find(OWNER) is None
+    await tokens.grant(push_of(), "code-1")
     held, before = await claimed(tokens), rows(database)
 
     assert await theirs.revoke(push_of(40), "61003")
@@ -607,9 +655,10 @@ async def test_two_platforms_in_one_ledger_do_not_see_each_other(
     assert secrets(claim) == (None, None)
     assert await theirs.save(claim, "token-2", "refresh-2", LIFE)
     assert await theirs.ticket("ticket-2", 50)
-    assert await theirs.record_push(push_of(50))
+    assert await theirs.grant(push_of(50), "code-3")
     await theirs.failed(held, "61004")
-    assert await theirs.replace(push_of(50), "token-3", "refresh-3", LIFE)
+    theirs.drop_code(held)
+    await saved(theirs, "token-3", "refresh-3")
     assert rows(database)[: len(before)] == before
     assert {name: kept.value for name, kept in (await theirs.all()).items()} == {
         OWNER: "token-3",
@@ -630,21 +679,22 @@ def stored(database: Database) -> bytes:
     return repr(every).encode()
 
 
-SECRETS = ("s3cret-ticket", "s3cret-platform", "s3cret-token", "s3cret-refresh", "s3cret-granted")
+SECRETS = ("s3cret-ticket", "s3cret-platform", "s3cret-token", "s3cret-refresh", "s3cret-code")
 
 
 @pytest.mark.parametrize(("keys", "shown"), [([], SECRETS), ([KEY], ()), ([KEY, OLD_KEY], ())])
 async def test_the_database_has_no_readable_secret_once_there_is_a_key(
     database: Database, ledger: Ledger, keys: list[str], shown: tuple[str, ...]
 ) -> None:
-    ticket, platform, token, refresh, given = SECRETS
+    ticket, platform, token, refresh, code = SECRETS
     tokens = ledger.tokens(PLATFORM, Seal(keys))
     await tokens.ticket(ticket, 100)
     await saved(tokens, platform, None, COMPONENT)
     await saved(tokens, token, refresh)
-    assert await granted(tokens, given, given, push_of(owner=ANOTHER_OWNER))
+    assert await tokens.grant(push_of(owner=ANOTHER_OWNER), code)
     kept = await tokens.all()
-    assert {each.value for each in kept.values()} == {ticket, platform, token, given}
+    assert {each.value for each in kept.values()} == {ticket, platform, token, None}
+    assert kept[ANOTHER_OWNER].code == code
     assert tuple(word for word in SECRETS if word.encode() in stored(database)) == shown
     assert [word for word in (*SECRETS, *keys) if word in f"{kept!r} {tokens!r}"] == []
 
@@ -662,11 +712,13 @@ async def test_a_readable_secret_is_sealed_at_the_next_renewal(ledger: Ledger) -
 async def test_a_token_without_its_key_counts_as_missing_and_can_be_renewed(
     ledger: Ledger,
 ) -> None:
-    await saved(ledger.tokens(PLATFORM, Seal([OLD_KEY])), "token-1", "refresh-1")
+    older = ledger.tokens(PLATFORM, Seal([OLD_KEY]))
+    await saved(older, "token-1", "refresh-1")
+    await older.grant(push_of(), "code-1")
     tokens = ledger.tokens(PLATFORM, Seal([KEY]))
-    assert secrets(await claimed(tokens)) == (None, None)
-    kept = await found(tokens)
-    assert await tokens.save(kept, "token-2", "refresh-2", LIFE)
+    claim = await claimed(tokens)
+    assert (*secrets(claim), claim.code) == (None, None, None)
+    assert await tokens.save(claim, "token-2", "refresh-2", LIFE)
     assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
@@ -678,6 +730,8 @@ async def test_the_protection_of_each_token_can_be_looked_up_while_the_bot_runs(
     tokens = ledger.tokens(PLATFORM, Seal([KEY, OLD_KEY]))
     await saved(tokens, "token-2", None)  # its refresh token is unchanged
     await saved(tokens, "platform-1", None, COMPONENT)
+    older = ledger.tokens(PLATFORM, Seal([OLD_KEY]))
+    assert await older.grant(push_of(owner=ANOTHER_OWNER), "code-1")
     await ledger.tokens(ANOTHER_PLATFORM, Seal()).ticket("ticket-2", 100)
 
     def look(*keys: str) -> dict[str, set[Sealed]]:
@@ -688,6 +742,7 @@ async def test_the_protection_of_each_token_can_be_looked_up_while_the_bot_runs(
         TICKET: {Sealed.PLAIN},
         OWNER: {Sealed.NEWEST, Sealed.OLDER},
         COMPONENT: {Sealed.NEWEST},
+        ANOTHER_OWNER: {Sealed.OLDER},
     }
     assert look(KEY)[OWNER] == {Sealed.NEWEST, Sealed.LOST}
     assert look()[COMPONENT] == {Sealed.LOST}

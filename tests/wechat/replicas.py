@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -192,6 +192,24 @@ class Replicas:
         finally:
             with self.database.engine.begin() as connection:
                 connection.execute(text("DROP TRIGGER full"))
+
+
+@asynccontextmanager
+async def keeping(*replicas: Replica) -> AsyncIterator[None]:
+    """Run the upkeep of these replicas' tokens."""
+    tasks = [asyncio.create_task(replica.upkeep.run()) for replica in replicas]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            await cancelled(task)
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task, and wait for its end."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def known_platform(appid: str, tokens: Sequence[str], keys: Sequence[str]) -> PlatformSettings:

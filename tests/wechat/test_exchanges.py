@@ -11,7 +11,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.push import Authorized, Ticket, Unauthorized
 from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER, missing
-from tests.wechat.replicas import Replica, Replicas, endpoints
+from tests.wechat.replicas import Replica, Replicas, endpoints, keeping
 
 
 def granted(wechat: LocalWeChat, created: float = 10.0, owner: str = OTHER) -> Authorized:
@@ -43,17 +43,17 @@ async def in_flight(
 
 @pytest.mark.parametrize("later", [0.0, 1.0], ids=["the same second", "a second later"])
 async def test_a_withdrawal_is_not_undone_by_an_exchange_that_was_in_flight(
-    on_both: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture, later: float
+    on_both: Replicas, wechat: LocalWeChat, later: float
 ) -> None:
     one, other = on_both.make(), on_both.make()
     await one.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     async with in_flight(one, wechat, granted(wechat)) as handling:
+        wechat.platform.revoke(OTHER)
         await other.handler.handle(Unauthorized(10.0 + later, OTHER))
         assert not handling.done()
-        gone = on_both.row(OTHER)
-    assert on_both.row(OTHER) == gone
-    assert (gone["value"], gone["refresh_token"], gone["error"]) == (None, None, "61003")
-    assert reasons(caplog) == ["a later push replaces it"]
+    gone = on_both.row(OTHER)
+    assert (gone["value"], gone["refresh_token"], gone["code"]) == (None, None, None)
+    assert gone["error"] == "61003"
     assert exchanges_of(wechat) == 1
 
 
@@ -76,8 +76,9 @@ FAILURES: dict[str, tuple[Fault, str]] = {
 
 
 @pytest.mark.parametrize(("answer", "reason"), FAILURES.values(), ids=FAILURES.keys())
-async def test_where_no_code_can_be_used_the_next_request_gets_the_owners_token_all_the_same(
+async def test_an_owners_token_is_obtained_all_the_same_where_the_code_cannot_be_used(
     replica: Replica,
+    replicas: Replicas,
     wechat: LocalWeChat,
     caplog: pytest.LogCaptureFixture,
     answer: Fault,
@@ -88,11 +89,10 @@ async def test_where_no_code_can_be_used_the_next_request_gets_the_owners_token_
     wechat.platform.calls.clear()
     await replica.handler.handle(granted(wechat))
     assert reasons(caplog) == [reason]
-    assert len(replica.woken) == 1  # so that the upkeep looks for the refresh token too
-    assert OTHER in await replica.token(OTHER)
+    assert OTHER in str((await replica.kept(OTHER)).value)
     others = [call.endpoint for call in wechat.platform.calls if call.endpoint != "api_query_auth"]
     assert others == ["api_get_authorizer_info", "api_authorizer_token"]
-    assert replica.chain.codes == {}  # it is needed no more
+    assert replicas.row(OTHER)["code"] is None  # it is needed no more
 
 
 @pytest.mark.parametrize("why", ["WeChat", "the ledger", "no ticket"])
@@ -113,17 +113,19 @@ async def test_a_code_that_could_not_be_used_is_tried_again_by_the_next_renewal(
         await replica.handler.handle(Ticket(20.0, wechat.platform.new_ticket()))
     assert OTHER in await replica.token(OTHER)
     assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
-    assert replica.chain.codes == {}
+    assert replicas.row(OTHER)["code"] is None
 
 
 @pytest.mark.parametrize("errcode", [61003, 61009, 61010])
 async def test_a_code_that_wechat_refuses_is_not_tried_again(
     replica: Replica, wechat: LocalWeChat, errcode: int
 ) -> None:
+    wechat.platform.without_refresh_token.add(OTHER)
     wechat.fail("api_query_auth", Code(errcode), times=None)
     await replica.handler.handle(granted(wechat))
-    await replica.token(OTHER)
+    assert missing(await replica.chain.token(OTHER))[0] == for_code(61023)
     assert exchanges_of(wechat) == 1
+    assert (await replica.kept(OTHER)).code is None
 
 
 async def test_an_owner_whose_code_and_details_wechat_refuses_is_found_in_its_list(
@@ -141,8 +143,10 @@ async def test_a_code_that_belongs_to_another_owner_is_not_used(
 ) -> None:
     await replica.handler.handle(replace(granted(wechat), owner=OWNER))
     assert reasons(caplog) == ["the code belongs to another owner"]
-    assert (await replica.kept(OWNER)).value is None
     assert await replica.tokens.find(OTHER) is None
+    kept = await replica.kept(OWNER)  # as WeChat tells it
+    assert OWNER in str(kept.value)
+    assert kept.code is None
 
 
 async def test_pushes_during_an_outage_of_the_ledger_change_nothing_for_long(
@@ -178,28 +182,67 @@ async def test_a_withdrawal_before_an_authorisation_that_the_ledger_missed_does_
     assert OTHER in await replica.token(OTHER)
 
 
-@pytest.mark.parametrize("ledger", ["up", "down"])
-@pytest.mark.parametrize("refused", [(), ("api_get_authorizer_info",)], ids=["details", "list"])
-async def test_after_a_restart_the_upkeep_finds_an_owner_whose_code_was_lost(
-    replicas: Replicas, wechat: LocalWeChat, replica: Replica, ledger: str, refused: tuple[str, ...]
+@pytest.mark.parametrize("owner", [OWNER, OTHER], ids=["in the policy", "not in the policy yet"])
+async def test_a_code_that_a_wrong_app_secret_left_unused_is_used_after_a_restart_with_the_right_one(
+    replicas: Replicas, wechat: LocalWeChat, owner: str
 ) -> None:
-    wechat.fail("api_query_auth", Status(502), times=None)
-    for endpoint in refused:
-        wechat.fail(endpoint, Code(61009), times=None)
-    push = granted(wechat, owner=OWNER)
-    if ledger == "up":
-        await replica.handler.handle(push)
-        assert (await replica.kept(OWNER)).refresh_token is None
-    else:
-        with replicas.down():
-            await replica.handler.handle(push)
-        assert await replica.tokens.find(OWNER) is None
+    wechat.platform.without_refresh_token.add(owner)  # as long as its code was not used
+    wrong = replicas.make(appsecret="made-up-wrong")  # for the local WeChat
+    await wrong.handler.handle(Ticket(1.0, wechat.platform.new_ticket()))
+    await wrong.handler.handle(granted(wechat, owner=owner))
+    assert exchanges_of(wechat) == 0
     after = await replicas.restarted()
-    keeping = asyncio.create_task(after.upkeep.run())
-    await wechat.until(lambda _: "authorizer_token" in endpoints(wechat))
-    stored = await after.until_stored(OWNER)
-    keeping.cancel()
-    assert stored.refresh_token == wechat.platform.refresh_token(OWNER)
+    async with keeping(after):
+        stored = await after.until_stored(owner)
+    assert stored.refresh_token == wechat.platform.refresh_token(owner)
+    assert stored.code is None
+    assert exchanges_of(wechat) == 1
+
+
+async def test_a_code_whose_exchange_a_crash_interrupted_is_used_after_the_restart(
+    replica: Replica, replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    await replica.token()
+    wechat.platform.without_refresh_token.add(OTHER)  # as long as its code was not used
+    wechat.fail("api_query_auth", Slow())
+    handling = asyncio.create_task(replica.handler.handle(granted(wechat)))
+    await wechat.until(lambda _: exchanges_of(wechat) == 1)
+    after = await replicas.restarted()
+    handling.cancel()
+    assert OTHER in await after.token(OTHER)
+
+
+async def test_a_code_of_an_owner_with_a_valid_token_is_tried_again_before_that_expires(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    """It expires sooner, and the earlier refresh token no longer counts."""
+    replica = replicas.make(owners=(OWNER, OTHER))
+    await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
+    await replica.handler.handle(granted(wechat))
+    before = await replica.token(OTHER)
+    wechat.platform.without_refresh_token.add(OTHER)  # as long as its new code was not used
+    wechat.fail("api_query_auth", Status(502), times=None)
+    await replica.handler.handle(granted(wechat, 11.0))
+    assert await replica.token(OTHER) == before
+    wechat.clear("api_query_auth")
+    async with keeping(replica):
+        await soon(lambda: replicas.row(OTHER)["code"] is None)
+    assert await replica.token(OTHER) != before
+    assert (await replica.kept(OTHER)).refresh_token == wechat.platform.refresh_token(OTHER)
+
+
+async def test_a_code_is_not_tried_again_once_the_owner_withdrew(
+    replica: Replica, wechat: LocalWeChat
+) -> None:
+    await replica.token()
+    wechat.platform.without_refresh_token.add(OTHER)
+    wechat.fail("api_query_auth", Code(61004), times=None)
+    await replica.handler.handle(granted(wechat))
+    assert (await replica.kept(OTHER)).code
+    before = exchanges_of(wechat)
+    await replica.handler.handle(Unauthorized(11.0, OTHER))
+    assert missing(await replica.chain.token(OTHER))[0] == for_code(61023)
+    assert exchanges_of(wechat) == before
 
 
 async def test_an_owner_is_found_with_the_next_ticket_after_an_outage_of_wechat(
@@ -212,11 +255,10 @@ async def test_an_owner_is_found_with_the_next_ticket_after_an_outage_of_wechat(
     for endpoint in failing:
         wechat.fail(endpoint, Status(502), times=None)
     await replica.handler.handle(granted(wechat))
-    keeping = asyncio.create_task(replica.upkeep.run())
-    await soon(lambda: ("owner", "no-token-answer") in replica.renewals)
-    for endpoint in failing:
-        wechat.clear(endpoint)
-    await replica.handler.handle(Ticket(20.0, wechat.platform.new_ticket()))
-    stored = await replica.until_stored(OTHER)
-    keeping.cancel()
+    async with keeping(replica):
+        await soon(lambda: ("owner", "no-token-answer") in replica.renewals)
+        for endpoint in failing:
+            wechat.clear(endpoint)
+        await replica.handler.handle(Ticket(20.0, wechat.platform.new_ticket()))
+        stored = await replica.until_stored(OTHER)
     assert stored.refresh_token == wechat.platform.refresh_token(OTHER)

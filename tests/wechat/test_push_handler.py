@@ -90,13 +90,14 @@ async def test_tokens_that_the_ledger_does_not_take_at_once_are_logged_and_store
             raise OperationalError(statement, {}, Exception("the disk is full"))
 
     event.listen(engine, "before_cursor_execute", refuse_once)
+    caplog.clear()
     await granted(replica, wechat, OTHER, 10.0)
     await replica.until_stored(OTHER)
     assert await replica.token(OTHER) == (await replica.kept(OTHER)).value
     assert endpoints(wechat).count("query_auth") == 1  # a code counts once
-    (line,) = (each for each in caplog.records if each.levelno >= logging.WARNING)
-    reason = "stored as soon as the ledger is up (the disk is full)"
-    assert (vars(line)["owner"], vars(line)["reason"]) == (OTHER, reason)
+    (line,) = (each for each in caplog.records if each.levelno >= logging.ERROR)
+    said = "the ledger can neither read nor store tokens"
+    assert (line.getMessage(), vars(line)["reason"]) == (said, "the disk is full")
 
 
 @pytest.mark.parametrize("earlier", [1.0, 3600.0])

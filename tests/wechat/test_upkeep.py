@@ -1,6 +1,4 @@
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import count
 
@@ -15,24 +13,7 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.upkeep import Upkeep, link_states, rounds_skipped
 from tests.conftest import soon
 from tests.wechat.conftest import OTHER, OWNER
-from tests.wechat.replicas import LIFE, Replica, Replicas, endpoints, serving
-
-
-@asynccontextmanager
-async def keeping(*replicas: Replica) -> AsyncIterator[None]:
-    """Run the upkeep of these replicas' tokens."""
-    tasks = [asyncio.create_task(replica.upkeep.run()) for replica in replicas]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            await cancelled(task)
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+from tests.wechat.replicas import LIFE, Replica, Replicas, cancelled, endpoints, keeping, serving
 
 
 async def two_owners(replicas: Replicas, wechat: LocalWeChat, jitter: float) -> Replica:

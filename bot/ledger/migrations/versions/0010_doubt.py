@@ -1,4 +1,7 @@
-"""What is in doubt outlives the process: who cancelled the rest of a batch, and calls to Slack that may come late."""
+"""What is in doubt outlives the process.
+
+Who cancelled the rest of a batch, calls to Slack that may come late, and the authorization code of a push.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,3 +19,4 @@ def upgrade() -> None:
     op.add_column("requests", sa.Column("doubted", sa.Float))
     op.add_column("requests", sa.Column("recheck", sa.Float))
     op.execute("CREATE INDEX requests_in_doubt ON requests (recheck) WHERE recheck is not null")
+    op.add_column("tokens", sa.Column("code", sa.Text))
