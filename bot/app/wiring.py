@@ -61,7 +61,7 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     homes = _homes(resources, source, slack)
     stack.push_async_callback(homes.close)
     worker = _worker(resources, wechat, envs, slack, homes)
-    private = PrivateReplies(api, runtime.sleep, slack.languages.channel, start)
+    private = PrivateReplies(api, slack.languages.channel, start)
     ports = Ports(
         resources.in_force,
         slack.people,

@@ -22,6 +22,8 @@ RESPONSE_URL = "response_url"
 """The method's name for calls to a response_url, in the log and the metrics."""
 PATIENCE = 120.0
 """Seconds that one message may wait for rate limits, in all."""
+DOUBT_PAUSE = 5.0
+"""Seconds before what may have happened is done once more, where nothing can be searched for: Slack may be back by then."""
 RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 """The labels of the metrics for how calls end."""
 
@@ -108,6 +110,7 @@ class SlackApi:
     """The Web API; it waits as long as a rate limit asks, and never repeats a call that may have happened.
 
     Of the SDK's `client` it takes only base URL, token, session and proxy: a call by the SDK takes half as long again.
+    `sleep` is also for pauses between calls.
     """
 
     def __init__(
@@ -126,7 +129,7 @@ class SlackApi:
         self._get_signed = partial(self.session.get, headers=signed, proxy=client.proxy)
         self._post_signed = partial(self.session.post, headers=signed, proxy=client.proxy)
         self._post_plain = partial(self.session.post, headers=plain, proxy=client.proxy)
-        self._sleep = sleep
+        self.sleep = sleep
         self._called = called
 
     async def read(
@@ -174,7 +177,7 @@ class SlackApi:
             if wait is None or wait > patience:
                 return result
             patience -= wait
-            await self._sleep(wait)
+            await self.sleep(wait)
 
 
 async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
