@@ -148,10 +148,15 @@ class SlackApi:
         post = partial(self._post_signed, self._base_url + method)
         return await self._post(method, post, arguments, _read, patience)
 
-    async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
-        """Post to a response_url, waiting up to `patience` seconds for rate limits."""
-        post = partial(self._post_plain, url)
-        return await self._post(RESPONSE_URL, post, body, _read_response_url, patience)
+    async def respond(
+        self, url: str, patience: float, body: _Json, *, replaces: bool = False
+    ) -> Result:
+        """Post to a response_url, waiting up to `patience` seconds for rate limits.
+
+        `replaces` the message that was clicked; unless told otherwise, Slack does that by itself (slack-go, pull request 428).
+        """
+        post, whole = partial(self._post_plain, url), {**body, "replace_original": replaces}
+        return await self._post(RESPONSE_URL, post, whole, _read_response_url, patience)
 
     async def _post(
         self, name: str, post: _Send, body: _Json, read: _Read, patience: float

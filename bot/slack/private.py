@@ -120,9 +120,9 @@ class PrivateReplies:
         """Yield the ways to send a message, the best first; a user id as the channel means their direct messages."""
         thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
-            body = as_response(message) | {"replace_original": replaces}
-            body |= {} if replaces else thread
-            yield partial(self._api.respond, whom.response_url, _REPLY_PATIENCE, body)
+            body = as_response(message) | ({} if replaces else thread)
+            to = whom.response_url
+            yield partial(self._api.respond, to, _REPLY_PATIENCE, body, replaces=replaces)
         write = partial(self._api.write, patience=_REPLY_PATIENCE)
         if whom.channel_id and whom.channel_id != whom.user_id:
             here = {"channel": whom.channel_id, "user": whom.user_id, **thread}

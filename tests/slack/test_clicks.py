@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from bot.messages import modals
+from bot.messages.blocks import message
 from bot.messages.words import code
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
@@ -13,6 +14,7 @@ from bot.playground.world import APPID, TEAM
 from bot.slack.api import RESPONSE_URL
 from bot.slack.forms import MESSAGE_SHORTCUT
 from bot.slack.private import _PAUSES
+from bot.workflow.click_steps import Reply
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, soon, states
 from tests.languages import CHINESE
 from tests.rig import (
@@ -195,6 +197,31 @@ async def test_a_person_who_left_the_channel_is_answered_by_direct_message(rig: 
         assert YOU_APPROVED in await rig.send(APPROVER, view)
         await rig.over()
     assert rig.slack.shown_to(APPROVER) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "channel", "replaced"),
+    [
+        pytest.param(CONFIRM, RELEASES, True, id="ephemeral"),
+        pytest.param(APPROVE, "D0BOT", True, id="direct message"),
+        pytest.param(APPROVE, RELEASES, False, id="public"),
+    ],
+)
+async def test_a_reply_replaces_the_clicked_message_only_if_nobody_else_sees_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, rules: str, channel: str, *, replaced: bool
+) -> None:
+    async def replacing(*_: object) -> Reply:
+        return Reply(message("told"), replaces=True)
+
+    async with rig.bot(rules):
+        await rig.ask(channel=channel)
+        if rules is APPROVE:
+            await rig.question()
+        clicked = rig.shown() if rules is CONFIRM else rig.slack.parents(channel)[0]
+        monkeypatch.setattr("bot.workflow.clicks.ClickHandler.answer", replacing)
+        assert await rig.click(REQUESTER, clicked, "cancel") == "told"
+    now = next(each for each in rig.slack.messages if each.ts == clicked.ts)
+    assert now.text == ("told" if replaced else clicked.text)
 
 
 async def test_a_public_message_is_never_replaced_by_an_answer_to_one_person(rig: Rig) -> None:

@@ -767,6 +767,17 @@ async def test_a_request_in_a_thread_is_shown_and_answered_there(
     assert slack.violations == []
 
 
+async def test_a_private_start_does_not_replace_the_public_message_that_was_clicked(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = inside(slack, "C0LOUNGE")
+    clicked = slack.response_url(REQUESTER, "C0LOUNGE", request.origin.thread_ts)
+    await opened(threads, replace(request, origin=replace(request.origin, response_url=clicked)))
+    assert texts(slack.parents("C0LOUNGE")) == ["What about prod-1?"]
+    [start] = slack.shown_to(REQUESTER)
+    assert start.text == private_start(request, NoThread.NOT_INVITED).text
+
+
 async def test_two_requests_in_one_thread_do_not_mix(slack: LocalSlack, threads: Threads) -> None:
     first = inside(slack)
     second = replace(first, id="request11", env="prod-2")
