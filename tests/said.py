@@ -93,7 +93,7 @@ NOT_A_MEMBER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_A_MEMBER))
 OWN_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.OWN_REQUEST))
 CANNOT_TELL_WHO = gist(clicks.cannot_tell(ENGLISH, "U0", Unreadable.SLACK_DOWN))
 RETRIED_ALREADY = gist(clicks.refused(ENGLISH, clicks.NothingDone.RETRIED_ALREADY))
-YOU_APPROVED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.APPROVED))
+YOU_APPROVED = gist(approvals.you_approved(ENGLISH, _ANY))
 YOU_REJECTED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.REJECTED))
 
 # While a request waits or runs, and at its end.

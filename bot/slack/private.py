@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from bot.domain.request import Origin
 from bot.messages import Message
-from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
+from bot.messages.blocks import Announcement, Buttons, as_arguments, as_post, as_response
 from bot.messages.clicks import NothingDone, refused
 from bot.messages.notices import broken
 from bot.messages.words import Words
@@ -37,12 +37,14 @@ _log = logging.getLogger(__name__)
 class PrivateReplies:
     """Sends messages to one person, such as the reply to a click: each in the first way that Slack does not refuse.
 
-    `_words` are for errors, since it may not be known who asked; `_start` runs work in the background.
+    `_words` are for errors, since it may not be known who asked; `_start` runs work in the background. `_has_ended` tells
+    whether the request with an id has ended.
     """
 
     _api: SlackApi
     _words: Words
     _start: Callable[[Coroutine[None, None, None]], None]
+    _has_ended: Callable[[str], Awaitable[bool]]
     _begun: dict[str, None] = field(default_factory=dict)  # by trigger, the oldest first
     _superseded: WeakValueDictionary[tuple[str, str], asyncio.Event] = field(
         default_factory=WeakValueDictionary
@@ -82,25 +84,25 @@ class PrivateReplies:
         """Send a message in the first way that Slack does not refuse, with retries while it refuses all for the moment.
 
         If Slack does not confirm it, it is sent once more in the same way, since nothing can be searched for: it may then
-        stand twice, but in one place. `replaces` if it replaces the clicked message. A newer one to the same person `about`
-        the same request ends the retries, since this one would tell how it stood before; but not those of a question,
-        which its buttons answer.
+        stand twice, but in one place. `replaces` if it replaces the clicked message. The retries end with a newer one to the
+        same person `about` the same request, and those of an announcement once its request has ended, since they would tell
+        how it stood before; but not those of a question, which its buttons answer.
         """
         key = (whom.user_id, about or whom.trigger_id)
-        asks = any(isinstance(part, Buttons) for part in message.parts)
         if older := self._superseded.get(key):
             older.set()
         superseded = self._superseded[key] = asyncio.Event()
         ways, doubts = [*self._ways(whom, message, replaces=replaces)], 0
+        no: Refused | Doubtful | None = None
         for pause in (*_PAUSES, None):
             failed = list[Refused | Doubtful]()
             for way in ways:
-                if superseded.is_set() and not asks:
+                if no and await self._is_outdated(message, superseded):
                     return
                 result = await way()
                 if isinstance(result, Answered):
                     return
-                failed.append(result)
+                failed.append(no := result)
                 if isinstance(result, Doubtful):
                     ways, doubts = [way], doubts + 1  # it may stand there
                     break
@@ -113,6 +115,13 @@ class PrivateReplies:
             _log.error("Slack did not confirm what one person was told", extra=facts)
         else:
             _log.error("Slack took nowhere what one person was to be told", extra=facts)
+
+    async def _is_outdated(self, message: Message, superseded: asyncio.Event) -> bool:
+        """Tell whether a message that failed would tell how a request stood before."""
+        if isinstance(message, Announcement) and await self._has_ended(message.request_id):
+            return True
+        asks = any(isinstance(part, Buttons) for part in message.parts)
+        return superseded.is_set() and not asks
 
     def _ways(
         self, whom: Origin, message: Message, *, replaces: bool

@@ -11,9 +11,8 @@ from bot.messages.words import code
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, TEAM
-from bot.slack.api import RESPONSE_URL
+from bot.slack.api import DOUBT_PAUSE, RESPONSE_URL
 from bot.slack.forms import MESSAGE_SHORTCUT
-from bot.slack.private import _PAUSES
 from bot.workflow.click_steps import Reply
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, soon, states
 from tests.languages import CHINESE
@@ -28,7 +27,7 @@ from tests.rig import (
     Rig,
     has_button,
 )
-from tests.said import BROKEN, NO_SUCH_REQUEST, YOU_APPROVED
+from tests.said import BROKEN, NO_SUCH_REQUEST, TOO_LATE, YOU_APPROVED
 
 SLOW = 5.0  # seconds; longer than Slack waits
 
@@ -126,7 +125,7 @@ async def test_a_person_who_decided_meanwhile_is_not_told_to_click_again(rig: Ri
     away, back = asyncio.Event(), asyncio.Event()
 
     async def until_back(seconds: float) -> None:
-        if seconds == _PAUSES[0]:
+        if seconds == DOUBT_PAUSE:
             away.set()
             await back.wait()
 
@@ -142,6 +141,39 @@ async def test_a_person_who_decided_meanwhile_is_not_told_to_click_again(rig: Ri
         back.set()
         await rig.over()
     assert len(rig.heard[APPROVER]) == 1
+
+
+async def test_an_approver_is_not_told_that_a_request_is_under_way_once_it_has_ended(
+    rig: Rig,
+) -> None:
+    away, back = asyncio.Event(), asyncio.Event()
+
+    async def until_back(seconds: float) -> None:
+        if seconds == DOUBT_PAUSE:
+            away.set()
+            await back.wait()
+
+    rig.runtime = replace(rig.runtime, sleep=until_back)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rig.slack.fail("chat.postEphemeral", Status(503))
+        await rig.slack.submit(APPROVER, view)
+        await away.wait()
+        await rig.over()
+        back.set()
+    assert rig.heard[APPROVER] == []
+
+
+async def test_a_click_on_a_request_that_has_ended_is_answered_however_late(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        (waiting,) = rig.slack.parents(RELEASES)
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        rig.slack.fail(RESPONSE_URL, Status(503))
+        assert TOO_LATE in await rig.click(REQUESTER, waiting, "cancel")
 
 
 async def test_a_modal_is_in_the_clickers_language(rig: Rig) -> None:

@@ -1,6 +1,7 @@
 """Replies to one person while Slack is away."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from functools import partial
 
@@ -9,7 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.request import Act, Origin
 from bot.messages import Message
-from bot.messages.blocks import Button, Buttons, message
+from bot.messages.blocks import Announcement, Button, Buttons, Part, message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
@@ -27,6 +28,23 @@ def told(slack: LocalSlack) -> list[str]:
     """Return the direct messages to the requester."""
     conversation = slack.direct_message(REQUESTER)
     return [each.text for each in slack.parents(conversation.id)] if conversation else []
+
+
+def clicked(slack: LocalSlack) -> Origin:
+    """Return the origin of a click in a channel, with a response_url."""
+    url = slack.response_url(REQUESTER, RELEASES)
+    return replace(CLICKED, channel_id=RELEASES, response_url=url)
+
+
+def replies_by(
+    api: SlackApi, tasks: Tasks | None = None, ended: Collection[str] = ()
+) -> PrivateReplies:
+    """Return replies by this client; the requests with these ids have ended."""
+
+    async def has_ended(request_id: str) -> bool:
+        return request_id in ended
+
+    return PrivateReplies(api, ENGLISH, (tasks or Tasks()).start, has_ended)
 
 
 # In which ways.
@@ -63,10 +81,7 @@ async def test_a_reply_goes_another_way_only_after_a_refusal_and_in_doubt_twice_
 ) -> None:
     for way, faults in zip(WAYS, fails, strict=False):
         slack.fail(way, *faults)
-    click = replace(
-        CLICKED, channel_id=RELEASES, response_url=slack.response_url(REQUESTER, RELEASES)
-    )
-    await PrivateReplies(api, ENGLISH, Tasks().start).send(click, message("told"))
+    await replies_by(api).send(clicked(slack), message("told"))
     letters = dict(zip(WAYS, "REM", strict=True))
     assert "".join(letters[call.method] for call in slack.calls) == tried
     stand = [
@@ -81,8 +96,44 @@ async def test_a_reply_goes_another_way_if_it_could_not_be_sent(
 ) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/"
     click = replace(CLICKED, channel_id=RELEASES, response_url=nowhere)
-    await PrivateReplies(api, ENGLISH, Tasks().start).send(click, message("told"))
+    await replies_by(api).send(click, message("told"))
     assert [each.text for each in slack.shown_to(REQUESTER)] == ["told"]
+
+
+# What is only true until the request has ended.
+
+
+PLAIN = message("told")
+ANNOUNCED = Announcement((Part("told"),), "r1")
+DOUBT = {RESPONSE_URL: Status(503)}
+ALL_BUSY = dict.fromkeys(WAYS, BUSY)
+
+
+@pytest.mark.parametrize(
+    ("said", "fails", "ended", "expected"),
+    [
+        pytest.param(ANNOUNCED, DOUBT, {"r1"}, [], id="ended, in doubt"),
+        pytest.param(ANNOUNCED, {RESPONSE_URL: NO}, {"r1"}, [], id="ended, refused"),
+        pytest.param(ANNOUNCED, ALL_BUSY, {"r1"}, [], id="ended, busy"),
+        pytest.param(ANNOUNCED, {}, {"r1"}, ["told"], id="ended, the first try"),
+        pytest.param(ANNOUNCED, DOUBT, {"r2"}, ["told"], id="open"),
+        pytest.param(PLAIN, DOUBT, {"r1"}, ["told"], id="no announcement"),
+    ],
+)
+async def test_what_only_announces_an_answer_is_not_tried_again_once_the_request_has_ended(
+    slack: LocalSlack,
+    api: SlackApi,
+    caplog: pytest.LogCaptureFixture,
+    said: Message,
+    fails: dict[str, Fault],
+    ended: set[str],
+    expected: list[str],
+) -> None:
+    for way, fault in fails.items():
+        slack.fail(way, fault)
+    await replies_by(api, ended=ended).send(clicked(slack), said, about="r1")
+    assert [each.text for each in slack.messages] == expected
+    assert caplog.messages == []
 
 
 # While Slack is away.
@@ -128,7 +179,7 @@ async def test_an_answer_is_not_sent_after_a_newer_one_about_the_same_request_un
         away.set()
         await back.wait()
 
-    answers = PrivateReplies(SlackApi(client, until_back), ENGLISH, Tasks().start)
+    answers = replies_by(SlackApi(client, until_back))
     for method, faults in fails.items():
         slack.fail(method, *faults)
     click = replace(CLICKED, channel_id=RELEASES)
@@ -146,7 +197,7 @@ async def test_an_answer_is_tried_again_in_a_way_that_failed_for_the_moment(
     slack.fail("chat.postEphemeral", RateLimited(90))
     slack.fail("chat.postMessage", Code("messages_tab_disabled"))
     click = replace(CLICKED, channel_id=RELEASES)
-    await PrivateReplies(api, ENGLISH, Tasks().start).send(click, message("told"))
+    await replies_by(api).send(click, message("told"))
     assert [each.text for each in slack.shown_to(REQUESTER)] == ["told"]
 
 
@@ -154,7 +205,7 @@ async def test_a_reply_that_slack_never_takes_is_tried_for_some_minutes_and_then
     slack: LocalSlack, api: SlackApi, sleep: Sleep, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail("chat.postMessage", RateLimited(90), times=None)
-    await PrivateReplies(api, ENGLISH, Tasks().start).send(CLICKED, message("told"))
+    await replies_by(api).send(CLICKED, message("told"))
     assert sleep.naps == [90.0, 90.0, 90.0, 120.0, 300.0]
     assert caplog.messages == ["Slack took nowhere what one person was to be told"]
     assert told(slack) == []
@@ -164,7 +215,7 @@ async def test_a_reply_that_slack_never_confirms_is_logged(
     slack: LocalSlack, api: SlackApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     slack.fail("chat.postMessage", LOST, LOST)
-    await PrivateReplies(api, ENGLISH, Tasks().start).send(CLICKED, message("told"))
+    await replies_by(api).send(CLICKED, message("told"))
     assert caplog.messages == ["Slack did not confirm what one person was told"]
 
 
@@ -172,7 +223,7 @@ async def test_a_reply_is_not_tried_again_before_the_rate_limit_is_over(
     slack: LocalSlack, api: SlackApi, sleep: Sleep
 ) -> None:
     slack.fail("chat.postMessage", RateLimited(90))
-    await PrivateReplies(api, ENGLISH, Tasks().start).send(CLICKED, message("told"))
+    await replies_by(api).send(CLICKED, message("told"))
     assert sleep.naps == [90.0]
     assert told(slack) == ["told"]
 
@@ -182,7 +233,7 @@ async def test_what_slack_delivers_twice_is_done_once(
 ) -> None:
     monkeypatch.setattr("bot.slack.private._REMEMBERED", 2)
     tasks, done = Tasks(), list[str]()
-    answers = PrivateReplies(api, ENGLISH, tasks.start)
+    answers = replies_by(api, tasks)
 
     async def work(trigger_id: str) -> None:
         done.append(trigger_id)
