@@ -250,9 +250,11 @@ class Database:
         listeners: Sequence[EventListener] = (),
         *,
         clock: Callable[[], float] = since_boot,
+        silence: float = 0.0,
     ) -> Ledger:
-        """Return a replica's ledger."""
-        self.ledgers.append(Ledger(self.open(), holder, lease, listeners, clock=clock))
+        """Return a replica's ledger; by default it takes over as soon as a lease has expired."""
+        opened = self.open()
+        self.ledgers.append(Ledger(opened, holder, lease, listeners, clock=clock, silence=silence))
         return self.ledgers[-1]
 
     async def close(self) -> None:

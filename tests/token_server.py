@@ -5,7 +5,7 @@ from functools import partial
 from aiohttp import web
 
 from bot.playground.environments import slack_environment
-from bot.playground.faults import Code, Fault, Faults, answer
+from bot.playground.faults import Code, Fault, Faults
 from bot.playground.loopback import cut
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.asked import CodedError
@@ -58,7 +58,7 @@ class TokenWeChat(LocalWeChat):
 
         hold = partial(self._loopback.hold, told=self.faults.cleared(TOKEN))
         fault = self.faults.meet(TOKEN, {"owner": owner})
-        return await answer(fault, request, hold, usual, failed)
+        return await self.faults.answer(fault, request, hold, usual, failed)
 
 
 def environment(slack: LocalSlack, wechat: TokenWeChat) -> dict[str, str]:

@@ -13,8 +13,11 @@ from contextlib import asynccontextmanager
 
 from bot.ledger.entries import Entry
 
-LEASE = 9.0
+LEASE = 6.0
 """Seconds for which a replica holds its requests after its last heartbeat."""
+
+SILENCE = 3.0
+"""Seconds of the taker's own clock for which a replica has sent no heartbeat before its requests are taken over."""
 
 # Seconds of the loop's clock: how long work may go on after the machine has woken up.
 _CHECK_EVERY = 0.1
@@ -88,8 +91,15 @@ class Lease:
         self._checking = later(_CHECK_EVERY, self._check) if on else None
 
     def _reschedule(self) -> None:
+        """Adjust the timeouts that are not due.
+
+        A due one fires in this iteration of the loop. Rescheduled, it would fire in the next one, where a task whose
+        answer arrived during a freeze may run before it and post.
+        """
+        now = asyncio.get_running_loop().time()
         for timeout in self._timeouts:
-            if not timeout.expired():
+            when = timeout.when()
+            if not timeout.expired() and (when is None or when > now):
                 timeout.reschedule(self._when())
 
     def _when(self) -> float | None:

@@ -9,7 +9,7 @@ from bot.ledger.batches import BatchItems
 from bot.ledger.clicks import ClickMoves
 from bot.ledger.database import Opened
 from bot.ledger.events import EventListener
-from bot.ledger.lease import LEASE, since_boot
+from bot.ledger.lease import LEASE, SILENCE, since_boot
 from bot.ledger.operations import operation
 from bot.ledger.replica import Replica
 from bot.ledger.seal import Seal
@@ -24,7 +24,7 @@ class Ledger:
     Every method can be retried after that: a move that was recorded nevertheless is not recorded twice.
     """
 
-    def __init__(  # noqa: PLR0913  # a test may bring its own clock
+    def __init__(  # noqa: PLR0913  # a test may bring its own clock and intervals
         self,
         opened: Opened,
         holder: str,
@@ -33,6 +33,7 @@ class Ledger:
         transacted: Transacted | None = None,
         *,
         clock: Callable[[], float] = since_boot,
+        silence: float = SILENCE,
     ) -> None:
         self.writer = Writer(opened.engine, listeners=listeners, transacted=transacted)
         self.place = operation(self.writer, moves.place)
@@ -49,7 +50,9 @@ class Ledger:
         self._release = opened.release
         self.exclusive = opened.exclusive
         """Whether no other process can use this database."""
-        self.replica = Replica(self.writer, holder, lease, exclusive=opened.exclusive, clock=clock)
+        self.replica = Replica(
+            self.writer, holder, lease, silence, exclusive=opened.exclusive, clock=clock
+        )
         self.start = self.replica.start
         self.lease = self.replica.lease
         self.accept = NewRequests(self.writer, self.lease, holder).accept

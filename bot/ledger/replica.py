@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, exists, func, or_, select, update
 
 from bot.domain.request import State
 from bot.ledger.entries import Entry, entry_of, key_of, stands
@@ -77,10 +77,17 @@ _TIMES = case(
 )
 # What has been owed since a time to come is due: the clock was set back.
 _IS_DUE = or_(_r.wake.is_(None), _r.wake <= NOW, _r.owed > NOW)
+_HOLDERS = (
+    select(_r.holder, replicas.c.lease_until)
+    .distinct()
+    .select_from(requests.outerjoin(replicas, replicas.c.id == _r.holder))
+    .where(OPEN, _r.holder != _ME)
+)
+_SILENT = and_(_r.holder.in_(bindparam("silent", expanding=True)), ~_ALIVE)
 _FREE = (
     select(_r.id)
     .where(OPEN, _r.batch.is_(None), _IS_DUE)
-    .where(or_(_r.holder.is_(None), _r.holder != _ME), ~_ALIVE)
+    .where(or_(_r.holder.is_(None), _SILENT))
     .order_by(_r.created)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True, of=requests)
@@ -98,19 +105,24 @@ _RELEASE_ALL = update(requests).where(compared(_r.holder), OPEN).values(holder=N
 
 
 class Replica(Operations):
-    """Holds requests by leases of `seconds`; `exclusive` if no other process can use the ledger."""
+    """Holds requests by leases of `seconds`; `exclusive` if no other process can use the ledger.
 
-    def __init__(
+    It takes over from a replica that has been silent for `silence` seconds.
+    """
+
+    def __init__(  # noqa: PLR0913  # as Ledger
         self,
         writer: Writer,
         holder: str,
         seconds: float,
+        silence: float,
         *,
         exclusive: bool,
         clock: Callable[[], float] = since_boot,
     ) -> None:
         super().__init__(writer)
         self._seconds = seconds
+        self._silence = 0.0 if exclusive else silence
         self._clock = clock
         self.lease = Lease(math.inf if exclusive else seconds, clock)
         self._holder = holder
@@ -119,6 +131,9 @@ class Replica(Operations):
         """When the ledger last took a heartbeat, by `clock`; None after a failed one."""
         self.owed_seconds = 0.0
         """The age of the oldest owed answer at the last heartbeat, of all replicas."""
+        self._watched: dict[str, tuple[float | None, float]] = {}
+        """The other holders: their lease at the last look, and since when it has been that one, by `clock`."""
+        self._looked = -math.inf
 
     async def start(self) -> None:
         """Send the first heartbeat, and delete the leases that have expired or, if this replica is exclusive, all."""
@@ -176,11 +191,12 @@ class Replica(Operations):
             record(on, "owed", entry.request, {"detail": why})
 
     async def take_over(self, limit: int) -> list[Entry]:
-        """Take over up to `limit` requests that no live replica holds; the oldest first."""
+        """Take over up to `limit` requests that are released, or whose holder is silent; the oldest first."""
         taken: list[Entry] = []
 
         def work(on: Connection) -> list[Entry]:
-            rows = on.execute(_TAKE_OVER, {"me": self._holder, "most": max(limit, 0)}).mappings()
+            which = {"me": self._holder, "most": max(limit, 0), "silent": self._silent(on)}
+            rows = on.execute(_TAKE_OVER, which).mappings()
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
                 if entry.wake is None:  # else nobody was working on it
@@ -196,6 +212,22 @@ class Replica(Operations):
         for entry in taken:
             self.lease.acquired(entry)
         return taken
+
+    def _silent(self, on: Connection) -> list[str]:
+        """Return the other holders that have sent no heartbeat for `_silence` seconds of this replica's own clock.
+
+        The database's clock alone would not do: if it jumps, all leases expire at once. A replica that did not look for
+        so long, as it was frozen or the database was down, watches anew.
+        """
+        now = self._clock()
+        before = self._watched if now - self._looked < self._silence else {}
+        self._looked, self._watched = now, {}
+        for holder, lease_until in on.execute(_HOLDERS, {"me": self._holder}):
+            seen, since = before.get(holder, (lease_until, now))
+            self._watched[holder] = lease_until, since if seen == lease_until else now
+        return [
+            holder for holder, (_, since) in self._watched.items() if now - since >= self._silence
+        ]
 
     async def _heartbeat_after(self, work: Callable[[Connection], T]) -> T:
         """Do some work and send a heartbeat in the same transaction, and renew the lease from when that was asked for."""

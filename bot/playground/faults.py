@@ -66,14 +66,27 @@ class Drop:
 class Slow:
     """The usual response after this many seconds, or once the faults are cleared; with None, only then.
 
-    The call has its effect after the silence; with `after_effect`, before it.
+    The call has its effect after the silence, even if the client has disconnected; with `after_effect`, before it.
     """
 
     seconds: float | None = None
     after_effect: bool = False
 
 
-Fault: TypeAlias = Code | RateLimited | Status | Drop | Slow
+@dataclass(frozen=True, slots=True)
+class Late:
+    """The effect of a call this many seconds after it arrived, or once the faults are cleared; with None, only then.
+
+    It comes whatever has become of the client, which sees `seen` and never the answer; `Slow` is late with its answer. What
+    the call finds and returns is that of the moment at which it has its effect. With `after_effect`, `seen` has one too, so
+    the call has two.
+    """
+
+    seconds: float | None
+    seen: Code | Status | Drop
+
+
+Fault: TypeAlias = Code | RateLimited | Status | Drop | Slow | Late
 
 Hold: TypeAlias = Callable[[float | None], Awaitable[bool]]
 """Waits so many seconds, with None until the faults are cleared; returns False if the server was stopped meanwhile."""
@@ -89,9 +102,13 @@ class Planned:
 
 
 class Faults:
-    """The planned faults of a stand-in, by method, which can be named by its path: `/tcb/shareenv` is `shareenv`."""
+    """The planned faults of a stand-in, by method, which can be named by its path: `/tcb/shareenv` is `shareenv`.
+
+    `late` has the calls that have arrived and are yet to be carried out.
+    """
 
     def __init__(self, methods: Collection[str]) -> None:
+        self.late: set[asyncio.Task[web.Response | None]] = set()
         self._planned: dict[str, list[Planned]] = {_name(method): [] for method in methods}
         self._cleared: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -135,43 +152,68 @@ class Faults:
         """Return the event that is set when this method's faults are cleared."""
         return self._cleared[_name(method)]
 
+    async def answer(  # one case for each fault
+        self,
+        fault: Fault | None,
+        request: web.BaseRequest,
+        hold: Hold,
+        usual: Callable[[], web.Response],
+        failed: Callable[[Fault], web.Response],
+    ) -> web.StreamResponse:
+        """Answer as usual, or carry out the fault.
+
+        `usual` performs the call and answers; `failed` records that a fault left the call without effect, and returns the
+        API's error.
+        """
+        if fault is None or fault == Code(0):
+            return usual()
+        if isinstance(fault, Late):
+            self._carry_out(hold(fault.seconds), usual)
+            return await self.answer(fault.seen, request, hold, usual, failed)
+        whole = usual() if fault.after_effect else failed(fault)
+        match fault:
+            case Code():
+                return whole
+            case RateLimited(seconds):
+                whole.set_status(429)
+                whole.headers["Retry-After"] = str(seconds)
+                return whole
+            case Slow(seconds, after_effect=True):
+                return whole if await hold(seconds) else cut(request)
+            case Slow(seconds):
+                late = await self._carry_out(hold(seconds), usual)
+                return cut(request) if late is None else late
+            case Status(code, body, content_type, headers=headers):
+                return web.Response(
+                    status=code, body=body, content_type=content_type, headers=headers
+                )
+            case Drop(silence=seconds):
+                await hold(seconds)
+                return await _dropped(request, hold, fault)
+            case _:
+                assert_never(fault)
+
+    def _carry_out(
+        self, held: Awaitable[bool], usual: Callable[[], web.Response]
+    ) -> asyncio.Task[web.Response | None]:
+        """Return a task that performs a call after a pause, even if its client has disconnected; not if the server was stopped."""
+
+        async def landing() -> web.Response | None:
+            return usual() if await held else None
+
+        task = asyncio.create_task(landing())
+        self.late.add(task)
+        task.add_done_callback(self.late.discard)
+        return task
+
+    async def settled(self) -> None:
+        """Wait until each call that has arrived was carried out, however late; those without a time wait for `clear`."""
+        while self.late:
+            await asyncio.wait(self.late)
+
 
 def _name(method: str) -> str:
     return method.rpartition("/")[2]
-
-
-async def answer(  # one case for each fault
-    fault: Fault | None,
-    request: web.BaseRequest,
-    hold: Hold,
-    usual: Callable[[], web.Response],
-    failed: Callable[[Fault], web.Response],
-) -> web.StreamResponse:
-    """Answer as usual, or carry out the fault.
-
-    `usual` performs the call and answers; `failed` records that a fault left the call without effect, and returns the
-    API's error.
-    """
-    if fault is None or fault == Code(0):
-        return usual()
-    whole = usual() if fault.after_effect else failed(fault)
-    match fault:
-        case Code():
-            return whole
-        case RateLimited(seconds):
-            whole.set_status(429)
-            whole.headers["Retry-After"] = str(seconds)
-            return whole
-        case Slow(seconds, after_effect):
-            stayed = await hold(seconds)
-            return (whole if after_effect else usual()) if stayed else cut(request)
-        case Status(code, body, content_type, headers=headers):
-            return web.Response(status=code, body=body, content_type=content_type, headers=headers)
-        case Drop(silence=seconds):
-            await hold(seconds)
-            return await _dropped(request, hold, fault)
-        case _:
-            assert_never(fault)
 
 
 async def _dropped(request: web.BaseRequest, hold: Hold, fault: Drop) -> web.Response:

@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import math
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -53,21 +51,17 @@ class LeasedSteps:
         It looks more often than it sends heartbeats, since people wait for the requests of a replica that has stopped. The
         `lease` is in seconds.
         """
-        healthy_since = -math.inf
         for look in count():
             try:
                 if look % _LOOKS_PER_HEARTBEAT == 0:
                     await self.ledger.replica.heartbeat()
-                healthy = time.monotonic() - healthy_since >= lease
-                while healthy and not self.stopping():
+                while not self.stopping():
                     taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
                     for entry in taken:
                         resume(entry)
                     if len(taken) < _TAKEN_AT_ONCE:
                         break
             except LedgerDownError as error:
-                # Once the ledger is back, all other replicas must have had time for a heartbeat.
-                healthy_since = -math.inf if self.ledger.exclusive else time.monotonic()
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # without heartbeats a replica would lose its requests
                 _log.exception("unforeseen error")

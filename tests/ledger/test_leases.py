@@ -12,7 +12,7 @@ from bot.domain.request import Retry, State
 from bot.guidance import all_guidance
 from bot.ledger.clicks import Move
 from bot.ledger.entries import Entry
-from bot.ledger.lease import LEASE, since_boot
+from bot.ledger.lease import LEASE, SILENCE, since_boot
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
 from tests.conftest import soon
@@ -69,6 +69,70 @@ async def test_requests_are_taken_over_only_after_the_lease_has_expired(
     assert database.kinds() == ["accepted"] * 3 + ["taken over"]
     (event,) = database.rows("SELECT request, env, detail FROM events WHERE kind = 'taken over'")
     assert [*event.values()] == [entry.request.id, entry.request.env, "number 1"]
+
+
+class Clock:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
+SILENT = [
+    pytest.param([0.0, 1.0, 2.0, 3.0], [False, False, False, True], id="for three seconds"),
+    pytest.param([0.0, 2.9], [False, False], id="for less"),
+    pytest.param(
+        [0.0, 60.0, 62.0, 63.0],
+        [False, False, False, True],
+        id="while this one slept, or the database was down",
+    ),
+]
+
+
+@pytest.mark.parametrize(("looks", "taken"), SILENT)
+async def test_a_replica_counts_as_silent_by_the_clock_of_the_one_that_takes_over(
+    on_postgresql: Database, looks: list[float], taken: list[bool]
+) -> None:
+    clock = Clock()
+    taker = on_postgresql.ledger("taker", clock=clock, silence=SILENCE)
+    gone = on_postgresql.ledger("gone")
+    await gone.start()
+    await accepted(gone)
+    on_postgresql.execute("UPDATE replicas SET lease_until = 1")  # the database's clock jumped
+    found = list[bool]()
+    for look in looks:
+        clock.now = 1000.0 + look
+        found.append(bool(await taker.replica.take_over(9)))
+    assert found == taken
+
+
+async def test_no_live_replica_is_taken_over_from_after_a_jump_of_the_databases_clock(
+    on_postgresql: Database,
+) -> None:
+    clock = Clock()
+    taker = on_postgresql.ledger("taker", clock=clock, silence=SILENCE)
+    alive = on_postgresql.ledger("alive", clock=clock, silence=SILENCE)
+    await alive.start()
+    await accepted(alive)
+    for _ in range(9):
+        await alive.replica.heartbeat()
+        on_postgresql.execute("UPDATE replicas SET lease_until = lease_until - 300")
+        clock.now += SILENCE / 2
+        assert await taker.replica.take_over(9) == []
+
+
+async def test_what_a_replica_released_is_taken_over_at_the_first_look(
+    on_postgresql: Database,
+) -> None:
+    taker, leaving = on_postgresql.ledger("taker", silence=SILENCE), on_postgresql.ledger("b")
+    await leaving.start()
+    entry = await accepted(leaving)
+    await leaving.close()
+    assert ids(await taker.replica.take_over(9)) == ids([entry])
 
 
 async def test_the_oldest_are_taken_over_first_and_no_more_than_asked(
@@ -437,6 +501,28 @@ async def test_work_in_progress_has_the_rest_of_its_lease(on_postgresql: Databas
             while (lease.when() or 0) > asyncio.get_running_loop().time() + 10:  # noqa: ASYNC110  # the time passes by itself
                 await asyncio.sleep(0)
     assert not lease.expired()
+
+
+async def test_after_a_freeze_a_task_whose_answer_arrived_meanwhile_does_nothing_more(
+    on_postgresql: Database,
+) -> None:
+    frozen, loop = on_postgresql.ledger("frozen", 0.5), asyncio.get_running_loop()
+    await frozen.start()
+    arrived, posted = loop.create_future(), list[str]()
+
+    async def work() -> None:
+        async with frozen.replica.lease.timeout():
+            await arrived
+            posted.append("the next message")
+
+    working = asyncio.create_task(work())
+    await asyncio.sleep(0)
+    # As a socket's callback runs: before the timers that are due, in the first iteration after the freeze.
+    loop.call_soon(arrived.set_result, None)
+    time.sleep(0.6)  # noqa: ASYNC251  # the freeze
+    with pytest.raises(TimeoutError):
+        await working
+    assert posted == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system has this clock")

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from aiohttp import ClientError, ClientResponseError, web
 
-from bot.playground.faults import Code, Fault, Faults, RateLimited, answer
+from bot.playground.faults import Code, Fault, Faults, RateLimited
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.calls import (
     RESPONSE_URL,
@@ -38,7 +38,7 @@ class Connected(Workspace):
     `api_url` is the bot's SLACK_API_URL. With a `request_url`, payloads are posted there instead of sent through Socket Mode;
     an ack that takes longer than `ack_timeout` seconds is too late. `clock` returns Unix seconds. `fail` plans faults for
     methods and `clear` removes them; “response_url” counts as a method, with one argument: the `user` to whom it was given.
-    `sockets` has the app's connections, `limits` its rate limits.
+    `settled` waits for the calls that are carried out late. `sockets` has the app's connections, `limits` its rate limits.
     """
 
     def __init__(
@@ -50,12 +50,14 @@ class Connected(Workspace):
         self.sockets = Sockets(self, self._loopback)
         self.faults = Faults((*METHODS, RESPONSE_URL))
         self.fail, self.clear = self.faults.plan, self.faults.clear
+        self.settled = self.faults.settled
         self.limits = Limits(self, self.faults)
         self._response_urls = ResponseUrls(self)
 
     async def __aexit__(self, *_: object) -> None:
         self.sockets.drop()
         await super().__aexit__()
+        await self.settled()
 
     @property
     def api_url(self) -> str:
@@ -158,7 +160,7 @@ class Connected(Workspace):
             return no(RefusedError(str(fault.code) if isinstance(fault, Code) else limited))
 
         hold = partial(self._loopback.hold, told=self.faults.cleared(called.method))
-        return await answer(self.limits.meet(called), request, hold, usual, failed)
+        return await self.faults.answer(self.limits.meet(called), request, hold, usual, failed)
 
 
 def _accepts_response(kind: str, payload: JsonObject) -> bool:

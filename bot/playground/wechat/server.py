@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from bot.playground.faults import Code, Fault, Faults, answer
+from bot.playground.faults import Code, Fault, Faults
 from bot.playground.loopback import Json, JsonObject, StandIn, cut
 from bot.playground.wechat.asked import Asked, CodedError, Run, body_of
 from bot.playground.wechat.component import PREFIX, ComponentCalls
@@ -84,6 +84,7 @@ class LocalWeChat(StandIn):
 
     async def __aexit__(self, *_: object) -> None:
         await super().__aexit__()
+        await self.faults.settled()
         await self.platform.stop()  # last, since any call until now may have asked for pushes
 
     @property
@@ -165,7 +166,7 @@ class LocalWeChat(StandIn):
 
         hold = partial(self._loopback.hold, told=self.faults.cleared(request.path))
         fault = self.faults.meet(request.path, asked.body or {})
-        return await answer(fault, request, hold, usual, failed)
+        return await self.faults.answer(fault, request, hold, usual, failed)
 
     def _coded(self, errcode: int | str, errmsg: str | None = None) -> web.Response:
         return self._response(body_of(errcode, self._answers + 1, errmsg))
