@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.request import Act, Origin
 from bot.messages import Message
 from bot.messages.blocks import Announcement, Button, Buttons, Part, message
-from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
+from bot.playground.faults import Code, Drop, Fault, Late, RateLimited, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
@@ -53,6 +53,7 @@ def replies_by(
 WAYS = (RESPONSE_URL, "chat.postEphemeral", "chat.postMessage")
 Planned = tuple[Fault, ...]
 LOST = Drop(after_effect=True)
+LATE = Late(None, Drop())
 NO, BUSY = Code("user_not_in_channel"), RateLimited(90)
 
 
@@ -64,6 +65,10 @@ NO, BUSY = Code("user_not_in_channel"), RateLimited(90)
         pytest.param([(LOST,)], "RR", "RR", id="in doubt, done"),
         pytest.param([(LOST, LOST)], "RR", "RR", id="in doubt twice, done"),
         pytest.param([(Status(503), Status(503))], "RR", "", id="in doubt twice, not done"),
+        pytest.param([(LATE,)], "RR", "RR", id="in doubt, done after the second"),
+        pytest.param([(LATE, LATE)], "RR", "RR", id="in doubt twice, done later"),
+        pytest.param([(LATE, NO)], "RR", "R", id="in doubt, then refused, done later"),
+        pytest.param([(NO,), (LATE, LATE)], "REE", "EE", id="refused, then done later"),
         pytest.param([(LOST, NO)], "RR", "R", id="in doubt, then refused"),
         pytest.param([(LOST, BUSY, LOST)], "RRR", "RR", id="in doubt, then busy, then in doubt"),
         pytest.param([(NO,)], "RE", "E", id="refused"),
@@ -84,6 +89,8 @@ async def test_a_reply_goes_another_way_only_after_a_refusal_and_in_doubt_twice_
     await replies_by(api).send(clicked(slack), message("told"))
     letters = dict(zip(WAYS, "REM", strict=True))
     assert "".join(letters[call.method] for call in slack.calls) == tried
+    slack.clear()
+    await slack.settled()
     stand = [
         "M" if not each.ephemeral_to else "R" if each.via == "response_url" else "E"
         for each in slack.messages
