@@ -139,6 +139,11 @@ class Trouble(Enum):
         "The policy changed while the bot asked WeChat, so it did not ask once more.",
         _WHICH_RULE,
         in_doubt=True, doctor=False)
+    # Of an item that WeChat may have been called for, if somebody has cancelled the rest of its batch since.
+    CANCELLED = row("cancelled-midway", Fixer.OPERATOR, "The batch was cancelled before WeChat's answer was known",
+        "The bot had asked WeChat, got no clear answer, and did not ask once more.",
+        "Look for the request's id in the log: it shows what WeChat said before.",
+        helps=RetryHelps.NOW, in_doubt=True, doctor=False)
     GIVEN_UP = row("given-up", Fixer.OPERATOR, "The bot crashed too often during this request",
         "It tried again after each crash, and has now given up.",
         "Look for the request's id in the log: it shows what stopped the bot.",

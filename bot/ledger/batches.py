@@ -21,7 +21,16 @@ from bot.ledger.events import outcome_events, record, step_events
 from bot.ledger.items import Item, read_items, record_items
 from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import LANE, OPEN, replicas, requests
-from bot.ledger.statements import MINE, NOW, OPEN_OF, Prepared, among, columns_in, compared
+from bot.ledger.statements import (
+    MINE,
+    NOW,
+    OPEN_OF,
+    Prepared,
+    among,
+    columns_in,
+    compared,
+    value_of,
+)
 
 _QUEUED_AT_ONCE = 100  # since acks wait for the transaction
 
@@ -29,8 +38,14 @@ _r = requests.c
 _THIS, _OF_BATCH, _QUEUED = compared(_r.id), compared(_r.batch), _r.state == State.QUEUED.value
 
 _RUNS = select(_r.id).where(_THIS, among(BEGUN)).with_for_update()
+_CANCELLED_BY = select(_r.cancelled_by).where(_THIS)
 _ARE_LEFT = select(_r.id).where(_OF_BATCH, _QUEUED).limit(1)
-_BEGIN = Prepared(update(requests).where(_THIS, _QUEUED).values(begun=True, paused=False))
+_CANCEL = update(requests).where(_THIS).values(cancelled_by=value_of(_r.cancelled_by))
+_BEGIN = Prepared(
+    update(requests)
+    .where(_THIS, _QUEUED)
+    .values(begun=True, paused=False, called_again=value_of(_r.called_again))
+)
 _PUT_BACK = update(requests).where(_THIS, _QUEUED, ~_r.paused).values(paused=True)
 _OVER = columns_in(State.ENDED)
 _END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
@@ -108,17 +123,25 @@ class BatchItems(Operations):
 
     @in_transaction
     def advance(
-        self, on: Connection, batch: Entry, done: ItemEnded | None, following: str | None
+        self,
+        on: Connection,
+        batch: Entry,
+        done: ItemEnded | None,
+        following: str | None,
+        *,
+        again: bool = False,
     ) -> bool | None:
         """Record an outcome and begin the item with the id `following` in one commit; return whether it may begin.
 
-        False if it was cancelled, or there is none; None if another replica holds the batch.
+        False if it was cancelled, or there is none; None if another replica holds the batch. `again` if it had begun
+        before a replica stopped, so that its outcome says that WeChat was called twice, also if it is given up.
         """
         if not stands(on, batch, State.PLACED):
             return None
         if done is not None:
             _record_outcome(on, done)
-        return following is not None and _BEGIN.run(on, {"the_id": following}) == 1
+        begins = {"the_id": following, "the_called_again": again}
+        return following is not None and _BEGIN.run(on, begins) == 1
 
     @in_transaction
     def put_back(
@@ -137,14 +160,26 @@ class BatchItems(Operations):
 
     @in_transaction
     def are_left(self, on: Connection, batch: Request) -> bool:
-        """Tell whether any item is still open."""
+        """Tell whether any item may still begin: is open, and nobody cancelled the rest."""
+        if on.scalar(_CANCELLED_BY, {"the_id": batch.id}):
+            return False
         return on.scalar(_ARE_LEFT, {"the_batch": batch.id}) is not None
 
     @in_transaction
+    def cancelled_by(self, on: Connection, batch: Request) -> str | None:
+        """Return who cancelled the rest of a batch, if anybody."""
+        found: str | None = on.scalar(_CANCELLED_BY, {"the_id": batch.id})
+        return found
+
+    @in_transaction
     def cancel(self, on: Connection, batch: Request, by: str) -> int:
-        """End all items that have not begun as cancelled, also those not recorded yet; return how many."""
+        """End all items that have not begun as cancelled, also those not recorded yet; return how many.
+
+        Those that have begun are called no more once another replica takes the batch over.
+        """
         if on.scalar(_RUNS, {"the_id": batch.id}) is None:
             return 0
+        on.execute(_CANCEL, {"the_id": batch.id, "the_cancelled_by": by})
         record_items(on, batch)
         waiting = _end_all(on, batch, _END_NOT_BEGUN, Cancelled(by))
         if waiting:

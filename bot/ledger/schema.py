@@ -23,7 +23,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateIndex
 from sqlalchemy.sql.compiler import DDLCompiler
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -93,6 +93,7 @@ requests = Table(
     # Since when it queues, if another batch of this person has run meanwhile.
     Column("turn", Float),
     Column("ending", Text),  # the whole outcome, as JSON
+    Column("cancelled_by", String(32)),  # of a batch: who cancelled the rest
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),

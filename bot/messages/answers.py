@@ -126,7 +126,7 @@ def called_twice(words: Words, appids: Sequence[str]) -> Part | None:
         return None
     return small(
         words(
-            "I was restarted while this was under way, so I asked WeChat once more about {appids}.",
+            "I was interrupted while this was under way, so I asked WeChat once more about {appids}.",
             appids=Mrkdwn(" ".join(map(code, appids))),
         )
     )

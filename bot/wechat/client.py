@@ -64,13 +64,12 @@ class WeChat:
         env: str,
         appid: str,
         on_step: Callable[[Step], None],
-        may_call: Callable[[], Awaitable[bool]],
-    ) -> Called:
+        may_call: Callable[[], bool],
+    ) -> Called | None:
         """Share the owner's `env` with `appid` and return the outcome, after at most TOTAL_SECONDS plus two token lookups.
 
         Never raises. If an attempt gets no answer, the outcome is Unknown unless a later attempt succeeds. `on_step` is
-        called after each step; `may_call` is awaited before each call and can forbid it. A caller that forbids the first one
-        does not use the outcome.
+        called after each step; `may_call` is called before each attempt and can forbid it: then there is no outcome.
         """
         try:
             return await self._share(owner, env, appid, on_step, may_call)
@@ -84,13 +83,13 @@ class WeChat:
         env: str,
         appid: str,
         on_step: Callable[[Step], None],
-        may_call: Callable[[], Awaitable[bool]],
-    ) -> Called:
+        may_call: Callable[[], bool],
+    ) -> Called | None:
         token = await self.tokens.token(owner)
         if isinstance(token, api.NoAnswer):
             return _failed(token, 0)
-        if not await may_call():
-            return Unknown(Trouble.GIVEN_UP.value, tries=0)
+        if not may_call():
+            return None
         end = self.clock() + TOTAL_SECONDS
         used: Counter[AutoRetry] = Counter()
         in_doubt = False
@@ -124,8 +123,8 @@ class WeChat:
             if self.clock() + pause + _LEAST_SECONDS > end:
                 break
             await self.sleep(pause)
-            if not await may_call() or self.clock() + _LEAST_SECONDS > end:
-                break
+            if not may_call():
+                return None
         return doubted(failed) if in_doubt else failed
 
     def _pause(self, retry: AutoRetry, used: Counter[AutoRetry]) -> float:

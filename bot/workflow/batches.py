@@ -14,19 +14,20 @@ from functools import partial
 from types import NoneType
 
 from bot.domain.batch import Pause, finished_of, limit_in, tally_of
-from bot.domain.outcome import Cancelled, Finished, Outcome, Said, Step, Stopped, Tally, doubted
+from bot.domain.outcome import Cancelled, Finished, Outcome, Step, Stopped, Tally, doubted
 from bot.domain.request import Request, item_of
 from bot.guidance import by_key
 from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemEnded
 from bot.ledger.entries import Entry
 from bot.ledger.items import Item
+from bot.ledger.lease import Lease
 from bot.ledger.ledger import Ledger
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
-from bot.workflow.brake import STOPPED_MIDWAY, Brake
+from bot.workflow.brake import CANCELLED_MIDWAY, STOPPED_MIDWAY, Brake
 from bot.workflow.gate import Gate
-from bot.workflow.leased import LeasedSteps, LeaseLostError
+from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
 from bot.workflow.ports import AwayError, Owners
 
 AT_ONCE = 20
@@ -62,11 +63,21 @@ class Batches:
     async def run(self, batch: Entry, progress: ShowProgress) -> Finished:
         """Run the rest of a batch and return its outcome.
 
-        Raises LeaseLostError once another replica holds it, or if the bot stops before.
+        Raises LeaseLostError once another replica holds it, or if the bot stops before; LeaseExpiredError if the lease
+        expired during a call.
         """
         items, leased = self.ledger.batches, self.leased
         gate = Gate(batch, self.ledger, leased, self.brake, self.now)
-        run = _Run(batch, progress, gate, items, leased, self.owners, self.prefetch_readiness)
+        run = _Run(
+            batch,
+            progress,
+            gate,
+            items,
+            leased,
+            self.ledger.lease,
+            self.owners,
+            self.prefetch_readiness,
+        )
         self._runs.add(run)
         showing, lost = asyncio.create_task(run.show(self.tick)), False
         try:
@@ -104,15 +115,21 @@ class _Run:
     gate: Gate
     items: Items
     leased: LeasedSteps
+    lease: Lease
     owners: Owners
     prefetch_readiness: Callable[[str, str], object]
     todo: deque[Item] = field(default_factory=deque)
     ends: Counter[type] = field(default_factory=Counter)
     """The number of items by the type of their outcome, NoneType while they are open."""
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
+    expired: bool = False
+    """Whether the lease expired during a call."""
 
     async def to_end(self) -> None:
-        """Process the items, from the opening of the gate until it shuts, again and again; raises LeaseLostError."""
+        """Process the items, from the opening of the gate until it shuts, again and again.
+
+        Raises LeaseLostError and LeaseExpiredError.
+        """
         await self._queue()
         while self.todo:
             if not await self.gate.open(self._left()):
@@ -125,6 +142,8 @@ class _Run:
                         workers.create_task(self._work())
                         await self.leased.sleep(_APART)
                 watching.cancel()
+            if self.expired:
+                raise LeaseExpiredError
             if self.todo and self.leased.stopping():
                 raise LeaseLostError
 
@@ -133,11 +152,20 @@ class _Run:
         return [item.appid for item in self.todo]
 
     async def _stop(self) -> None:
-        """End the open items, since the policy no longer allows them."""
-        end = partial(self.items.end, self.batch, STOPPED_MIDWAY, Stopped())
-        if not await self.leased.keep_trying(end):
+        """End the open items, since somebody cancelled the rest or the policy no longer allows them."""
+        by = await self.gate.cancelled_by()
+        midway, others = (CANCELLED_MIDWAY, Cancelled(by)) if by else (STOPPED_MIDWAY, Stopped())
+        if not await self.leased.keep_trying(partial(self.items.end, self.batch, midway, others)):
             raise LeaseLostError
-        _log.warning("the policy stops a batch", extra={"items": len(self.todo)})
+        if not by:
+            _log.warning("the policy stops a batch", extra={"items": len(self.todo)})
+
+    def _may_begin(self) -> bool:
+        """Tell whether an item may begin, or be called once more."""
+        return self.gate.is_open and not self.leased.stopping()
+
+    def _may_call(self) -> bool:
+        return self._may_begin() and self.lease.covers(self.batch)
 
     async def _queue(self) -> None:
         """Record the items, and queue the open ones; raises LeaseLostError."""
@@ -174,11 +202,11 @@ class _Run:
         """
         async with self.turns:
             await self.leased.turn()
-            may_begin = self.gate.is_open and not self.leased.stopping()
-            item = self.todo.popleft() if self.todo and may_begin else None
+            item = self.todo.popleft() if self.todo and self._may_begin() else None
             if done is None and item is None:
                 return None, False
-            advance = partial(self.items.advance, self.batch, done, item.id if item else None)
+            following, again = (item.id, item.called_again) if item else (None, False)
+            advance = partial(self.items.advance, self.batch, done, following, again=again)
             may = await self.leased.keep_trying(advance)
         if may is None:
             raise LeaseLostError
@@ -187,18 +215,29 @@ class _Run:
         return item, may
 
     async def _call(self, item: Item) -> ItemEnded | None:
-        """Call WeChat for an item; None at a rate limit, after which the item is back in the queue."""
+        """Call WeChat for an item under the lease.
+
+        None if the item is back in the queue, as WeChat's limit is reached or the gate was shut before it was called once
+        more; and if the lease expired.
+        """
         request, steps, began = self._request_of(item), list[Step](), time.monotonic()
         if not self.todo:  # so that the summary need not wait for it
             self.prefetch_readiness(request.owner, request.env)
-        may_call = partial(self.leased.holds, self.batch)
-        with log_request(request.id):
-            outcome = await self.owners.share(
-                request.owner, request.env, request.appid, steps.append, may_call
-            )
+        try:
+            with log_request(request.id):
+                async with self.leased.while_held(self.batch):
+                    outcome = await self.owners.share(
+                        request.owner, request.env, request.appid, steps.append, self._may_call
+                    )
+        except LeaseExpiredError:
+            self.gate.is_open, self.expired = False, True
+            return None
         doubtful = item.begun or any(by_key(step.result).in_doubt for step in steps)
-        if limit := limit_in(outcome):
-            await self._put_back(replace(item, begun=doubtful), request, steps, limit)
+        limit = limit_in(outcome) if outcome else None
+        if limit:
+            self.gate.shut(limit)
+        if limit or outcome is None:
+            await self._put_back(replace(item, begun=doubtful), request, steps)
             return None
         if doubtful:
             outcome = doubted(outcome)
@@ -206,11 +245,8 @@ class _Run:
         twice = item.called_again and outcome.tries > 0
         return ItemEnded(request, outcome, seconds, steps, called_again=twice)
 
-    async def _put_back(
-        self, item: Item, request: Request, steps: Sequence[Step], limit: Said
-    ) -> None:
-        """Return an item to the queue at a rate limit, and shut the gate."""
-        self.gate.shut(limit)
+    async def _put_back(self, item: Item, request: Request, steps: Sequence[Step]) -> None:
+        """Return an item to the queue."""
         put = partial(self.items.put_back, self.batch, request, steps, begun=item.begun)
         if not await self.leased.keep_trying(put):
             raise LeaseLostError

@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 STOPPED_MIDWAY = Unknown(Trouble.STOPPED.value, tries=0)
 """The outcome if an earlier call may have succeeded, and the policy allows no further one."""
+CANCELLED_MIDWAY = Unknown(Trouble.CANCELLED.value, tries=0)
+"""The outcome of an item whose earlier call may have succeeded, if somebody has cancelled the rest of the batch since."""
 _UNCHECKED = Failed(Trouble.UNCHECKED.value, tries=0)
 
 

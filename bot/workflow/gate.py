@@ -35,7 +35,10 @@ class Gate:
     """The limit that it was shut at, and until when, in Unix seconds."""
 
     async def open(self, left: Sequence[str]) -> bool:
-        """Wait until the appids that are `left` may begin, or none is left, and open; False if the policy stops them."""
+        """Wait until the appids that are `left` may begin, or none is left, and open.
+
+        False if the policy stops them, or somebody cancelled the rest of the batch.
+        """
         if self._limit:
             await self._until_over(*self._limit)
             self._limit = None
@@ -46,8 +49,13 @@ class Gate:
             await self._take_lane()
             verdict = await self.brake.check(self.batch, left)
         self.pause = None
-        self.is_open = verdict is not BrakeVerdict.STOP
+        self.is_open = verdict is not BrakeVerdict.STOP and not await self.cancelled_by()
         return self.is_open
+
+    async def cancelled_by(self) -> str | None:
+        """Return who cancelled the rest of the batch, if anybody."""
+        cancelled_by = partial(self.ledger.batches.cancelled_by, self.batch.request)
+        return await self.leased.keep_trying(cancelled_by)
 
     async def watch(self, left: Callable[[], Sequence[str]]) -> None:
         """Check the policy every few seconds, and shut unless it surely allows what is left; until cancelled."""
@@ -105,7 +113,7 @@ class Gate:
         await self.leased.keep_trying(partial(self.ledger.batches.leave_lane, self.batch))
 
     async def _is_left(self) -> bool:
-        """Tell whether any item is open."""
+        """Tell whether any item may still begin."""
         return await self.leased.keep_trying(
             partial(self.ledger.batches.are_left, self.batch.request)
         )

@@ -1,4 +1,4 @@
-"""The steps of a leased request: writes are retried; messages need the lease, which heartbeats keep."""
+"""The steps of a leased request: writes are retried; calls to Slack and WeChat need the lease, which heartbeats keep."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ class LeaseLostError(Exception):
 
 
 class LeaseExpiredError(Exception):
-    """The lease expired while a message was being sent; it may have been posted, and another replica may hold the request."""
+    """The lease expired during a call to Slack or WeChat: it may be carried out, and another replica may hold the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class LeasedSteps:
 
     @asynccontextmanager
     async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:
-        """Run a body that posts messages, under the lease; raises LeaseLostError and LeaseExpiredError.
+        """Run a body that calls Slack or WeChat, under the lease; raises LeaseLostError and LeaseExpiredError.
 
         Yields since when the messages may have been posted already, in Unix seconds, so that the body looks for them;
         None if they cannot have been. A replica that was frozen may wake up in the body, after another has posted them.

@@ -89,12 +89,12 @@ class Owners(Protocol):
         env: str,
         appid: str,
         on_step: Callable[[Step], None],
-        may_call: Callable[[], Awaitable[bool]],
-    ) -> Called:
+        may_call: Callable[[], bool],
+    ) -> Called | None:
         """Share the owner's `env` with `appid` and return the outcome; never raises.
 
-        `on_step` is called after each step; `may_call` is awaited before each call, and can forbid it. A caller that
-        forbids the first one does not use the outcome.
+        `on_step` is called after each step; `may_call` is called before each attempt, and can forbid it: then there is no
+        outcome.
         """
 
 

@@ -36,6 +36,7 @@ from bot.workflow.ports import Approvals, AwayError, Owners, Places, ReadinessCh
 MOST_TAKE_OVERS = 5
 _PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
 _PAUSE = 3.0  # seconds after an unforeseen error
+_STILL_POSTING = 1.0  # seconds for which Slack may still carry out a post that was given up
 _LATE = 60.0  # seconds after which the last check of the policy is too old
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
@@ -88,6 +89,8 @@ class Worker:
                     await self.ledger.replica.release(entry)  # if another replica does not hold it
                 return
             except LeaseExpiredError:
+                await self.leased.sleep(_STILL_POSTING)
+                called_again = called_again or entry.state is State.PLACED
                 entry = replace(entry, taken_over=max(entry.taken_over, 1))
                 continue
             except AwayError as away:
@@ -220,11 +223,14 @@ class Worker:
         late = is_late(entry, self.brake.now())
         if late and (ended := await self.brake.end_of(entry, self.leased, begun=called_again)):
             return await record(ended)
-        request, may_call = entry.request, partial(self.leased.holds, entry)
+        request, may_call = entry.request, partial(self.ledger.lease.covers, entry)
         began, steps = time.monotonic(), list[Step]()
-        outcome = await self.owners.share(
-            request.owner, request.env, request.appid, steps.append, may_call
-        )
+        async with self.leased.while_held(entry):
+            outcome = await self.owners.share(
+                request.owner, request.env, request.appid, steps.append, may_call
+            )
+        if outcome is None:
+            raise LeaseExpiredError
         seconds = time.monotonic() - began
         # An earlier call may have succeeded.
         return await record(doubted(outcome) if called_again else outcome, seconds, steps)

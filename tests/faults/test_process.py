@@ -167,7 +167,7 @@ async def with_a_body_to_come(rig: ProcessRig) -> str:
     return await asked
 
 
-AGAIN = "I was restarted while this was under way"
+AGAIN = "I was interrupted while this was under way"
 CASES: dict[Fault, Action] = rows_of(
     "The bot itself",
     ("SIGTERM, again and again", WORKED, with_signals(SIGTERM)),

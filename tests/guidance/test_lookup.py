@@ -190,7 +190,7 @@ def test_only_these_rows_are_in_doubt() -> None:
     assert {row.key for row in all_guidance() if row.in_doubt} == {
         *("-1", "-1000", "-501001", "-501002"),
         *("timeout", "lost", "gateway-broken", "not-json", "no-errcode", "given-up", "bug"),
-        "stopped-midway",
+        *("stopped-midway", "cancelled-midway"),
     }
 
 

@@ -422,6 +422,30 @@ async def test_a_cancellation_ends_only_items_that_have_not_begun(
     assert [*event.values()] == [batch.request.id, None, "2 items", "U1"]
 
 
+async def test_who_cancelled_the_rest_is_known_to_whoever_takes_the_batch_over(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    batch = await queued(ledger)
+    await ledger.batches.advance(batch, None, items_of(batch.request)[0].id)
+    assert await ledger.batches.are_left(batch.request)
+    assert await ledger.batches.cancelled_by(batch.request) is None
+    assert await ledger.batches.cancel(batch.request, "U1") == 2
+    await taken_over(database, other, "a")
+    assert await other.batches.cancelled_by(batch.request) == "U1"
+    assert not await other.batches.are_left(batch.request)
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_an_item_that_began_again_after_a_crash_stays_known_as_called_twice_if_it_is_given_up(
+    ledger: Ledger, again: bool
+) -> None:
+    batch = await queued(ledger)
+    await ledger.batches.advance(batch, None, items_of(batch.request)[0].id, again=again)
+    assert await ledger.batches.end(batch, GIVEN_UP, GIVEN_UP)
+    found = await ledger.batches.items(batch.request)
+    assert [item.called_again for item in found] == [again, False, False]
+
+
 async def test_a_second_cancellation_has_no_effect(database: Database, ledger: Ledger) -> None:
     batch = await queued(ledger)
     assert await ledger.batches.cancel(batch.request, "U1") == 3
@@ -732,7 +756,7 @@ async def test_each_statement_is_for_all_items_that_it_queues_skips_or_ends(
     }
     executed()
     assert await ledger.batches.cancel(first.request, "U1") == 19
-    assert len(executed()) == 3  # the state, the recorded items, their end
+    assert len(executed()) == 4  # the state, who cancelled, the recorded items, their end
     assert await ledger.batches.end(second, GIVEN_UP, GIVEN_UP)
     assert (
         len(executed()) == 4

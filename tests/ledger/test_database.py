@@ -144,6 +144,7 @@ OLDER = {
     "0006": ("DROP INDEX requests_open_pair",),
     "0007": ("DROP INDEX one_waiting",),
     "0008": ("DROP INDEX requests_lane", "CREATE UNIQUE INDEX requests_lane ON requests (lane)"),
+    "0009": ("ALTER TABLE requests DROP COLUMN cancelled_by",),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 
@@ -182,6 +183,7 @@ async def test_of_a_persons_equal_requests_that_waited_in_an_earlier_ledger_the_
     await ledger.close()
     database.let_go()
     for change in (
+        *OLDER["0009"],
         *OLDER["0008"],
         *OLDER["0007"],
         "UPDATE alembic_version SET version_num = '0007'",

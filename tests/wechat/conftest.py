@@ -135,7 +135,7 @@ def http_answer(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
     return "\r\n".join(head).encode() + body
 
 
-async def always() -> bool:
+def always() -> bool:
     """Let any call be made."""
     return True
 

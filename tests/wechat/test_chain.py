@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from bot.domain.link import Link
-from bot.domain.outcome import Failed, Outcome, Shared
+from bot.domain.outcome import Called, Failed, Outcome, Shared
 from bot.guidance import Trouble, for_code
 from bot.ledger.tokens import TICKET_LIFE
 from bot.playground.faults import Code, Drop, Fault, Status
@@ -45,7 +45,13 @@ def share(
     client = WeChat(
         WeChatApi(http, wechat.url), replica.chain, timeout=30, clock=clock, sleep=briefly
     )
-    return lambda: client.share(OWNER, ENV, APPID, no_op, always)
+
+    async def share() -> Called:
+        called = await client.share(OWNER, ENV, APPID, no_op, always)
+        assert called is not None
+        return called
+
+    return share
 
 
 async def test_a_ticket_becomes_a_token_that_shares_and_is_used_again(

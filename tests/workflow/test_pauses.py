@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.guidance import Trouble
 from bot.playground.faults import Code, RateLimited, Slow, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack, PostedMessage
@@ -506,18 +507,18 @@ async def test_only_the_requester_can_cancel_a_paused_batch_which_ends_at_once(
     assert time.now == NOW
 
 
-async def test_an_item_whose_call_may_have_succeeded_before_a_limit_is_not_said_to_be_cancelled(
-    rig: Rig, time: ManualClock, wechat: LocalWeChat
+async def test_an_item_whose_call_may_have_succeeded_before_a_limit_is_unknown_once_it_is_cancelled(
+    rig: Rig, wechat: LocalWeChat
 ) -> None:
     wechat.fail("shareenv", Code(-1), Code(PER_MINUTE), appid=appids(2)[0])
     async with rig.bot(ALLOW):
         await rig.ask(line(2))
         await soon(lambda: len(wechat.calls) == 3 and PAUSED_AT_LIMIT in first(rig).text)
         await rig.click(REQUESTER, first(rig), "cancel")
-        await time.sleeps()
-        time.now = IN_A_MINUTE
         answer = await answer_to_all(rig)
-    assert answer.text.startswith("✅ *All 2 shared.*")
+    assert len(wechat.calls) == 3
+    assert "1 shared, 1 unknown" in answer.text
+    assert Trouble.CANCELLED.value.title in answer.text
 
 
 async def test_a_batch_that_waits_for_another_can_be_cancelled_and_ends_at_once(
@@ -614,6 +615,25 @@ async def test_items_that_were_not_called_again_after_a_restart_are_not_said_to_
     assert len(wechat.calls) == calls
     assert f"{len(begun)} unknown" in answer.text
     assert CALLED_TWICE not in answer.text
+
+
+async def test_items_that_had_begun_are_unknown_after_a_restart_if_the_rest_was_cancelled(
+    rig: Rig, wechat: LocalWeChat
+) -> None:
+    rig.environ["SHUTDOWN_GRACE"] = "0"
+    wechat.fail("shareenv", Slow(), times=None)
+    async with rig.bot(ALLOW):
+        await rig.ask(line(30))
+        await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
+        await rig.click(REQUESTER, first(rig), "cancel")
+    wechat.clear("shareenv")
+    await soon(lambda: wechat.in_flight == 0)
+    calls = len(wechat.calls)
+    async with rig.bot(ALLOW):
+        answer = await answer_to_all(rig)
+    assert len(wechat.calls) == calls
+    assert f"{AT_ONCE} unknown" in answer.text
+    assert Trouble.CANCELLED.value.title in answer.text
 
 
 async def test_the_progress_after_a_restart_counts_each_earlier_answer_once(

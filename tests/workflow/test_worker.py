@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
@@ -77,7 +78,7 @@ from tests.token_server import TokenWeChat
 
 THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel", "direct message"])
 Told = Callable[[Step], None]
-May = Callable[[], Awaitable[bool]]
+May = Callable[[], bool]
 APPIDS = tuple(appids(4))
 WRITES_AT_ONCE = 2
 """Items of a batch that are written at once."""
@@ -483,7 +484,9 @@ class HookedOwners:
         self._hook = hook
         self._after = after
 
-    async def share(self, owner: str, env: str, appid: str, on_step: Told, may_call: May) -> Called:
+    async def share(
+        self, owner: str, env: str, appid: str, on_step: Told, may_call: May
+    ) -> Called | None:
         """Share, with the hooks."""
 
         def hear(step: Step) -> None:
@@ -743,7 +746,7 @@ async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_deci
             await wechat.until(lambda wechat: wechat.in_flight == 1)
             clock.now += 60
             take_away(database)
-            await soon(lambda: len(tasks) == 1)  # the call to WeChat
+            await soon(lambda: len(tasks) == 0)  # the call to WeChat is given up too
             thawed.set()
         await tasks.drain(60)
     assert [parent.edits for parent in slack.parents(RELEASES)] == [0]
@@ -907,11 +910,10 @@ async def test_after_a_suspension_only_the_holder_of_the_request_calls_wechat(
     clock, request = Clock(), request_of(slack)
     if batch:
         request = replace(request, appid="", appids=(request.appid,))
+    suspensions = iter([60.0])
 
-    def suspend(step: Step | None = None) -> None:
-        if step and step.result == "done":
-            return
-        clock.now += 60
+    def suspend(_: Step | None = None) -> None:
+        clock.now += next(suspensions, 0.0)
         if taken:
             take_away(database)
 
@@ -924,6 +926,32 @@ async def test_after_a_suspension_only_the_holder_of_the_request_calls_wechat(
     assert len(wechat.calls) == (not before) + (not taken)
     assert ("answered" in kinds(database)) != taken
     assert ("delivered" in kinds(database)) != taken
+
+
+@pytest.mark.parametrize("batch", [False, True], ids=["single", "batch"])
+async def test_a_call_is_given_up_when_the_lease_expires_and_made_once_more_by_whoever_holds_the_request(
+    slack: LocalSlack,
+    wechat: TokenWeChat,
+    several: Opened,
+    make: Make,
+    *,
+    batch: bool,
+) -> None:
+    clock, request = Clock(), request_of(slack)
+    if batch:
+        request = replace(request, appid="", appids=APPIDS[:2])
+    wechat.fail("shareenv", Slow())
+    async with held(several, clock=clock) as ledger:
+        entry = await accepted(ledger, request)
+        processing = asyncio.create_task(make(ledger).process(entry))
+        await wechat.until(lambda wechat: wechat.in_flight == 1)
+        clock.now += 60  # no heartbeat has reached the ledger
+        await processing
+    first, *others = [call.appid for call in wechat.calls]
+    assert others.count(first) == 1
+    (told,) = replies(slack)
+    (line,) = [line for line in told.split("\n") if CALLED_TWICE in line]
+    assert re.findall("wx[0-9a-f]{16}", line) == [first]
 
 
 def lease_until(database: Path, holder: str) -> float:
