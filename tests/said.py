@@ -92,7 +92,7 @@ NOT_AN_APPROVER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_AN_APPROVE
 NOT_A_MEMBER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_A_MEMBER))
 OWN_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.OWN_REQUEST))
 RETRIED_ALREADY = gist(clicks.refused(ENGLISH, clicks.NothingDone.RETRIED_ALREADY))
-YOU_APPROVED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.APPROVED))
+YOU_APPROVED = gist(approvals.you_approved(ENGLISH, _ANY))
 YOU_REJECTED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.REJECTED))
 
 # While a request waits or runs, and at its end.

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from bot import __version__
 from bot.app.resources import Resources
@@ -24,6 +25,7 @@ from bot.wechat.client import Envs, WeChat
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.clicks import ClickHandler
+from bot.workflow.deadline import has_ended
 from bot.workflow.form import FormHandler
 from bot.workflow.home import Home
 from bot.workflow.leased import LeasedSteps
@@ -65,7 +67,8 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     homes = _homes(resources, source, slack)
     stack.push_async_callback(homes.close)
     worker = _worker(resources, wechat, envs, slack, homes)
-    private = PrivateReplies(api, runtime.sleep, slack.languages.channel, start)
+    ended = partial(has_ended, resources.ledger)
+    private = PrivateReplies(api, slack.languages.channel, start, ended)
     ports = Ports(
         resources.in_force,
         slack.people,

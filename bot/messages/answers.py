@@ -97,7 +97,7 @@ def accepted(words: Words, request: Request) -> Announcement:
     """Tell the requester at once that the bot has accepted the request."""
     say = words.about(request)
     said = say("On it: sharing {env} with {receivers}. The answer follows. Request {id}.")
-    return Announcement((Part(said),))
+    return Announcement((Part(said),), request.id)
 
 
 def answer(

@@ -64,7 +64,7 @@ def sent_to_approvers(words: Words, request: Request) -> Announcement:
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
         "The answer follows. Request {id}."
     )
-    return Announcement((Part(said),))
+    return Announcement((Part(said),), request.id)
 
 
 def no_approver(words: Words, rule: Rule) -> Message:
@@ -209,15 +209,21 @@ def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float)
     return words("{mark} {when}: {state}.", mark=sign, when=when(at), state=ended)
 
 
+def you_approved(words: Words, request: Request) -> Announcement:
+    """Tell an approver that the request goes on."""
+    say = words.about(request)
+    said = say("You approved sharing {env} with {receivers}. It is under way.")
+    return Announcement((Part(said),), request.id)
+
+
 class Settled(Enum):
-    """What a click did, for the person who clicked."""
+    """How a click ended a request, for the person who clicked."""
 
     CANCELLED = msgid("Cancelled: {env} was not shared with {receivers}. Request {id}.")
     """In place of the question, if the requester cancels instead of confirming."""
-    APPROVED = msgid("You approved sharing {env} with {receivers}. It is under way.")
     REJECTED = msgid("You rejected sharing {env} with {receivers}. The requester is told.")
 
 
 def settled(words: Words, request: Request, what: Settled) -> Message:
-    """Say what a click did with a request."""
+    """Say how a click ended a request."""
     return message(words.about(request)(what.value))

@@ -146,7 +146,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Announcement(Message):
-    """A message that only announces an answer; it is not needed once the answer is there."""
+    """A message that only announces how a request will be answered: once that has ended, it is not needed, and not true."""
+
+    request_id: str
 
 
 def message(*parts: str | Part | Copied | Buttons | None) -> Message:

@@ -5,7 +5,7 @@ from enum import Enum
 
 from bot.domain.outcome import Denied, Outcome
 from bot.domain.request import Request
-from bot.messages.blocks import Message, message
+from bot.messages.blocks import Announcement, Message, Part, message
 from bot.messages.request import became
 from bot.messages.rules import UNREADABLE, who_can_fix
 from bot.messages.words import (
@@ -84,15 +84,14 @@ def refused(words: Words, why: NothingDone, request: Request | None = None) -> M
     return message(*map(words.about(request) if request else words, why.value))
 
 
-def requester_asked(words: Words, request: Request, until: float) -> Message:
+def requester_asked(words: Words, request: Request, until: float) -> Announcement:
     """Tell somebody who tries again for the requester that the requester has to confirm first."""
     say = words.about(request)
-    return message(
-        say(
-            "The rule wants {who} to confirm this first, so I asked them. They have until {when}. Request {id}.",
-            when=when(until),
-        )
+    said = say(
+        "The rule wants {who} to confirm this first, so I asked them. They have until {when}. Request {id}.",
+        when=when(until),
     )
+    return Announcement((Part(said),), request.id)
 
 
 def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
@@ -134,23 +133,21 @@ def cannot_tell_requester(words: Words, doubt: Doubt, *, other: str | None = Non
     return cannot_tell(words, doubt.trouble, groups=groups, other=other)
 
 
-def rest_cancelled(words: Words, count: int) -> Message:
+def rest_cancelled(words: Words, request: Request, count: int) -> Announcement:
     """Say how many requests of a batch were cancelled."""
-    if not count:
-        return message(words("Nothing was left to cancel. What has begun goes on to its end."))
-    return message(
-        words("Cancelled {count} that had not begun. Those under way go on.", count=count)
-    )
+    said = words("Nothing was left to cancel. What has begun goes on to its end.")
+    if count:
+        said = words("Cancelled {count} that had not begun. Those under way go on.", count=count)
+    return Announcement((Part(said),), request.id)
 
 
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
-    """Say that the click came too late for what it should do, and how the request ended."""
-    return message(
-        words(
-            "That came too late: {state}. The answer to the request says more.",
-            state=became(words, request, outcome),
-        )
+    """Say that the click came too late for what it should do, and how the request ended, if it has."""
+    said = words(
+        "That came too late: {state}. The answer to the request says more.",
+        state=became(words, request, outcome),
     )
+    return message(said) if outcome else Announcement((Part(said),), request.id)
 
 
 def over_by_policy(words: Words, request: Request, denied: Denied) -> Message:

@@ -26,6 +26,8 @@ PATIENCE = 120.0
 """Seconds that one message may wait for rate limits, in all."""
 ANSWER_LIMIT = 16 << 20
 """Bytes of a response: more than the longest of Slack's, a list of all user groups with their members."""
+DOUBT_PAUSE = 5.0
+"""Seconds before what may have happened is done once more, where nothing can be searched for: Slack may be back by then."""
 RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
 """The labels of the metrics for how calls end."""
 
@@ -141,6 +143,7 @@ class SlackApi:
     """The Web API; it waits as long as a rate limit asks, and never repeats a call that may have happened.
 
     Of the SDK's `client` it takes only base URL, token, session and proxy: a call by the SDK takes half as long again.
+    `sleep` is also for pauses between calls.
     """
 
     def __init__(
@@ -160,7 +163,7 @@ class SlackApi:
         self._get_signed = partial(self.session.get, headers=signed, **way)
         self._post_signed = partial(self.session.post, headers=signed, **way)
         self._post_plain = partial(self.session.post, headers=plain, **way)
-        self._sleep = sleep
+        self.sleep = sleep
         self._called = called
 
     async def read(
@@ -179,16 +182,19 @@ class SlackApi:
         post = partial(self._post_signed, self._base_url + method)
         return await self._post(method, post, arguments, _read, patience)
 
-    async def respond(self, url: str, patience: float, body: dict[str, object]) -> Result:
+    async def respond(
+        self, url: str, patience: float, body: _Json, *, replaces: bool = False
+    ) -> Result:
         """Post to a response_url, waiting up to `patience` seconds for rate limits.
 
+        `replaces` the message that was clicked; unless told otherwise, Slack does that by itself (slack-go, pull request 428).
         Refused without a call if the address is not Slack's: whoever knows the signing secret could choose any.
         """
         if not is_slacks(url, self._base_url):
             _log.error("a response_url is not Slack's: nothing is sent to it")
             return Refused(ELSEWHERE)
-        post = partial(self._post_plain, url)
-        return await self._post(RESPONSE_URL, post, body, _read_response_url, patience)
+        post, whole = partial(self._post_plain, url), {**body, "replace_original": replaces}
+        return await self._post(RESPONSE_URL, post, whole, _read_response_url, patience)
 
     async def _post(
         self, name: str, post: _Send, body: _Json, read: _Read, patience: float
@@ -214,7 +220,7 @@ class SlackApi:
             if wait is None or wait > patience:
                 return result
             patience -= wait
-            await self._sleep(wait)
+            await self.sleep(wait)
 
 
 async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:

@@ -11,7 +11,7 @@ from bot.messages.blocks import value_of
 from bot.messages.modals import decision
 from bot.runtime.tasks import log_request
 from bot.slack.api import SlackApi
-from bot.slack.payloads import Body, click_of, decision_of, without_buttons
+from bot.slack.payloads import Body, click_of, decision_of, is_private, without_buttons
 from bot.slack.private import PrivateReplies
 from bot.workflow.click_steps import Reply
 from bot.workflow.clicks import ClickHandler
@@ -58,9 +58,9 @@ class ClickListeners:
         await self._reply(click, await self._handler.answer(act, click), body)
 
     async def _reply(self, click: Click, reply: Reply, body: Body) -> None:
-        """Reply to the user who clicked, and remove spent buttons."""
-        alone = reply.spent and click.message is None
-        replaces = reply.replaces or alone
+        """Reply to the user who clicked, and remove spent buttons: from an ephemeral message only a reply in its place can."""
+        wanted = reply.replaces or (reply.spent and click.message is None)
+        replaces = wanted and is_private(click)
         about = click.request_id
         await self._private.send(click.origin, reply.message, replaces=replaces, about=about)
         if not click.origin.channel_id:

@@ -102,6 +102,12 @@ def click_of(body: Body) -> Click:
     return Click(origin, request_id, message, reason)
 
 
+def is_private(click: Click) -> bool:
+    """Tell whether nobody else sees the clicked message, so that a reply may replace it: an ephemeral or a direct one."""
+    seen_in = [at.channel for at in read_ref(click.message)]
+    return bool(click.origin.channel_id) and all(each.startswith(DIRECT) for each in seen_in)
+
+
 def decision_of(body: Body) -> Click:
     """Read the view_submission of a decision's modal, as a click on the message with the button."""
     request_id, message = read_value(text_at(body, "view", "private_metadata"))

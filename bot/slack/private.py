@@ -10,11 +10,12 @@ from weakref import WeakValueDictionary
 
 from bot.domain.request import Origin
 from bot.messages import Message
-from bot.messages.blocks import Buttons, as_arguments, as_post, as_response
+from bot.messages.blocks import Announcement, Buttons, as_arguments, as_post, as_response
 from bot.messages.clicks import NothingDone, refused
 from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.slack.api import (
+    DOUBT_PAUSE,
     Answered,
     Doubtful,
     Refused,
@@ -25,8 +26,8 @@ from bot.slack.api import (
 )
 
 _REPLY_PATIENCE = 30.0  # seconds that a reply to a click may wait for rate limits
-# Seconds between its tries while Slack is away: twice is better than never.
-_PAUSES = (2.0, 8.0, 30.0, 120.0, 300.0)
+_PAUSES = (DOUBT_PAUSE, 10.0, 30.0, 120.0, 300.0)  # seconds between its tries
+_MOST_DOUBTS = 2  # tries that may have worked: twice is better than never, and than more
 _REMEMBERED = 500  # clicks and shortcuts
 
 _log = logging.getLogger(__name__)
@@ -34,15 +35,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class PrivateReplies:
-    """Sends messages to one person, such as the reply to a click: each in the first way that works.
+    """Sends messages to one person, such as the reply to a click: each in the first way that Slack does not refuse.
 
-    `_words` are for errors, since it may not be known who asked; `_start` runs work in the background.
+    `_words` are for errors, since it may not be known who asked; `_start` runs work in the background. `_has_ended` tells
+    whether the request with an id has ended.
     """
 
     _api: SlackApi
-    _sleep: Callable[[float], Awaitable[None]]
     _words: Words
     _start: Callable[[Coroutine[None, None, None]], None]
+    _has_ended: Callable[[str], Awaitable[bool]]
     _begun: dict[str, None] = field(default_factory=dict)  # by trigger, the oldest first
     _superseded: WeakValueDictionary[tuple[str, str], asyncio.Event] = field(
         default_factory=WeakValueDictionary
@@ -79,31 +81,47 @@ class PrivateReplies:
     async def send(
         self, whom: Origin, message: Message, *, replaces: bool = False, about: str = ""
     ) -> None:
-        """Send a message in the first way that works, with retries while Slack is away.
+        """Send a message in the first way that Slack does not refuse, with retries while it refuses all for the moment.
 
-        `replaces` if it replaces the clicked message. A newer one to the same person `about` the same request ends the
-        retries, since this one would tell how it stood before; but not those of a question, which its buttons answer.
+        If Slack does not confirm it, it is sent once more in the same way, since nothing can be searched for: it may then
+        stand twice, but in one place. `replaces` if it replaces the clicked message. The retries end with a newer one to the
+        same person `about` the same request, and those of an announcement once its request has ended, since they would tell
+        how it stood before; but not those of a question, which its buttons answer.
         """
         key = (whom.user_id, about or whom.trigger_id)
-        asks = any(isinstance(part, Buttons) for part in message.parts)
         if older := self._superseded.get(key):
             older.set()
         superseded = self._superseded[key] = asyncio.Event()
+        ways, doubts = [*self._ways(whom, message, replaces=replaces)], 0
+        no: Refused | Doubtful | None = None
         for pause in (*_PAUSES, None):
             failed = list[Refused | Doubtful]()
-            for way in self._ways(whom, message, replaces=replaces):
-                if superseded.is_set() and not asks:
+            for way in ways:
+                if no and await self._is_outdated(message, superseded):
                     return
                 result = await way()
                 if isinstance(result, Answered):
                     return
-                failed.append(result)
-            no = next(filter(is_transient, failed), failed[-1])
-            if pause is None or not is_transient(no):
+                failed.append(no := result)
+                if isinstance(result, Doubtful):
+                    ways, doubts = [way], doubts + 1  # it may stand there
+                    break
+            no = next(filter(is_transient, reversed(failed)), failed[-1])
+            if pause is None or doubts == _MOST_DOUBTS or not is_transient(no):
                 break
-            await self._sleep(max(pause, retry_after(no) or 0.0))
+            await self._api.sleep(max(pause, retry_after(no) or 0.0))
         facts = {"user": whom.user_id, "reason": str(no)}
-        _log.error("Slack took nowhere what one person was to be told", extra=facts)
+        if doubts:
+            _log.error("Slack did not confirm what one person was told", extra=facts)
+        else:
+            _log.error("Slack took nowhere what one person was to be told", extra=facts)
+
+    async def _is_outdated(self, message: Message, superseded: asyncio.Event) -> bool:
+        """Tell whether a message that failed would tell how a request stood before."""
+        if isinstance(message, Announcement) and await self._has_ended(message.request_id):
+            return True
+        asks = any(isinstance(part, Buttons) for part in message.parts)
+        return superseded.is_set() and not asks
 
     def _ways(
         self, whom: Origin, message: Message, *, replaces: bool
@@ -111,9 +129,9 @@ class PrivateReplies:
         """Yield the ways to send a message, the best first; a user id as the channel means their direct messages."""
         thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
         if whom.response_url:
-            body = as_response(message) | {"replace_original": replaces}
-            body |= {} if replaces else thread
-            yield partial(self._api.respond, whom.response_url, _REPLY_PATIENCE, body)
+            body = as_response(message) | ({} if replaces else thread)
+            to = whom.response_url
+            yield partial(self._api.respond, to, _REPLY_PATIENCE, body, replaces=replaces)
         write = partial(self._api.write, patience=_REPLY_PATIENCE)
         if whom.channel_id and whom.channel_id != whom.user_id:
             here = {"channel": whom.channel_id, "user": whom.user_id, **thread}

@@ -18,7 +18,7 @@ from bot.messages.blocks import Posted, as_response, read_ref, ref_of
 from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
-from bot.slack.api import PATIENCE, Answered, Refused, Result, SlackApi
+from bot.slack.api import DOUBT_PAUSE, PATIENCE, Answered, Doubtful, Refused, Result, SlackApi
 from bot.slack.directory import Directory
 from bot.slack.payloads import DIRECT, link_to
 from bot.slack.posts import Posts, raise_if_away
@@ -164,11 +164,14 @@ class Threads:
     async def _begin_alone(
         self, request: Request, why: NoThread, *, look_since: float | None, waiting: bool
     ) -> Posted | str | None:
-        """Say what is under way and why there is no thread; return the direct message, PRIVATE, or None if nothing was accepted."""
+        """Say what is under way and why there is no thread; return the direct message, PRIVATE, or None if nothing was accepted.
+
+        In doubt it is PRIVATE: the answer, which comes as a direct message, says all.
+        """
         words = self._languages.of[request.language]
         said = endings.begun(words, request, waiting=waiting)
         responded = await self._respond(words, request, only_you(words, said, why), look_since)
-        if isinstance(responded, Answered):
+        if not isinstance(responded, Refused):
             return PRIVATE
         direct, user = noted(words, said, Note.ELSEWHERE), request.origin.user_id
         posted = await self._posts.post(words, user, direct, request.id, look_since=look_since)
@@ -202,17 +205,27 @@ class Threads:
         # A response_url would do, but nothing could end what stands in a channel.
         raise_if_away(posted)
         responded = await self._respond(words, request, answer, look_since)
-        raise_if_away(responded)
+        if isinstance(responded, Refused):
+            raise_if_away(responded)
         return isinstance(responded, Answered)
 
     async def _respond(
         self, words: Words, request: Request, message: Message, look_since: float | None
     ) -> Result:
-        """Post to the response_url, where no earlier post can be searched for: one that may be a second says so."""
+        """Post to the response_url; in doubt once more, since nothing can be searched for there: one that may be a second says so.
+
+        Doubtful if it may have been posted, whatever became of the second one.
+        """
         if not request.origin.response_url:
             return Refused("no response_url")
-        said = message if look_since is None else noted(words, message, Note.REPLACING)
-        return await self._api.respond(request.origin.response_url, PATIENCE, as_response(said))
+        respond = partial(self._api.respond, request.origin.response_url, PATIENCE)
+        second = as_response(noted(words, message, Note.REPLACING))
+        first = await respond(second if look_since is not None else as_response(message))
+        if not isinstance(first, Doubtful):
+            return first
+        await self._api.sleep(DOUBT_PAUSE)
+        again = await respond(second)
+        return again if isinstance(again, Answered) else first
 
     def _words_in(self, channel: str, request: Request) -> Words:
         """Return the words for all who read there: in a direct message that is the requester alone."""

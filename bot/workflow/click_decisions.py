@@ -10,7 +10,7 @@ from bot.domain.outcome import Cancelled, Denied, Ground, Rejected, retry_may_he
 from bot.domain.request import BEGUN, Act, Retry, State
 from bot.ledger.clicks import Move
 from bot.messages.answers import accepted, steps_left
-from bot.messages.approvals import Settled, no_approver, sent_to_approvers, settled
+from bot.messages.approvals import Settled, no_approver, sent_to_approvers, settled, you_approved
 from bot.messages.blocks import filled
 from bot.messages.clicks import (
     NothingDone,
@@ -162,7 +162,7 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
         going_on = move(to, kind="approved", rule=rules[0].name)
-        return ApplyMove(going_on, settled(words, request, Settled.APPROVED))
+        return ApplyMove(going_on, you_approved(words, request))
     outcome = Rejected(click.origin.user_id, click.comment)
     rejected = move(State.ANSWERED, kind="rejected", outcome=outcome)
     return ApplyMove(rejected, settled(words, request, Settled.REJECTED))

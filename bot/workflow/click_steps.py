@@ -31,7 +31,7 @@ class ClickContext:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Reply to the user who clicked, privately; with `replaces` in place of the message with the button.
+    """Reply to the user who clicked, privately; with `replaces` in place of the message with the button, if only they see it.
 
     With `spent` the message stays, but its buttons are removed, since they are of no more use to anybody. With `refused`
     it is recorded that this user tried what they may not. `unsure` if Slack did not tell enough, but may in a few seconds.

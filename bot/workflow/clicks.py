@@ -142,7 +142,7 @@ class ClickHandler:
             case CancelRest():
                 by = context.click.origin.user_id
                 count = await self._ledger.batches.cancel(context.entry.request, by)
-                return Reply(say.rest_cancelled(context.words, count))
+                return Reply(say.rest_cancelled(context.words, context.entry.request, count))
             case Resubmit():
                 return await self._resubmit(context, step)
             case _:

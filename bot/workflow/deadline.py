@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
-from bot.domain.request import Origin
+from bot.domain.request import Origin, State
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
@@ -79,6 +79,13 @@ async def readiness_in_time(
     except Exception:  # noqa: BLE001  # the answer does not depend on it
         _log.exception("unforeseen error")
         return Readiness.UNKNOWN
+
+
+async def has_ended(ledger: Ledger, request_id: str) -> bool:
+    """Tell whether a request has an outcome; False if the ledger does not answer."""
+    finding = ledger.find(request_id)
+    entry = await in_time(finding, "the ledger does not tell whether a request has ended")
+    return entry is not None and entry.state in {State.ANSWERED, State.ENDED}
 
 
 async def after_share(

@@ -42,6 +42,7 @@ from bot.messages.approvals import (
     sent_to_approvers,
     settled,
     waiting,
+    you_approved,
 )
 from bot.messages.batches import progress
 from bot.messages.clicks import too_late
@@ -153,7 +154,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         },
         "confirmed": accepted(words, request),
         "cancelled": settled(words, request, Settled.CANCELLED),
-        "approved": settled(words, request, Settled.APPROVED),
+        "approved": you_approved(words, request),
         "rejected": settled(words, request, Settled.REJECTED),
         **{
             f"over by policy: {ground.name.lower()}": say.over_by_policy(
@@ -201,9 +202,9 @@ def without_request(words: Words) -> dict[str, Message]:
         },
         "ledger down": say.refused(words, say.NothingDone.LEDGER_DOWN),
         "not opened": say.refused(words, say.NothingDone.NOT_OPENED),
-        "no rest cancelled": say.rest_cancelled(words, 0),
-        "rest cancelled": say.rest_cancelled(words, 1),
-        "rests cancelled": say.rest_cancelled(words, 7),
+        "no rest cancelled": say.rest_cancelled(words, MANY, 0),
+        "rest cancelled": say.rest_cancelled(words, MANY, 1),
+        "rests cancelled": say.rest_cancelled(words, MANY, 7),
     }
 
 

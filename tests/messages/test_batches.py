@@ -125,7 +125,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "denied, one": denied_some(words, "prod-1", APPIDS[:1], 2),
         "too many": too_many_batches(words, request, 5),
         "several rules": several_rules(words, {"ones": APPIDS[:30], "others": APPIDS[30:32]}),
-        "rest cancelled": say.rest_cancelled(words, 230),
+        "rest cancelled": say.rest_cancelled(words, request, 230),
         "history": history(
             words,
             [

@@ -7,13 +7,14 @@ import pytest
 from aiohttp import web
 
 from bot.messages import modals
+from bot.messages.blocks import message
 from bot.messages.words import code
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, TEAM
-from bot.slack.api import RESPONSE_URL
+from bot.slack.api import DOUBT_PAUSE, RESPONSE_URL
 from bot.slack.forms import MESSAGE_SHORTCUT
-from bot.slack.private import _PAUSES
+from bot.workflow.click_steps import Reply
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, served, soon, states
 from tests.languages import CHINESE
 from tests.rig import (
@@ -27,7 +28,7 @@ from tests.rig import (
     Rig,
     has_button,
 )
-from tests.said import BROKEN, NO_SUCH_REQUEST, YOU_APPROVED
+from tests.said import BROKEN, NO_SUCH_REQUEST, TOO_LATE, YOU_APPROVED
 
 SLOW = 5.0  # seconds; longer than Slack waits
 
@@ -125,7 +126,7 @@ async def test_a_person_who_decided_meanwhile_is_not_told_to_click_again(rig: Ri
     away, back = asyncio.Event(), asyncio.Event()
 
     async def until_back(seconds: float) -> None:
-        if seconds == _PAUSES[0]:
+        if seconds == DOUBT_PAUSE:
             away.set()
             await back.wait()
 
@@ -133,7 +134,7 @@ async def test_a_person_who_decided_meanwhile_is_not_told_to_click_again(rig: Ri
     async with rig.bot(APPROVE):
         await rig.ask()
         question = await rig.question()
-        for method in ("views.open", RESPONSE_URL, "chat.postEphemeral", "chat.postMessage"):
+        for method in ("views.open", RESPONSE_URL):
             rig.slack.fail(method, Status(503))
         await rig.slack.click(APPROVER, question, "approve")
         await away.wait()
@@ -141,6 +142,39 @@ async def test_a_person_who_decided_meanwhile_is_not_told_to_click_again(rig: Ri
         back.set()
         await rig.over()
     assert len(rig.heard[APPROVER]) == 1
+
+
+async def test_an_approver_is_not_told_that_a_request_is_under_way_once_it_has_ended(
+    rig: Rig,
+) -> None:
+    away, back = asyncio.Event(), asyncio.Event()
+
+    async def until_back(seconds: float) -> None:
+        if seconds == DOUBT_PAUSE:
+            away.set()
+            await back.wait()
+
+    rig.runtime = replace(rig.runtime, sleep=until_back)
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        view = await rig.open(APPROVER, "approve")
+        rig.slack.fail("chat.postEphemeral", Status(503))
+        await rig.slack.submit(APPROVER, view)
+        await away.wait()
+        await rig.over()
+        back.set()
+    assert rig.heard[APPROVER] == []
+
+
+async def test_a_click_on_a_request_that_has_ended_is_answered_however_late(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask()
+        await rig.question()
+        (waiting,) = rig.slack.parents(RELEASES)
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        rig.slack.fail(RESPONSE_URL, Status(503))
+        assert TOO_LATE in await rig.click(REQUESTER, waiting, "cancel")
 
 
 async def test_a_modal_is_in_the_clickers_language(rig: Rig) -> None:
@@ -217,6 +251,31 @@ async def test_a_person_who_left_the_channel_is_answered_by_direct_message(rig: 
         assert YOU_APPROVED in await rig.send(APPROVER, view)
         await rig.over()
     assert rig.slack.shown_to(APPROVER) == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "channel", "replaced"),
+    [
+        pytest.param(CONFIRM, RELEASES, True, id="ephemeral"),
+        pytest.param(APPROVE, "D0BOT", True, id="direct message"),
+        pytest.param(APPROVE, RELEASES, False, id="public"),
+    ],
+)
+async def test_a_reply_replaces_the_clicked_message_only_if_nobody_else_sees_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, rules: str, channel: str, *, replaced: bool
+) -> None:
+    async def replacing(*_: object) -> Reply:
+        return Reply(message("told"), replaces=True)
+
+    async with rig.bot(rules):
+        await rig.ask(channel=channel)
+        if rules is APPROVE:
+            await rig.question()
+        clicked = rig.shown() if rules is CONFIRM else rig.slack.parents(channel)[0]
+        monkeypatch.setattr("bot.workflow.clicks.ClickHandler.answer", replacing)
+        assert await rig.click(REQUESTER, clicked, "cancel") == "told"
+    now = next(each for each in rig.slack.messages if each.ts == clicked.ts)
+    assert now.text == ("told" if replaced else clicked.text)
 
 
 async def test_a_public_message_is_never_replaced_by_an_answer_to_one_person(rig: Rig) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from bot.domain.request import Click
 from bot.messages.blocks import Posted, read_ref, ref_of
-from bot.slack.payloads import click_of, decision_of
+from bot.slack.payloads import click_of, decision_of, is_private
 from tests.command.test_tokenizer import LOOK_BLANK
 
 # Places of messages, as stored in the ledger.
@@ -128,6 +128,26 @@ def test_a_click_is_read_wherever_the_button_is(
     click = click_of({**BODY, **changes})
     assert {name: fact(click, name) for name in read} == read
     assert (click.origin.user_id, click.origin.trigger_id) == ("U1", "1.2.x")
+
+
+EPHEMERAL = {"message": None, "container": {"is_ephemeral": True, "channel_id": "C1"}}
+HOME = {"channel": None, "message": None, "container": {"type": "view", "view_id": "V1"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "private"),
+    [
+        pytest.param({}, False, id="message"),
+        pytest.param({"message": {"ts": "1.7", "thread_ts": "1.5"}}, False, id="in a thread"),
+        pytest.param(EPHEMERAL, True, id="ephemeral"),
+        pytest.param({"channel": {"id": "D1"}}, True, id="direct message"),
+        pytest.param(HOME, False, id="App Home"),
+    ],
+)
+def test_only_what_nobody_else_sees_may_be_replaced_by_a_reply(
+    changes: dict[str, Any], *, private: bool
+) -> None:
+    assert is_private(click_of({**BODY, **changes})) is private
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,7 @@ from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import BOT, TEAM, Channel
-from bot.slack.api import SlackApi
+from bot.slack.api import RESPONSE_URL, SlackApi
 from bot.slack.directory import Directory
 from bot.slack.payloads import DIRECT
 from bot.slack.posts import Posts
@@ -215,6 +216,7 @@ async def test_an_invitation_is_noticed_in_seconds(
 
 # Lost answers.
 
+LOSS, GONE = Drop(after_effect=True), Code("expired_url")
 LOST = {
     "5xx": Status(503),
     "5xx, posted": Status(503, after_effect=True),
@@ -518,7 +520,7 @@ async def test_an_answer_is_owed_if_only_the_response_url_may_work_again(
     slack: LocalSlack, threads: Threads
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    slack.fail("response_url", *[Status(503)] * 4)
+    slack.fail("response_url", *[RateLimited(500)] * 2)
     slack.fail("chat.postMessage", *[Code("messages_tab_disabled")] * 2)
     with pytest.raises(AwayError):
         await threads.open(request)
@@ -592,16 +594,62 @@ async def test_an_answer_whose_blocks_slack_refuses_is_told_as_its_text(
     assert set(caplog.messages) == {"a message is sent as its text, since Slack refuses its blocks"}
 
 
-async def test_a_start_by_a_response_url_that_slack_does_not_confirm_comes_as_a_direct_message_too(
-    slack: LocalSlack, threads: Threads
+@pytest.mark.parametrize(
+    ("faults", "may_be_second", "directly"),
+    [
+        pytest.param([Status(503)], [True], False, id="in doubt, not done"),
+        pytest.param([LOSS], [False, True], False, id="in doubt, done"),
+        pytest.param([LOSS, LOSS], [False, True], False, id="in doubt twice, done"),
+        pytest.param([Status(503)] * 2, [], False, id="in doubt twice, not done"),
+        pytest.param([LOSS, GONE], [False], False, id="in doubt, then refused"),
+        pytest.param([GONE], [], True, id="refused"),
+        pytest.param([RateLimited(500)], [], True, id="busy"),
+    ],
+)
+async def test_a_private_start_comes_as_a_direct_message_only_if_the_response_url_refuses_it(
+    slack: LocalSlack,
+    threads: Threads,
+    faults: list[Fault],
+    may_be_second: list[bool],
+    *,
+    directly: bool,
 ) -> None:
     request = request_of(slack, "C0SECRET")
-    slack.fail("response_url", Status(503, after_effect=True))
+    slack.fail(RESPONSE_URL, *faults)
     ref = await opened(threads, request)
+    assert [MAY_BE_TWO in each.text for each in slack.shown_to(REQUESTER)] == may_be_second
+    assert calls_of(slack, RESPONSE_URL) == (1 if directly else 2)
+    assert bool(slack.parents("D0BOT")) is (ref != PRIVATE) is directly
     assert await threads.close(request, ref, ENDS)
-    assert_ended(slack, "D0BOT", request)
-    [start] = slack.shown_to(REQUESTER)
-    assert start.text == private_start(request, NoThread.NOT_INVITED).text
+    assert len(slack.parents("D0BOT")) == 1
+
+
+@pytest.mark.parametrize(
+    ("faults", "delivered", "shown"),
+    [
+        pytest.param([LOSS], True, 2, id="in doubt, done"),
+        pytest.param([LOSS, LOSS], False, 2, id="in doubt twice, done"),
+        pytest.param([Status(503)] * 2, False, 0, id="in doubt twice, not done"),
+        pytest.param([GONE], False, 0, id="refused"),
+        pytest.param([RateLimited(500)], None, 0, id="busy"),
+    ],
+)
+async def test_an_answer_by_a_response_url_is_repeated_once_in_doubt_and_owed_only_if_refused(
+    slack: LocalSlack,
+    threads: Threads,
+    faults: list[Fault],
+    delivered: bool | None,
+    shown: int,
+) -> None:
+    request = request_of(slack, "C0SECRET")
+    slack.fail("chat.postMessage", Code("messages_tab_disabled"))
+    slack.fail(RESPONSE_URL, *faults)
+    owed = pytest.raises(AwayError) if delivered is None else nullcontext()
+    with owed:
+        assert await threads.close(request, PRIVATE, ENDS) is delivered
+    assert len(slack.shown_to(REQUESTER)) == shown
+    assert calls_of(slack, RESPONSE_URL) <= 2
+    assert calls_of(slack, "chat.postMessage") == 1
 
 
 async def test_an_unknown_outcome_is_reported_as_unknown_in_every_place(
@@ -770,6 +818,17 @@ async def test_a_request_in_a_thread_is_shown_and_answered_there(
     assert reply.text == answer(ENGLISH, request, ENDS).text
     assert len(slack.parents(RELEASES)) == 1
     assert slack.violations == []
+
+
+async def test_a_private_start_does_not_replace_the_public_message_that_was_clicked(
+    slack: LocalSlack, threads: Threads
+) -> None:
+    request = inside(slack, "C0LOUNGE")
+    clicked = slack.response_url(REQUESTER, "C0LOUNGE", request.origin.thread_ts)
+    await opened(threads, replace(request, origin=replace(request.origin, response_url=clicked)))
+    assert texts(slack.parents("C0LOUNGE")) == ["What about prod-1?"]
+    [start] = slack.shown_to(REQUESTER)
+    assert start.text == private_start(request, NoThread.NOT_INVITED).text
 
 
 async def test_two_requests_in_one_thread_do_not_mix(slack: LocalSlack, threads: Threads) -> None:

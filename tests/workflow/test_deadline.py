@@ -5,8 +5,13 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from bot.domain.outcome import Cancelled, Outcome
+from bot.domain.request import Origin, Request, State
+from bot.ledger.acceptance import Accepted
+from bot.ledger.clicks import Move
+from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
-from bot.workflow.deadline import in_time, within
+from bot.workflow.deadline import has_ended, in_time, within
 
 MISSING = "the ledger does not tell the weather"
 
@@ -48,3 +53,29 @@ async def test_a_missing_answer_is_logged_once_with_its_facts_and_the_reason(
 async def test_an_error_in_the_bot_itself_is_raised() -> None:
     with pytest.raises(ValueError, match="a bug"):
         await in_time(broken(), MISSING)
+
+
+@pytest.mark.parametrize(
+    ("to", "outcome", "ended"),
+    [
+        (State.ACCEPTED, None, False),
+        (State.ANSWERED, Cancelled("U1"), True),
+        (State.ENDED, Cancelled("U1"), True),
+    ],
+)
+async def test_a_request_has_ended_once_it_has_an_outcome(
+    ledger: Ledger, to: State, outcome: Outcome | None, *, ended: bool
+) -> None:
+    asked = Origin("T1", "U1", "C1", "releases", "1.1", "")
+    request = Request("r1", asked, "wx5fe6bb43205e9e70", "prod-1", "wx0123456789abcdef", "rule")
+    accepted = await ledger.accept(request, State.CONFIRMING, patience=600.0)
+    assert isinstance(accepted, Accepted)
+    assert not await has_ended(ledger, "r1")
+    await ledger.clicks.move(accepted.entry, Move(to, "U1", "clicked", outcome=outcome))
+    assert await has_ended(ledger, "r1") is ended
+    assert not await has_ended(ledger, "unknown")
+
+
+async def test_no_request_has_ended_as_long_as_the_ledger_is_down(ledger: Ledger) -> None:
+    await ledger.close()
+    assert not await has_ended(ledger, "r1")

@@ -33,6 +33,7 @@ from bot.messages.approvals import (
     sent_to_approvers,
     settled,
     waiting,
+    you_approved,
 )
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Block
@@ -47,6 +48,7 @@ from bot.messages.notices import (
     noted,
     only_you,
     stopping,
+    twin,
     unknown_command,
 )
 from bot.messages.people import help_, whoami
@@ -162,17 +164,19 @@ def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
     yield "appids", replies(words, _MANY)[0]
+    yield "twin", twin(words)
 
 
 def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
     doubt = PersonUnreadable(Unreadable.SLACK_DOWN)
     yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER, _ONE)
-    yield "settled", settled(words, _ONE, Settled.APPROVED)
+    yield "approved", you_approved(words, _ONE)
+    yield "settled", settled(words, _ONE, Settled.CANCELLED)
     yield "steps-left", steps_left(words, _ONE)
     yield "requester-asked", clicks.requester_asked(words, _ONE, _NOW)
     yield "denied-for-them", clicks.denied_for_them(words, _ASK, _APPIDS[:2])
     yield "cannot-tell", clicks.cannot_tell_requester(words, doubt, other=_USER)
-    yield "rest-cancelled", clicks.rest_cancelled(words, 7)
+    yield "rest-cancelled", clicks.rest_cancelled(words, _MANY, 7)
     yield "too-late", clicks.too_late(words, _ONE, Shared())
     yield "over-by-policy", clicks.over_by_policy(words, _ONE, Denied())
 

@@ -197,7 +197,8 @@ class ResponseUrls:
     def _use(self, hook: _Hook, args: JsonObject) -> None:
         if hook.uses >= MAX_USES:
             raise RefusedError("used_url")
-        if hook.original and flag_argument(args, "replace_original"):
+        said = "replace_original" in args
+        if hook.original and (flag_argument(args, "replace_original") or not said):
             message = self._workspace.at(hook.channel, hook.original)
             if message is None:
                 raise RefusedError("message_not_found")

@@ -192,8 +192,9 @@ async def test_an_ephemeral_message_is_replaced_and_deleted_through_its_response
     assert "/actions/" in url
     await http.post(url, json={"replace_original": True, "text": "done"})
     assert [(m.text, m.blocks) for m in slack.shown_to("U0SECOND")] == [("done", ())]
+    await http.post(url, json={"text": "done by default"})
     await http.post(url, json={"text": "more", "replace_original": False})
-    assert [m.text for m in slack.shown_to("U0SECOND")] == ["done", "more"]
+    assert [m.text for m in slack.shown_to("U0SECOND")] == ["done by default", "more"]
     slack.delete(shown.ts)
     async with http.post(url, json={"replace_original": True, "text": "late"}) as response:
         assert response.status == 404
