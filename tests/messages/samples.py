@@ -33,6 +33,7 @@ from bot.messages.notices import (
     noted,
     only_you,
     stopping,
+    twin,
     unknown_command,
 )
 from bot.messages.people import help_, whoami
@@ -441,6 +442,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield "replacing", noted(words, parent(words, request(REASON), None), Note.REPLACING)
     yield from _histories(words)
     yield "stopping", stopping(words)
+    yield "twin", twin(words)
     yield "command-of-another-name", unknown_command(words, "/share-envs")
     yield "broken", broken(words, "5f2c1e7a")
 

@@ -351,7 +351,8 @@ async def test_a_message_whose_blocks_a_response_url_refuses_is_sent_as_its_text
         return api.respond(f"{origin}/actions/1", 10.0, {"text": "hello", "blocks": [{}]})
 
     assert await asked(http, sleep, handler, responds_with_blocks) == Answered({})
-    assert given == [{"text": "hello", "blocks": [{}]}, {"text": "hello"}]
+    plain = {"text": "hello", "replace_original": False}
+    assert given == [plain | {"blocks": [{}]}, plain]
 
 
 OWN = "http://127.0.0.1:3000"

@@ -250,7 +250,7 @@ async def test_direct_questions_to_approvers_are_owed_and_asked_once(rig: Rig, t
         await rig.ask()
         await owed(rig)
         due(rig)
-        await soon(lambda: rig.column("asked") is not None, 20.0)
+        await soon(lambda: rig.column("all_asked") == 1, 20.0)
         await soon(lambda: rig.column("holder") is None)
         for user in (APPROVER, SECOND_APPROVER):
             assert len(rig.direct_messages(user)) == 1
