@@ -156,6 +156,22 @@ async def test_a_late_edit_does_not_hide_how_an_approved_request_ended(rig: Rig)
     assert not ended  # else the edit was not late
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update"])
+async def test_however_late_slack_is_one_of_each_message_stands_with_its_last_state(
+    rig: Rig, method: str
+) -> None:
+    rig.runtime = replace(rig.runtime, recheck_after=2.0, recheck_every=0.1)
+    async with rig.bot(ALLOW):
+        rig.slack.fail(method, Late(1.5, Drop()))
+        await rig.ask(line(3))
+        await answer_to_all(rig)
+        await rig.slack.until(lambda slack: not slack.faults.late)
+        await looked_at(rig)
+    assert only(rig.slack.parents(RELEASES)).text.startswith("✅")
+    assert len(rig.replies()) == 1
+
+
 async def test_without_doubt_no_request_is_looked_at_again(rig: Rig) -> None:
     async with rig.bot(APPROVE):
         await rig.ask()

@@ -33,7 +33,7 @@ from bot.ledger.entries import Entry
 from bot.ledger.lease import since_boot
 from bot.ledger.ledger import Ledger
 from bot.messages.endings import answer, parent
-from bot.playground.faults import Code, RateLimited, Slow
+from bot.playground.faults import Code, Drop, Late, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
@@ -770,6 +770,26 @@ async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_
     assert states(database) == ["ended"]
     assert any(call.method == "conversations.history" for call in slack.calls)
     assert "unforeseen error" not in caplog.text
+
+
+async def test_a_post_that_the_lease_cut_short_is_looked_for_only_after_a_pause(
+    slack: LocalSlack, several: Opened, make: Make
+) -> None:
+    async def land(_: float) -> None:
+        slack.clear("chat.postMessage")
+        await slack.settled()
+
+    clock = Clock()
+    slack.fail("chat.postMessage", Late(None, Drop(silence=None)))
+    async with held(several, clock=clock) as ledger:
+        worker = make(ledger)
+        worker = replace(worker, leased=replace(worker.leased, sleep=land))
+        processing = asyncio.create_task(worker.process(await accepted(ledger, request_of(slack))))
+        await slack.until(lambda slack: len(slack.faults.late) == 1)
+        clock.now += 60
+        await processing
+    assert len(slack.parents(RELEASES)) == 1
+    assert len(replies(slack)) == 1
 
 
 def take_away(database: Path) -> None:
