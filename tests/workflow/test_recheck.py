@@ -45,16 +45,23 @@ def only(messages: list[PostedMessage]) -> PostedMessage:
     return message
 
 
+async def share_with_twin(rig: Rig) -> list[PostedMessage]:
+    """Share; return the parent, and its twin that Slack posted after all had ended."""
+    rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=RELEASES)
+    await rig.ask()
+    await rig.over()
+    await land(rig, "chat.postMessage")
+    parents = rig.slack.parents(RELEASES)
+    assert len(parents) == 2
+    return parents
+
+
 @pytest.mark.parametrize("restart", [False, True])
 async def test_a_late_twin_of_the_parent_is_deleted_also_after_a_restart(
     rig: Rig, restart: bool
 ) -> None:
     async with rig.bot(ALLOW):
-        rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=RELEASES)
-        await rig.ask()
-        await rig.over()
-        await land(rig, "chat.postMessage")
-        assert len(rig.slack.parents(RELEASES)) == 2
+        await share_with_twin(rig)
         if not restart:
             due(rig)
             await looked_at(rig)
@@ -94,11 +101,7 @@ async def test_a_twin_that_cannot_go_is_ended_in_words(
     rig: Rig, kept: Callable[[LocalSlack, PostedMessage], None]
 ) -> None:
     async with rig.bot(ALLOW):
-        rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=RELEASES)
-        await rig.ask()
-        await rig.over()
-        await land(rig, "chat.postMessage")
-        first, late = rig.slack.parents(RELEASES)
+        first, late = await share_with_twin(rig)
         kept(rig.slack, late)
         due(rig)
         await looked_at(rig)
