@@ -68,8 +68,8 @@ class ClickHandler:
             if decided is None:
                 return Reply(say.refused(await self._words(click), say.NothingDone.NO_SUCH_REQUEST))
             context, step = decided
-            if act in _OF_RECORDED and is_unrecorded(click, context.entry):
-                self._ledger.rechecks.soon(click.request_id)
+            if act in _OF_RECORDED:
+                self._end_twin(click, context.entry)
             return await self._carry_out(context, step)
         except LedgerDownError as error:
             return _ledger_down(await self._words(click), click, error)
@@ -86,7 +86,13 @@ class ClickHandler:
             return words, _ledger_down(words, click, error)
         if entry is None:
             return words, Reply(say.refused(words, say.NothingDone.NO_SUCH_REQUEST))
+        self._end_twin(click, entry)
         return words, entry if entry.state is State.WAITING else late(words, click, entry)
+
+    def _end_twin(self, click: Click, entry: Entry) -> None:
+        """Have a request's messages looked at if the clicked one is none that the ledger records."""
+        if is_unrecorded(click, entry):
+            self._ledger.rechecks.soon(click.request_id)
 
     async def _decide(self, act: Act, click: Click) -> tuple[ClickContext, ClickStep] | None:
         """Return what a click does now; None if there is no such request."""

@@ -96,7 +96,7 @@ class Worker:
                 now = await self.leased.keep_trying(partial(self.ledger.find, entry.request.id))
                 if now is None or now.fence != entry.fence:
                     return
-                entry = replace(now, taken_over=max(entry.taken_over, 1))
+                entry = replace(now, taken_over=entry.taken_over + 1)
                 continue
             except AwayError as away:
                 await self.leased.owe(entry, away)

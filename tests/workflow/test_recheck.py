@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from bot.domain.outcome import Shared
 from bot.messages.notices import twin
 from bot.playground.faults import Code, Drop, Late
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from tests.conftest import RELEASES, rows, soon
 from tests.languages import ENGLISH
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND, Rig, has_button
+from tests.said import late_answer
 from tests.workflow.test_batches import answer_to_all, line
 
 LATER = 3600.0
@@ -127,6 +129,19 @@ async def test_a_click_on_a_twin_of_the_question_acts_on_the_request_and_ends_th
     assert only(rig.slack.parents(APPROVALS)).ts == counts.ts
     assert not has_button(only(rig.slack.parents(APPROVALS)), "approve")
     assert len(rig.wechat.calls) == 1
+
+
+async def test_a_click_on_a_twin_that_comes_too_late_ends_the_twin(rig: Rig) -> None:
+    async with rig.bot(APPROVE):
+        rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=APPROVALS)
+        await rig.ask()
+        await rig.decide(APPROVER, "approve")
+        await rig.over()
+        await land(rig, "chat.postMessage")
+        rows(rig.database, "UPDATE requests SET recheck = NULL, doubted = NULL")
+        late = rig.slack.parents(APPROVALS)[-1]
+        assert late_answer(Shared()) in await rig.click(APPROVER, late, "approve")
+        await soon(lambda: len(rig.slack.parents(APPROVALS)) == 1)
 
 
 async def test_a_late_edit_does_not_hide_how_a_batch_ended(rig: Rig) -> None:

@@ -53,7 +53,7 @@ from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Owners, Places, PolicyInForce
-from bot.workflow.worker import Worker
+from bot.workflow.worker import MOST_TAKE_OVERS, Worker
 from tests.conftest import (
     RELEASES,
     REQUESTER,
@@ -975,6 +975,22 @@ async def test_a_call_is_given_up_when_the_lease_expires_and_made_once_more_by_w
     (told,) = replies(slack)
     (line,) = [line for line in told.split("\n") if CALLED_TWICE in line]
     assert re.findall("wx[0-9a-f]{16}", line) == [first]
+
+
+async def test_a_request_whose_lease_expires_during_each_call_is_given_up(
+    wechat: TokenWeChat, slack: LocalSlack, several: Opened, make: Make, database: Path
+) -> None:
+    clock = Clock()
+    wechat.fail("shareenv", Slow(), times=None)
+    async with held(several, clock=clock) as ledger:
+        entry = await accepted(ledger, request_of(slack))
+        processing = asyncio.create_task(make(ledger).process(entry))
+        for number in range(1, MOST_TAKE_OVERS + 2):
+            await wechat.until(lambda wechat, number=number: wechat.in_flight == number)  # type: ignore[misc]  # a default binds it
+            clock.now += 60
+        await processing
+    assert replies(slack) == [answer(ENGLISH, entry.request, GIVEN_UP).text]
+    assert rows(database, "SELECT outcome FROM requests") == [("unknown",)]
 
 
 def lease_until(database: Path, holder: str) -> float:
