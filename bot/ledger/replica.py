@@ -98,7 +98,7 @@ _FREE = (
     .cte("free")
 )
 # It may have left calls to Slack that are carried out late.
-_CRASHED = and_(_r.wake.is_(None), _r.holder.is_not(None))
+_CRASHED = _r.holder.is_not(None)
 _TAKE_OVER = (
     update(requests)
     .where(_r.id.in_(select(_FREE.c.id)))

@@ -15,6 +15,7 @@ from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
 from bot.slack.api import Refused
 from bot.slack.directory import Directory
+from bot.slack.payloads import PERSON
 from bot.slack.posts import Posts, raise_if_away
 from bot.slack.thread import list_appids
 from bot.workflow.ports import LinkTo, PolicyInForce
@@ -59,7 +60,7 @@ class ApproverMessages:
         rule = approving_rule(self._in_force.policy, request)
         if rule is None:
             return Trouble.RULE_CHANGED
-        questions = read_ref(asked)
+        questions = await self._begun(request, asked, look_since)
         if not questions:
             where = await self._where(rule, request.origin.user_id)
             questions = [Posted(conversation, "") for conversation in where]
@@ -73,7 +74,7 @@ class ApproverMessages:
         for number, at in enumerate(questions):
             posted: Posted | Refused = at
             if not at.ts:
-                direct = at.channel != rule.approvers.channel
+                direct = at.channel.startswith(PERSON)
                 who = f"<@{at.channel}>" if direct else _who(rule, request)
                 asks = question(words, request, before, until, who)
                 asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
@@ -92,6 +93,17 @@ class ApproverMessages:
         _log.error("the approvers cannot be asked", extra={"request": request.id})
         return Trouble.NO_APPROVER
 
+    async def _begun(
+        self, request: Request, asked: str | None, look_since: float | None
+    ) -> list[Posted]:
+        """Return the questions of which one is posted; none if none is, since where to ask may have changed by now."""
+        planned = read_ref(asked)
+        if look_since is not None and not any(at.ts for at in planned):
+            for number, at in enumerate(planned):
+                found = await self._posts.find(at.channel, _mark(request), look_since)
+                planned[number] = found or at
+        return planned if any(at.ts for at in planned) else []
+
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""
         rule = approving_rule(self._in_force.policy, request)
@@ -109,7 +121,7 @@ class ApproverMessages:
 
     async def show_decision(self, entry: Entry) -> None:
         """Replace the questions with who decided, when, and how it ended; also one that was posted but not recorded."""
-        words, at = self._languages.channel, entry.decided or entry.at or entry.created
+        words, at = self._languages.channel, entry.decided or entry.ended or entry.at
         for asked in await self._all_asked(entry):
             # No other organisation reads there, as far as Slack tells; that may change while a question waits.
             commented = await self._people.why_private(asked.channel) is None

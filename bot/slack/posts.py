@@ -216,7 +216,11 @@ class Posts:
 
         If it is cancelled, Slack may still make the edit, so the next one waits for the response.
         """
-        result = await asyncio.shield(self._show(at, message, request_id))
+        try:
+            result = await asyncio.shield(self._show(at, message, request_id))
+        except asyncio.CancelledError:
+            self._in_doubt(request_id)  # now, since the edit may outlast the ledger
+            raise
         if not isinstance(result, Answered) and is_transient(result):
             raise away_error(result)
 

@@ -53,10 +53,8 @@ def _conversations(entry: Entry) -> Iterator[tuple[str, str | None]]:
     for at in parents:
         yield at.channel, at.root or None
         yield at.channel, at.root or at.ts
-    if not parents:
-        yield origin.channel_id, origin.thread_ts or None
-    if not parents or parents[0].channel.startswith(DIRECT):
-        yield origin.user_id, None
+    yield origin.channel_id, origin.thread_ts or None
+    yield origin.user_id, None
     for asked in read_ref(entry.asked):
         yield asked.channel, None
         if asked.ts:

@@ -98,7 +98,8 @@ class WeChat:
         in_doubt = False
         for tries in count(1):
             began = self.clock()
-            call, seconds = api.share_env(token, env, appid), min(self.timeout, end - began)
+            left = max(end - began, _LEAST_SECONDS)  # a pause may take longer than it should
+            call, seconds = api.share_env(token, env, appid), min(self.timeout, left)
             answer = await self._post(call, seconds, api.read_done)
             took = self.clock() - began
             if answer is None:

@@ -123,6 +123,8 @@ class _Run:
     ends: Counter[type] = field(default_factory=Counter)
     """The number of items by the type of their outcome, NoneType while they are open."""
     turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
+    under_way: dict[str, None] = field(default_factory=dict)
+    """The appids that WeChat is being called for."""
     expired: bool = False
     """Whether the lease expired during a call."""
 
@@ -137,7 +139,7 @@ class _Run:
                 await self._stop()
                 return
             async with asyncio.TaskGroup() as group:
-                watching = group.create_task(self.gate.watch(self._left))
+                watching = group.create_task(self.gate.watch(self._at_stake))
                 async with asyncio.TaskGroup() as workers:
                     for _ in range(AT_ONCE):
                         workers.create_task(self._work())
@@ -151,6 +153,10 @@ class _Run:
     def _left(self) -> list[str]:
         """Return the appids whose items have not begun."""
         return [item.appid for item in self.todo]
+
+    def _at_stake(self) -> Sequence[str]:
+        """Return the appids that the policy may stop: those not begun or, once all have begun, those under way."""
+        return self._left() or [*self.under_way]
 
     async def _stop(self) -> None:
         """End the open items, since somebody cancelled the rest or the policy no longer allows them."""
@@ -191,7 +197,9 @@ class _Run:
         """Process one item after the other, until none is left, the gate is shut or the bot stops; raises LeaseLostError."""
         item, may = await self._advance(None)
         while item:
+            self.under_way[item.appid] = None
             done = await self._call(item) if may else None
+            self.under_way.pop(item.appid)
             if not may:
                 self._ended(Cancelled(""))
             item, may = await self._advance(done)

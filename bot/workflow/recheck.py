@@ -35,8 +35,6 @@ class Recheck:
                     await self._recheck(entry, taken)
             except LedgerDownError:
                 pass  # the heartbeats report it
-            except Exception:  # noqa: BLE001  # the next look may succeed
-                _log.exception("unforeseen error")
             await asyncio.sleep(self.every)
 
     async def _recheck(self, entry: Entry, taken: float) -> None:
@@ -48,6 +46,11 @@ class Recheck:
         except AwayError as away:
             facts = {"request": entry.request.id, "reason": str(away)}
             _log.info("messages in doubt could not be looked at", extra=facts)
+            return
+        except LedgerDownError:
+            raise
+        except Exception:  # noqa: BLE001  # the others' looks are due too
+            _log.exception("unforeseen error", extra={"request": entry.request.id})
             return
         await self.ledger.rechecks.done(entry, taken)
 

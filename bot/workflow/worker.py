@@ -147,7 +147,8 @@ class Worker:
         if not entry.all_asked:
             return await self._ask(entry)
         if entry.wake is not None and entry.asked:
-            await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
+            async with self.leased.while_held(entry):
+                await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
         await self.leased.keep_trying(partial(self.ledger.replica.release_waiting, entry))
         return None
@@ -168,7 +169,8 @@ class Worker:
         if await keep_trying(partial(self.ledger.asked, entry, questions)):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
-        if moved := await keep_trying(partial(self.ledger.find, request.id)):
+        moved = await keep_trying(partial(self.ledger.find, request.id))
+        if moved and moved.state is not State.WAITING:  # else another replica asks
             await self.approvals.show_decision(replace(moved, asked=questions))
         return None
 

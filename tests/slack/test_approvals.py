@@ -12,6 +12,7 @@ from bot.domain.outcome import Outcome, Rejected, Shared
 from bot.domain.request import Approval, Request, State
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
+from bot.messages.blocks import read_ref
 from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, TEAM
@@ -276,6 +277,27 @@ async def test_the_approvers_do_not_count_as_asked_while_the_list_is_owed(
         await ask(asking, whole, [], look_since=slack.clock())
     assert await ask(asking, whole, [], look_since=slack.clock())
     assert listed_under(slack) == [*MANY]
+
+
+async def test_an_owed_question_is_asked_directly_once_others_may_read_the_channel(
+    slack: LocalSlack, approvals: Make, request_: Request, clock: Clock
+) -> None:
+    slack.fail("chat.postMessage", *[Status(503)] * 3, channel=APPROVALS)
+    plans, asking = list[str](), approvals()
+
+    async def record(ref: str) -> bool:
+        plans.append(ref)
+        return True
+
+    with pytest.raises(AwayError):
+        await ask(asking, request_, record=record)
+    assert plans == [f"{APPROVALS}/"]
+    slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=True)
+    clock.now += 60
+    ref = await ask(asking, request_, asked=plans[-1], look_since=slack.clock())
+    assert isinstance(ref, str)
+    assert all(at.channel.startswith("D") and at.ts for at in read_ref(ref))
+    assert slack.parents(APPROVALS) == []
 
 
 async def test_a_reminder_is_posted_once_below_the_question(
