@@ -35,6 +35,8 @@ class Recheck:
                     await self._recheck(entry, taken)
             except LedgerDownError:
                 pass  # the heartbeats report it
+            except Exception:  # noqa: BLE001  # a request that cannot be read must not end the looks
+                _log.exception("unforeseen error")
             await asyncio.sleep(self.every)
 
     async def _recheck(self, entry: Entry, taken: float) -> None:
