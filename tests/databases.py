@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from sqlalchemy import Connection, Dialect, Engine, NullPool, create_engine, eve
 from sqlalchemy.engine.interfaces import Compiled
 
 from bot.ledger.database import Opened, open_database
-from bot.ledger.engine import engine_of, parse
+from bot.ledger.engine import engine_of, keep_time, parse
 from bot.ledger.events import EventListener
 from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.ledger import Ledger
@@ -232,6 +233,8 @@ class Database:
         # A file may be looked at or a server stopped in between, so connections are checked or not kept.
         how: dict[str, Any] = {"poolclass": NullPool} if self.is_sqlite else {"pool_pre_ping": True}
         self.engine = create_engine(self.url, **how)
+        if self.is_sqlite:
+            keep_time(self.engine, time.time)
 
     @property
     def is_sqlite(self) -> bool:
@@ -298,12 +301,8 @@ class Database:
 
     def now(self) -> float:
         """Return the time by the database's clock."""
-        query = (
-            "(julianday('now') - 2440587.5) * 86400.0"
-            if self.is_sqlite
-            else "extract(epoch from clock_timestamp())"
-        )
-        return float(self.rows(f"SELECT {query} AS now")[0]["now"])
+        clock = "unix_now()" if self.is_sqlite else "extract(epoch from clock_timestamp())"
+        return float(self.rows(f"SELECT {clock} AS now")[0]["now"])
 
     async def lease_over(self, holder: str) -> None:
         """Wait until the holder's lease has expired on the database's clock."""

@@ -5,7 +5,10 @@ Connection Defaults", "Database Connection Control Functions".
 """
 
 import os
+import sqlite3
 import sys
+import time
+from collections.abc import Callable
 from operator import methodcaller
 from pathlib import Path
 
@@ -114,8 +117,20 @@ def options_for(*names: str) -> str:
     return " ".join(f"-c {name}={POSTGRESQL[name]}" for name in names)
 
 
-def engine_of(url: URL) -> Engine:
-    """Return an engine with one connection, which only the writer's thread uses."""
+def keep_time(engine: Engine, now: Callable[[], float]) -> None:
+    """Give the connections of a SQLite engine the function `unix_now`; SQLite's own times are whole milliseconds."""
+
+    def register(raw: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        raw.create_function("unix_now", 0, now)
+
+    event.listen(engine, "connect", register)
+
+
+def engine_of(url: URL, now: Callable[[], float] = time.time) -> Engine:
+    """Return an engine with one connection, which only the writer's thread uses.
+
+    `now` is the clock of a SQLite database, in Unix seconds.
+    """
     if url.get_backend_name() == "postgresql":
         options = options_for(*POSTGRESQL)
         return create_engine(
@@ -134,14 +149,15 @@ def engine_of(url: URL) -> Engine:
         **pool,
     )
 
-    def set_up(raw: object, _: ConnectionPoolEntry) -> None:
-        raw.isolation_level = None  # type: ignore[attr-defined]  # the driver's own connection
-        cursor = raw.cursor()  # type: ignore[attr-defined]  # the driver's own connection
+    def set_up(raw: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
+        raw.isolation_level = None
+        cursor = raw.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute(f"PRAGMA cache_size=-{_PAGE_CACHE}")
         cursor.close()
 
+    keep_time(engine, now)
     event.listen(engine, "connect", set_up)
     # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE. An event
     # `begin` would make SQLAlchemy look for listeners at each statement, and its errors are not translated.

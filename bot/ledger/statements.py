@@ -64,7 +64,7 @@ class _Now(FunctionElement[float]):
 
 @compiles(_Now, "sqlite")
 def _sqlite_now(*_: object, **_kw: object) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+    return "unix_now()"  # registered by the engine
 
 
 @compiles(_Now, "postgresql")
