@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from bot.domain.outcome import OUTCOMES
-from bot.ops.logs.setup import log_uncaught, set_up
-from bot.ops.output import FAILED, FINE, complain
+from bot.observe.logs.setup import log_uncaught, set_up
+from bot.observe.output import FAILED, FINE, complain
 from bot.settings.environ import environment
 
 _INTERRUPTED = 130

@@ -49,6 +49,7 @@ from tests.databases import (
     running_postgresql,
 )
 from tests.patience import PATIENT, let_answers_take, let_the_ledger_take
+from tests.served import Served
 from tests.token_server import TokenWeChat, environment
 
 if TYPE_CHECKING:
@@ -345,7 +346,7 @@ async def on_postgresql(postgresql: PostgreSQL) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def served(handler: Handler) -> AsyncIterator[str]:
+async def serving(handler: Handler) -> AsyncIterator[str]:
     """Serve HTTP with one handler; yield the origin."""
     loopback = Loopback()
     await loopback.start(handler)
@@ -549,3 +550,25 @@ def appids(count: int) -> list[str]:
 def ended(slack: LocalSlack) -> bool:
     """Return whether a parent message shows that its request has ended."""
     return any(m.text.startswith(FINAL) and not m.thread_ts for m in slack.messages)
+
+
+@pytest.fixture
+def served(http: aiohttp.ClientSession) -> Served:
+    """The listener of a bot to be started."""
+    return Served(http, free_port())
+
+
+@pytest.fixture
+def listening(environ: dict[str, str], served: Served) -> dict[str, str]:
+    """The environment of a bot over Socket Mode with an HTTP listener."""
+    return environ | {"PORT": str(served.port)}
+
+
+@pytest.fixture
+async def watched(
+    listening: dict[str, str], runtime: Runtime, served: Served
+) -> AsyncIterator[Served]:
+    """The listener of a bot that runs over Socket Mode and is ready."""
+    async with running(settings_of(listening), runtime):
+        await served.becomes(200, {})
+        yield served

@@ -8,8 +8,8 @@ from bot.domain.batch import AtLimit, InDoubt
 from bot.domain.outcome import AfterShare, Expired, Outcome, Readiness, Shared, Tally
 from bot.domain.request import Origin, Request
 from bot.guidance import CODES, where_others_were_shared
-from bot.messages import Message, answers, approvals, batches, clicks, endings
-from bot.messages.clicks import too_late
+from bot.messages import Message, answers, approvals, batches, click_replies, endings
+from bot.messages.click_replies import too_late
 from bot.messages.history import Line
 from bot.messages.home import Records, home
 from bot.messages.notices import Note, broken
@@ -80,18 +80,18 @@ SHARED = commonprefix(  # noqa: RUF071  # texts, not paths
 )
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))
-NOT_RECORDED = gist(clicks.refused(ENGLISH, clicks.NothingDone.LEDGER_DOWN))
+NOT_RECORDED = gist(click_replies.refused(ENGLISH, click_replies.NothingDone.LEDGER_DOWN))
 ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
 NEEDS_APPROVAL = gist(approvals.sent_to_approvers(ENGLISH, _ANY))
 
 # In response to a click.
 CANCELLED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.CANCELLED))
 TOO_LATE = too_late(ENGLISH, _ANY, None).text.partition(":")[0]
-NO_SUCH_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.NO_SUCH_REQUEST))
-NOT_AN_APPROVER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_AN_APPROVER))
-NOT_A_MEMBER = gist(clicks.refused(ENGLISH, clicks.NothingDone.NOT_A_MEMBER))
-OWN_REQUEST = gist(clicks.refused(ENGLISH, clicks.NothingDone.OWN_REQUEST))
-RETRIED_ALREADY = gist(clicks.refused(ENGLISH, clicks.NothingDone.RETRIED_ALREADY))
+NO_SUCH_REQUEST = gist(click_replies.refused(ENGLISH, click_replies.NothingDone.NO_SUCH_REQUEST))
+NOT_AN_APPROVER = gist(click_replies.refused(ENGLISH, click_replies.NothingDone.NOT_AN_APPROVER))
+NOT_A_MEMBER = gist(click_replies.refused(ENGLISH, click_replies.NothingDone.NOT_A_MEMBER))
+OWN_REQUEST = gist(click_replies.refused(ENGLISH, click_replies.NothingDone.OWN_REQUEST))
+RETRIED_ALREADY = gist(click_replies.refused(ENGLISH, click_replies.NothingDone.RETRIED_ALREADY))
 YOU_APPROVED = gist(approvals.you_approved(ENGLISH, _ANY))
 YOU_REJECTED = gist(approvals.settled(ENGLISH, _ANY, approvals.Settled.REJECTED))
 

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from bot.playground.loopback import Handler, free_port
 from tests.advisories import check
-from tests.conftest import served
+from tests.conftest import serving
 
 Checked = Callable[[str], Awaitable[tuple[int, str]]]
 FINDING = {
@@ -53,14 +53,14 @@ def database(
 
 async def test_a_lock_without_known_vulnerabilities_passes(checked: Checked) -> None:
     asked: list[str] = []
-    async with served(database({"jinja2": KNOWN}, asked)) as origin:
+    async with serving(database({"jinja2": KNOWN}, asked)) as origin:
         code, out = await checked(origin)
     assert (code, out) == (0, "No known vulnerabilities found\n")
     assert {"aiohttp", "psycopg-binary", "pip-audit"} <= {line.split()[0] for line in asked}
 
 
 async def test_a_finding_fails_and_is_named(checked: Checked) -> None:
-    async with served(database({"jinja2": KNOWN, "aiohttp": {"vulns": [FINDING]}}, [])) as origin:
+    async with serving(database({"jinja2": KNOWN, "aiohttp": {"vulns": [FINDING]}}, [])) as origin:
         code, out = await checked(origin)
     assert code == 1
     assert "Found 1 known vulnerability in 1 package" in out
@@ -79,7 +79,7 @@ async def test_a_database_with_server_errors_counts_as_unreachable(checked: Chec
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=503)
 
-    async with served(answer) as origin:
+    async with serving(answer) as origin:
         code, out = await checked(origin)
     assert (code, out) == (0, "not checked: no advisory database can be reached (HTTP 503)\n")
 
@@ -101,14 +101,14 @@ async def test_a_server_that_is_not_a_vulnerability_database_fails_the_check(
     async def answer(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=status, text=body)
 
-    async with served(answer) as origin:
+    async with serving(answer) as origin:
         code, out = await checked(origin)
     assert code == 1
     assert f"does not answer as an advisory database ({reason}" in out
 
 
 async def test_a_database_that_fails_halfway_fails_the_check(checked: Checked) -> None:
-    async with served(database({"jinja2": KNOWN}, [], otherwise="<html>")) as origin:
+    async with serving(database({"jinja2": KNOWN}, [], otherwise="<html>")) as origin:
         code, out = await checked(origin)
     assert code == 1
     assert "No known vulnerabilities found" not in out

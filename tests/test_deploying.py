@@ -22,7 +22,7 @@ import pytest
 from aiohttp import web
 
 from bot.playground.loopback import free_port
-from tests.conftest import served, settings_of
+from tests.conftest import serving, settings_of
 from tests.containerfile import ROOT, containerfile, only, steps
 from tests.databases import PostgreSQL
 
@@ -328,7 +328,7 @@ async def test_the_container_is_healthy_if_the_bot_reports_it(status: int, code:
         asked.append(f"{request.method} {request.path}")
         return web.Response(status=status)
 
-    async with served(answer) as origin:
+    async with serving(answer) as origin:
         assert await health(int(origin.rpartition(":")[2])) == code
     assert asked == ["GET /healthz"]
 

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 
 from bot import __version__
-from bot.ops.logs.setup import set_up
-from bot.ops.output import FAILED, FINE, WRONG_SETUP, complain
+from bot.observe.logs.setup import set_up
+from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain
 from bot.settings.load import Settings, load, read_parts
 
 # New objects until the next collection. Few of a command's are in cycles, so Python's 700 would find next to nothing.

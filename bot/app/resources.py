@@ -16,7 +16,7 @@ from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.events import EventListener
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
-from bot.ops.logs.events import RepeatedFailures, log_event
+from bot.observe.logs.events import RepeatedFailures, log_event
 from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
@@ -30,7 +30,7 @@ from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.ports import PolicyInForce
 
 if TYPE_CHECKING:
-    from bot.ops.metrics import Metrics
+    from bot.observe.metrics import Metrics
 
 _CONNECTIONS = 200
 
@@ -75,7 +75,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     """Return the resources, in the order in which they are opened; raises CannotStartError."""
     metrics = None
     if settings.listener:  # else prometheus-client is not loaded
-        from bot.ops.metrics import Metrics  # noqa: PLC0415
+        from bot.observe.metrics import Metrics  # noqa: PLC0415
 
         metrics = Metrics(__version__, runtime.clock)
     observers = metrics.observers if metrics else Observers()

@@ -10,9 +10,19 @@ from bot.app.resources import CannotStartError, Resources, open_resources
 from bot.app.token_source import PUSHES, Source, token_source
 from bot.app.wiring import Wired, wire
 from bot.domain.link import Link
-from bot.ops.health import Health, PartCheck, Watch, ended, is_good, unless
-from bot.ops.listener import HEALTHZ, METRICS, READYZ, answering, is_taken, listen, unusable
+from bot.observe.health import (
+    HEALTHZ,
+    METRICS,
+    READYZ,
+    Health,
+    PartCheck,
+    Watch,
+    ended,
+    is_good,
+    unless,
+)
 from bot.runtime.clock import Runtime
+from bot.runtime.listener import is_taken, listen, unusable
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings
 from bot.slack.events import PATH as EVENTS
@@ -99,8 +109,8 @@ async def _listen(
     if secret and not parts.socket:
         posts[EVENTS] = slack_events(parts.app, secret, observers.acked, observers.refused)
     gets = {
-        HEALTHZ: answering(alive),
-        READYZ: answering(ready),
+        HEALTHZ: alive.respond,
+        READYZ: ready.respond,
         METRICS: metrics.answer,
     }
     host, port = settings.listener.host, settings.listener.port

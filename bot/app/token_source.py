@@ -11,13 +11,13 @@ from bot.app.resources import Resources
 from bot.domain.link import LinkState
 from bot.guidance import Guidance
 from bot.ledger.seal import Seal
-from bot.ops.health import chain_trouble, token_trouble
+from bot.observe.health import chain_trouble, token_trouble
 from bot.runtime.observers import no_op
 from bot.settings.access import FixedTokenSettings, PlatformSettings, TokenServerSettings
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
 
 if TYPE_CHECKING:
-    from bot.ops.listener import Handler
+    from bot.runtime.listener import Handler
 
 PUSHES = "/wechat/events"
 """The path of WeChat's pushes."""

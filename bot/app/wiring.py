@@ -11,7 +11,7 @@ from bot.locale import languages
 from bot.messages.words import Languages
 from bot.runtime.cache import Cache
 from bot.slack.approvals import ApproverMessages
-from bot.slack.clicks import ClickListeners
+from bot.slack.buttons import ClickListeners
 from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
 from bot.slack.home import Homes

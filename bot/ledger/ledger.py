@@ -6,7 +6,7 @@ from contextlib import suppress
 from bot.ledger import entries, events, moves
 from bot.ledger.acceptance import NewRequests
 from bot.ledger.batches import BatchItems
-from bot.ledger.clicks import ClickMoves
+from bot.ledger.click_moves import ClickMoves
 from bot.ledger.database import Opened
 from bot.ledger.events import EventListener
 from bot.ledger.lease import LEASE, SILENCE, since_boot

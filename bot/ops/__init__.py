@@ -1,1 +1,1 @@
-"""For operators: the doctor, logs, health, metrics, and the commands for the policy and the ledger."""
+"""For operators: the doctor, the commands for the policy and the ledger, and what is deployed."""

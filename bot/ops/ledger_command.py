@@ -17,7 +17,7 @@ from bot.ledger.engine import CannotOpenError
 from bot.ledger.entries import Entry, name_of
 from bot.ledger.items import Item
 from bot.messages.blocks import read_ref
-from bot.ops.output import FAILED, FINE, complain, printable, write_rows
+from bot.observe.output import FAILED, FINE, complain, printable, write_rows
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
 from bot.settings.table import Table

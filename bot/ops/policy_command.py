@@ -12,11 +12,11 @@ from bot.locale import languages
 from bot.messages.rules import fit
 from bot.messages.rulings import why
 from bot.messages.words import as_typed
+from bot.observe.output import FAILED, FINE, complain, printable
 from bot.ops.doctor.findings import print_each
 from bot.ops.doctor.policy import findings_of
 from bot.ops.doctor.slack_calls import SlackAnswers, read_channels, web_api
 from bot.ops.doctor.transport import promptly, session
-from bot.ops.output import FAILED, FINE, complain, printable
 from bot.policy.decide import decide, explain, owner_of
 from bot.policy.errors import quoted
 from bot.policy.file import read_question

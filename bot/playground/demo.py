@@ -9,8 +9,8 @@ from itertools import count
 from pathlib import Path
 
 from bot.command.grammar import SLASH_COMMAND
-from bot.ops.logs.setup import set_up
-from bot.ops.output import FINE, complain
+from bot.observe.logs.setup import set_up
+from bot.observe.output import FINE, complain
 from bot.playground.acts import Acts
 from bot.playground.orders import Orders, content
 from bot.playground.page.server import served

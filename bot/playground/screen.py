@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bot.ops.output import printable
+from bot.observe.output import printable
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.block_kit import texts
 from bot.playground.slack.surfaces import View, ViewChange, elements, words_of

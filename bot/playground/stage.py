@@ -14,7 +14,7 @@ from bot.app.running import running
 from bot.domain.request import State
 from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.schema import requests
-from bot.ops.listener import READYZ
+from bot.observe.health import READYZ
 from bot.ops.policy_command import explanation
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.loopback import JsonObject, free_port

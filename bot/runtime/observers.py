@@ -4,6 +4,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+SLACK_RESULTS = ("ok", "refused", "ratelimited", "not sent", "doubtful")
+"""How calls to Slack end."""
+
+RENEWED = "renewed"
+"""The result of a successful renewal or reading of a token."""
+
+TOKEN_SERVER = "token server"  # noqa: S105  # a label
+"""Stands for the token server, in place of a link of the chain."""
+
+ELSEWHERE = "another path"
+"""Stands for any path that is not served; the path itself may be anything."""
+
 
 def no_op(*_: object) -> None:
     """Ignore the call: the default observer."""

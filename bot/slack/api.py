@@ -28,9 +28,6 @@ ANSWER_LIMIT = 16 << 20
 """Bytes of a response: more than the longest of Slack's, a list of all user groups with their members."""
 DOUBT_PAUSE = 5.0
 """Seconds before what may have happened is done once more, where nothing can be searched for: Slack may be back by then."""
-RESULTS = ("ok", "refused", "ratelimited", NOT_SENT, "doubtful")
-"""The labels of the metrics for how calls end."""
-
 _OK, _REFUSED, _TOO_MANY, _SERVER_ERROR = 200, 400, 429, 500
 MAYBE = {
     "fatal_error",
@@ -90,7 +87,7 @@ class Refused:
 
     @property
     def label(self) -> str:
-        """Its label of RESULTS."""
+        """Its label of SLACK_RESULTS."""
         if self.retry_after is not None:
             return "ratelimited"
         return NOT_SENT if self.error == NOT_SENT else "refused"

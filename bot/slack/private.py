@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.blocks import Announcement, Buttons, as_arguments, as_post, as_response
-from bot.messages.clicks import NothingDone, refused
+from bot.messages.click_replies import NothingDone, refused
 from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.slack.api import (

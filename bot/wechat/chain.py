@@ -17,10 +17,10 @@ from bot.guidance import Trouble, by_key
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.ledger.writer import LedgerDownError
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import Renewed
+from bot.runtime.observers import RENEWED, Renewed
 from bot.wechat.api import NoAnswer
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Authorization, Component, Issued
-from bot.wechat.tokens import RENEWED, Cached, refused_with
+from bot.wechat.tokens import Cached, refused_with
 
 TOKEN_TIMEOUT = 20.0
 """Seconds that a caller waits for a token before it gets a NoAnswer."""

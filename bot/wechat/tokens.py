@@ -16,15 +16,9 @@ import httpx
 from bot.domain.link import Link, LinkState
 from bot.guidance import AutoRetry, Guidance, Trouble
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import Renewed
+from bot.runtime.observers import RENEWED, TOKEN_SERVER, Renewed
 from bot.wechat.api import NoAnswer
 from bot.wechat.transport import UNPACKED, exchange
-
-TOKEN_SERVER = "token server"  # noqa: S105  # a label
-"""The label that a reading of the token server is counted under, in place of a link of the chain."""
-
-RENEWED = "renewed"
-"""The label for a successful renewal or reading."""
 
 _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9

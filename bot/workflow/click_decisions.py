@@ -8,11 +8,11 @@ from typing import assert_never
 from bot.command.grammar import Share
 from bot.domain.outcome import Cancelled, Denied, Ground, Rejected, retry_may_help
 from bot.domain.request import BEGUN, Act, Retry, State
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import Settled, no_approver, sent_to_approvers, settled, you_approved
 from bot.messages.blocks import filled
-from bot.messages.clicks import (
+from bot.messages.click_replies import (
     NothingDone,
     cannot_tell,
     cannot_tell_requester,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from bot.command.grammar import Share
 from bot.domain.outcome import Cancelled, Denied, Expired, Skipped
 from bot.domain.request import Click, Origin, Retry, State
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
 from bot.messages import Message
 from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.blocks import read_ref
-from bot.messages.clicks import too_late
+from bot.messages.click_replies import too_late
 from bot.messages.endings import answer
 from bot.messages.words import Words
 from bot.policy.kinds import Person, Policy, Unreadable

@@ -8,7 +8,7 @@ from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request, State
 from bot.messages import Message
 from bot.messages.batches import denied_some, several_rules
-from bot.messages.clicks import cannot_tell_requester, denied_for_them
+from bot.messages.click_replies import cannot_tell_requester, denied_for_them
 from bot.messages.rulings import denied, no_owner, why_denied
 from bot.messages.words import Words
 from bot.policy.conditions import ENVS, fits_any

@@ -13,7 +13,7 @@ from bot.command.parse import parse
 from bot.domain.request import Origin
 from bot.ledger.entries import Entry
 from bot.messages import Message
-from bot.messages.clicks import NothingDone, refused
+from bot.messages.click_replies import NothingDone, refused
 from bot.messages.history import Line, history
 from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami

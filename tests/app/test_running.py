@@ -20,8 +20,8 @@ from bot.app.running import running
 from bot.domain.outcome import Shared
 from bot.messages.endings import answer
 from bot.messages.notices import stopping
-from bot.ops.logs.redaction import Redactor
-from bot.ops.logs.setup import set_up
+from bot.observe.logs.redaction import Redactor
+from bot.observe.logs.setup import set_up
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Drop, Slow
 from bot.playground.loopback import free_port

@@ -25,7 +25,7 @@ from bot.domain.request import Request, Retry, State, item_ids, item_of
 from bot.guidance import Trouble, all_guidance, for_code
 from bot.ledger.acceptance import Accepted, Duplicate, SharedBefore, TooManyBatches, UnderWay
 from bot.ledger.batches import ItemEnded
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
 from bot.ledger.events import Event
 from bot.ledger.ledger import Ledger

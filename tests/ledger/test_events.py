@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from bot.domain.outcome import Shared, Step
 from bot.domain.request import Origin, State
 from bot.ledger.acceptance import Accepted
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.events import MOST, Event, outcome_events, record_event
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, event, text
 from bot.domain.outcome import Failed, Shared
 from bot.domain.request import Retry, State
 from bot.guidance import all_guidance
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
 from bot.ledger.lease import LEASE, SILENCE, since_boot
 from bot.ledger.ledger import Ledger

@@ -41,7 +41,7 @@ from bot.ledger.acceptance import (
     Undelivered,
     UnderWay,
 )
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.database import open_database
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger

@@ -12,7 +12,7 @@ import bot.ledger
 from bot.domain.outcome import Finished, Shared, Tally
 from bot.domain.request import State
 from bot.ledger.acceptance import SharedBefore, Undelivered, UnderWay
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import events, replicas, requests
 from bot.ledger.statements import NOW, Prepared, compared

@@ -30,7 +30,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Act, Approval, Origin, Request
 from bot.guidance import all_guidance
 from bot.messages import Message, endings
-from bot.messages import clicks as say
+from bot.messages import click_replies as say
 from bot.messages.answers import accepted
 from bot.messages.approvals import (
     Settled,
@@ -45,7 +45,7 @@ from bot.messages.approvals import (
     you_approved,
 )
 from bot.messages.batches import progress
-from bot.messages.clicks import too_late
+from bot.messages.click_replies import too_late
 from bot.messages.history import Line
 from bot.messages.modals import decision, trouble
 from bot.messages.notices import Note, noted

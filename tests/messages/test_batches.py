@@ -31,7 +31,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Act, Origin, Request
 from bot.guidance import Guidance, Trouble, all_guidance, for_code
 from bot.messages import Message, endings
-from bot.messages import clicks as say
+from bot.messages import click_replies as say
 from bot.messages.answers import accepted
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Part

@@ -12,9 +12,9 @@ import pytest
 
 from bot.app.resources import CannotStartError
 from bot.app.running import running
+from bot.observe.logs.redaction import Redactor
 from bot.ops.doctor.findings import Printed
 from bot.ops.doctor.run import examine
-from bot.ops.logs.redaction import Redactor
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import OWNER, World
 from bot.settings.load import Settings, load

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from bot.playground.loopback import Loopback
-from tests.conftest import served, soon
+from tests.conftest import serving, soon
 
 HEAD = b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n"
 
@@ -25,7 +25,7 @@ async def test_a_client_that_disconnects_is_no_error_of_the_server(
             errors.append(error)
             raise
 
-    async with served(handler) as origin:
+    async with serving(handler) as origin:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(origin.rsplit(":")[-1]))
         del reader
         writer.write(HEAD)

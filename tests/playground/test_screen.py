@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.ops.output import UNSAFE
+from bot.observe.output import UNSAFE
 from bot.playground.screen import Screen
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View

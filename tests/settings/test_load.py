@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.language import Language
-from bot.ops.logs.redaction import Redactor
+from bot.observe.logs.redaction import Redactor
 from bot.policy.decide import owner_of
 from bot.policy.kinds import Effect, Owner, Policy, Rule
 from bot.settings.access import FixedTokenSettings, SlackSettings, TokenServerSettings

@@ -10,11 +10,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Handler, cut, free_port
 from bot.playground.slack.server import LocalSlack
+from bot.runtime.observers import SLACK_RESULTS
 from bot.slack.api import (
     ANSWER_LIMIT,
     ELSEWHERE,
     NOT_SENT,
-    RESULTS,
     Answered,
     Doubtful,
     Refused,
@@ -24,7 +24,7 @@ from bot.slack.api import (
     object_in,
     retry_after,
 )
-from tests.conftest import RELEASES, REQUESTER, Sleep, served, use_up, web_client
+from tests.conftest import RELEASES, REQUESTER, Sleep, serving, use_up, web_client
 
 HELLO: dict[str, object] = {"channel": RELEASES, "text": "hello"}
 Ask = Callable[[SlackApi, str], Awaitable[Result]]
@@ -60,7 +60,7 @@ def always(
 
 
 async def asked(http: aiohttp.ClientSession, sleep: Sleep, handler: Handler, ask: Ask) -> Result:
-    async with served(handler) as origin:
+    async with serving(handler) as origin:
         return await ask(SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep), origin)
 
 
@@ -533,7 +533,7 @@ async def test_each_call_is_reported_with_its_result(
         ("auth.test", "ok"),
         ("response_url", "not sent"),
     ]
-    assert {result for _, result in told} == set(RESULTS)
+    assert {result for _, result in told} == set(SLACK_RESULTS)
 
 
 async def test_a_cancelled_call_is_not_reported(

@@ -20,7 +20,7 @@ from bot.slack.directory import Directory
 from bot.slack.posts import Posts
 from bot.slack.preflight import Ready, Unusable, preflight
 from bot.workflow.ports import AwayError
-from tests.conftest import RELEASES, REQUESTER, Sleep, served, web_client
+from tests.conftest import RELEASES, REQUESTER, Sleep, serving, web_client
 from tests.languages import ENGLISH
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -140,7 +140,7 @@ async def fixed() -> AsyncIterator[FixedSlack]:
         headers = {"Content-Type": "application/json", "Retry-After": slack.retry_after}
         return web.Response(status=slack.status, body=slack.body, headers=headers)
 
-    async with served(answer) as origin, aiohttp.ClientSession() as http:
+    async with serving(answer) as origin, aiohttp.ClientSession() as http:
         client = web_client("xoxb-made-up", f"{origin}/api/", http)
         slack = FixedSlack(SlackApi(client, Sleep()), origin)
         yield slack

@@ -16,7 +16,7 @@ from bot.policy.kinds import Person as Known
 from bot.slack.api import SlackApi
 from bot.slack.directory import Directory, users_of
 from bot.workflow.ports import AwayError
-from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, calls_of, served, web_client
+from tests.conftest import RELEASES, REQUESTER, Clock, Sleep, calls_of, serving, web_client
 
 PLATFORM, NOBODYS = "S0PLATFORM", "S0NOBODYS"
 OURS, NONE = frozenset({PLATFORM}), frozenset[str]()
@@ -69,7 +69,7 @@ async def test_the_flags_of_users_info_determine_a_persons_standing(
 async def fixed_answer(http: aiohttp.ClientSession, clock: Clock) -> AsyncIterator["FixedAnswer"]:
     """A Slack that gives one answer to every call, for answers that the stand-in does not give."""
     fixed_answer = FixedAnswer()
-    async with served(fixed_answer.answer) as origin:
+    async with serving(fixed_answer.answer) as origin:
         fixed_answer.directory = Directory(
             SlackApi(web_client("xoxb-1", f"{origin}/api/", http), Sleep()), TEAM, clock
         )

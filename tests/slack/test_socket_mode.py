@@ -23,7 +23,7 @@ from bot.slack.api import SlackApi
 from bot.slack.listeners import App
 from bot.slack.preflight import Ready, preflight
 from bot.slack.socket_mode import LONGEST_PAUSE, Pace, SocketClient, socket_mode
-from tests.conftest import RELEASES, REQUESTER, calls_of, served, soon
+from tests.conftest import RELEASES, REQUESTER, calls_of, serving, soon
 from tests.languages import ENGLISH
 from tests.slack.echo import Echo
 
@@ -447,7 +447,7 @@ async def mute(*said: dict[str, str]) -> AsyncIterator[str]:
         return socket
 
     over = asyncio.Event()
-    async with served(say) as origin:
+    async with serving(say) as origin:
         yield origin.replace("http", "ws")
         over.set()
 
@@ -510,7 +510,7 @@ async def test_slacks_pings_are_answered(slack: LocalSlack, client: AsyncWebClie
                 answered.set()
         return socket
 
-    async with served(ping) as origin, opened_to(slack, client, origin.replace("http", "ws")):
+    async with serving(ping) as origin, opened_to(slack, client, origin.replace("http", "ws")):
         await soon(answered.is_set)
 
 
@@ -529,7 +529,7 @@ async def sending(*texts: str) -> AsyncIterator[tuple[str, set[str]]]:
             acked.add(json.loads(frame.data)["envelope_id"])
         return socket
 
-    async with served(send) as origin:
+    async with serving(send) as origin:
         yield origin.replace("http", "ws"), acked
 
 
@@ -595,7 +595,7 @@ async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
             pass
         return socket
 
-    async with served(answer_pings) as origin:
+    async with serving(answer_pings) as origin:
         socket = unopened(slack, client, origin.replace("http", "ws"))
         opening = asyncio.create_task(socket.open())
         try:
@@ -629,7 +629,7 @@ async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succe
         await socket.close()
         return socket
 
-    async with served(end) as origin:
+    async with serving(end) as origin:
         url = origin.replace("http", "ws")
         said = json.dumps({"ok": True, "url": url}).encode()
         slack.fail(OPEN, Status(200, said, "application/json"), times=None)

@@ -43,7 +43,7 @@ from tests.conftest import (
     appids,
     calls_of,
     request_of,
-    served,
+    serving,
     use_up,
     web_client,
     without_history,
@@ -196,7 +196,7 @@ async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
         shown.append((await asked.json())["text"])
         return web.Response()
 
-    async with served(handler) as origin:
+    async with serving(handler) as origin:
         told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
         threads = Threads(told, Posts(told, BOT, sleep), Directory(told, TEAM, Clock()), LANGUAGES)
         request = request_of(slack, response_url=f"{origin}/commands/1")

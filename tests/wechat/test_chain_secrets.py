@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.ops.logs.setup import set_up
+from bot.observe.logs.setup import set_up
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer

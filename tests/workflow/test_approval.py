@@ -9,7 +9,7 @@ import pytest
 from bot.domain.outcome import Rejected, Shared
 from bot.domain.request import Origin, Request, State
 from bot.ledger.acceptance import Accepted
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code, Status

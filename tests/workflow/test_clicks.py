@@ -25,9 +25,9 @@ from bot.domain.outcome import (
 from bot.domain.request import Act, Click, Origin, Request, State
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
-from bot.messages import clicks as say
+from bot.messages import click_replies as say
 from bot.messages.approvals import sent_to_approvers, waiting
-from bot.messages.clicks import too_late
+from bot.messages.click_replies import too_late
 from bot.messages.endings import answer
 from bot.policy.kinds import (
     Approvers,

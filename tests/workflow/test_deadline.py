@@ -8,7 +8,7 @@ import pytest
 from bot.domain.outcome import Cancelled, Outcome
 from bot.domain.request import Origin, Request, State
 from bot.ledger.acceptance import Accepted
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
 from bot.workflow.deadline import has_ended, in_time, within

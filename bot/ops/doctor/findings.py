@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.domain.finding import Finding, Level
-from bot.ops.output import printable
+from bot.observe.output import printable
 
 T = TypeVar("T")
 

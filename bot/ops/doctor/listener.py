@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from bot.domain.finding import SET_THE_CLOCK, Finding, Problem, ok, warning, wrong, wrong_by
 from bot.ops.doctor.setup import BotCounts, Setup
 from bot.ops.doctor.transport import DEADLINE
-from bot.ops.listener import ELSEWHERE, NotServed, is_taken, origin, unusable
+from bot.runtime.listener import NotServed, is_taken, origin, unusable
+from bot.runtime.observers import ELSEWHERE
 from bot.settings.access import PlatformSettings
 from bot.slack.events import PATH, NotFromSlack
 from bot.wechat.push import PushRefusal

@@ -11,13 +11,13 @@ import aiohttp
 from bot import __version__
 from bot.domain.outcome import Readiness
 from bot.locale import languages
+from bot.observe.output import FAILED, FINE, complain
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_slack import BEGINNING, RealChannel, Tried, completed, table
 from bot.ops.doctor.slack_calls import web_api
 from bot.ops.doctor.transport import DEADLINE, each, promptly, session
 from bot.ops.doctor.wechat import reader
-from bot.ops.output import FAILED, FINE, complain
 from bot.runtime.clock import Runtime
 from bot.settings.access import PlatformSettings
 from bot.settings.load import Settings, load, read_parts

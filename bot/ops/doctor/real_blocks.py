@@ -21,7 +21,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Act, Origin, Request
 from bot.guidance import Trouble, for_code
-from bot.messages import Message, clicks, endings
+from bot.messages import Message, click_replies, endings
 from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import (
     Settled,
@@ -169,16 +169,16 @@ def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
 
 def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
     doubt = PersonUnreadable(Unreadable.SLACK_DOWN)
-    yield "click", clicks.refused(words, clicks.NothingDone.NOT_AN_APPROVER, _ONE)
+    yield "click", click_replies.refused(words, click_replies.NothingDone.NOT_AN_APPROVER, _ONE)
     yield "approved", you_approved(words, _ONE)
     yield "settled", settled(words, _ONE, Settled.CANCELLED)
     yield "steps-left", steps_left(words, _ONE)
-    yield "requester-asked", clicks.requester_asked(words, _ONE, _NOW)
-    yield "denied-for-them", clicks.denied_for_them(words, _ASK, _APPIDS[:2])
-    yield "cannot-tell", clicks.cannot_tell_requester(words, doubt, other=_USER)
-    yield "rest-cancelled", clicks.rest_cancelled(words, _MANY, 7)
-    yield "too-late", clicks.too_late(words, _ONE, Shared())
-    yield "over-by-policy", clicks.over_by_policy(words, _ONE, Denied())
+    yield "requester-asked", click_replies.requester_asked(words, _ONE, _NOW)
+    yield "denied-for-them", click_replies.denied_for_them(words, _ASK, _APPIDS[:2])
+    yield "cannot-tell", click_replies.cannot_tell_requester(words, doubt, other=_USER)
+    yield "rest-cancelled", click_replies.rest_cancelled(words, _MANY, 7)
+    yield "too-late", click_replies.too_late(words, _ONE, Shared())
+    yield "over-by-policy", click_replies.over_by_policy(words, _ONE, Denied())
 
 
 def _views(words: Words) -> Iterator[tuple[str, Block]]:

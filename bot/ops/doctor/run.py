@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from urllib.request import getproxies
 
 from bot.domain.finding import Finding, wrong
+from bot.observe.logs.redaction import Redactor
 from bot.ops.doctor.chain import check_chain, check_permissions
 from bot.ops.doctor.findings import print_by_cause, with_true_causes
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
@@ -19,7 +20,6 @@ from bot.ops.doctor.slack import check_slack
 from bot.ops.doctor.slack_calls import SlackAnswers, call_slack
 from bot.ops.doctor.transport import DEADLINE, Traffic, promptly, session
 from bot.ops.doctor.wechat import check_wechat
-from bot.ops.logs.redaction import Redactor
 from bot.runtime.clock import Runtime
 from bot.settings.load import read_parts
 from bot.wechat.transport import Transport

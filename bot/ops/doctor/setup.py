@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import aiohttp
 import httpx
 
+from bot.observe.health import METRICS
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.ops.doctor.transport import DEADLINE, Traffic
-from bot.ops.listener import METRICS, origin
 from bot.runtime.clock import Runtime
+from bot.runtime.listener import origin
 from bot.settings.load import Address, Parts
 
 

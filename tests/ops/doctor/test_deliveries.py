@@ -17,7 +17,7 @@ from bot.runtime.clock import Runtime
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import ASK, RELEASES, REQUESTER, settings_of, soon
 from tests.ops.doctors import complaints, findings_of
-from tests.ops.served import Served
+from tests.served import Served
 
 PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one"
 

@@ -7,10 +7,9 @@ from aiohttp import web
 
 from bot.app.running import running
 from bot.runtime.clock import Runtime
-from tests.conftest import served as serving
-from tests.conftest import settings_of
+from tests.conftest import serving, settings_of
 from tests.ops.doctors import finding_of, findings_of, judged
-from tests.ops.served import Served
+from tests.served import Served
 
 
 async def test_a_free_port_can_be_used_and_is_released_at_once(

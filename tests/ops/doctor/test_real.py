@@ -30,7 +30,7 @@ from bot.playground.slack.workspace import Orphans
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
-from tests.conftest import served, settings_of
+from tests.conftest import serving, settings_of
 from tests.end_to_end.conftest import STARTUP, finished, spawn
 from tests.languages import ENGLISH
 from tests.playground.sources import rows
@@ -313,7 +313,7 @@ async def test_nonsense_from_every_server_does_not_crash_the_check(attempt: Try)
         strange = '{"ok": true, "ts": "7", "message": "yes", "messages": 7}'
         return web.json_response(text=strange if "chat." in request.path else odd)
 
-    async with served(nonsense) as origin:
+    async with serving(nonsense) as origin:
         tried = await attempt(
             SLACK_API_URL=f"{origin}/api/",
             WECHAT_API_URL=origin,

@@ -12,7 +12,7 @@ from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.clock import Runtime
-from tests.conftest import rows, served, settings_of
+from tests.conftest import rows, serving, settings_of
 from tests.ops.doctors import CHECKS, complaints, contents
 
 CHAIN = {"callback", "ticket", "platform-token", "owner-token", "encryption", "permissions"}
@@ -110,7 +110,7 @@ async def test_nonsense_from_every_server_does_not_crash_the_doctor(
         headers = {"Date": "never", "Content-Type": "application/json"}
         return web.Response(text=text, headers=headers)
 
-    async with served(nonsense) as origin:
+    async with serving(nonsense) as origin:
         strange = {
             "SLACK_API_URL": f"{origin}/api/",
             "WECHAT_API_URL": origin,

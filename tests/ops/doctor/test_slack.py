@@ -9,7 +9,7 @@ from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
 from bot.slack.preflight import SCOPES
-from tests.conftest import FOR_AN_ORGANISATION, REQUESTER, calls_of, served, settings_of, soon
+from tests.conftest import FOR_AN_ORGANISATION, REQUESTER, calls_of, serving, settings_of, soon
 from tests.ops.doctors import (
     complaints,
     finding_of,
@@ -43,7 +43,7 @@ async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
     async def proxy(_: web.BaseRequest) -> web.Response:
         return web.Response(status=407)
 
-    async with served(proxy) as origin:
+    async with serving(proxy) as origin:
         monkeypatch.setenv("HTTPS_PROXY", origin)
         found = await finding_of(
             environ | {"SLACK_API_URL": "https://slack.invalid/api/"}, "slack-bot"
@@ -154,7 +154,7 @@ async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> 
         url = f"ws://{request.host}/link?ticket=hush"
         return web.json_response({"ok": True, "url": url})
 
-    async with served(slack) as origin:
+    async with serving(slack) as origin:
         environ = {
             "SLACK_BOT_TOKEN": "xoxb-1",
             "SLACK_APP_TOKEN": "xapp-1",
@@ -187,7 +187,7 @@ async def test_a_socket_that_does_not_open_is_wrong(environ: dict[str, str]) -> 
         status = 401 if request.path == "/link" else 200
         return web.json_response({"ok": True, "url": url}, status=status)
 
-    async with served(slack) as origin:
+    async with serving(slack) as origin:
         found = await finding_of(environ | {"SLACK_API_URL": f"{origin}/api/"}, "slack-connections")
     assert found.level == "wrong"
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.playground.wechat.pushes import PushKeys, Stamp, event, sealed, xml
 from bot.wechat.push import aes_key, decrypt, signature
-from tests.conftest import served
+from tests.conftest import serving
 from tests.playground.wechat.conftest import OTHER, OWNER, Body, Caller
 from tests.token_server import TokenWeChat
 
@@ -60,7 +60,7 @@ def fields_of(body: bytes) -> dict[str, str]:
 async def callback(wechat: TokenWeChat) -> AsyncIterator[Callback]:
     callback = Callback()
     callback.answering.set()
-    async with served(callback.serve) as origin:
+    async with serving(callback.serve) as origin:
         wechat.platform.callback = f"{origin}/wechat/events"
         yield callback
         callback.answering.set()
@@ -239,7 +239,7 @@ async def test_the_stop_does_not_wait_for_an_unanswered_push(
 ) -> None:
     monkeypatch.setattr("bot.playground.wechat.pushes.TIMEOUT", 60)
     callback = Callback()
-    async with served(callback.serve) as origin:
+    async with serving(callback.serve) as origin:
         async with TokenWeChat() as wechat:
             wechat.platform.callback = f"{origin}/wechat/events"
             await Caller(http, wechat).start_push_ticket()

@@ -10,7 +10,7 @@ import pytest
 from bot.app.running import running
 from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble
-from bot.ops.health import Health, PartCheck, Watch, chain_trouble, ended, is_good
+from bot.observe.health import Health, PartCheck, Watch, chain_trouble, ended, is_good
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack
@@ -19,8 +19,8 @@ from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import ASK, ENV, RELEASES, REQUESTER, Clock, locked, no_room, settings_of
 from tests.conftest import ended as answered
-from tests.ops.served import PATHS, Served
 from tests.rig import ALLOW, CONFIRM
+from tests.served import PATHS, Served
 
 SILENT = {"ledger": "it did not take the last sign of life, see the log"}
 APART = {"slack": "Socket Mode is not connected"}

@@ -8,7 +8,7 @@ from io import StringIO
 
 import pytest
 
-from bot.ops.output import WRONG_SETUP, complain, write_rows
+from bot.observe.output import WRONG_SETUP, complain, write_rows
 
 ROWS: list[dict[str, object]] = [
     {"at": "now", "rule": "=1+1", "errcode": None, "seconds": 0.5},

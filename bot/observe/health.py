@@ -4,7 +4,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import NotRequired, TypedDict
+
+from aiohttp import web
 
 from bot.domain.link import Link, LinkState
 
@@ -28,6 +31,10 @@ class Report(TypedDict):
     ok: bool
     status: str
     parts: Mapping[str, PartHealth]
+
+
+HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
+"""The paths that operators and probes read."""
 
 
 class Health:
@@ -59,6 +66,13 @@ class Health:
         well = all(why is None for why in troubles.values())
         status = "ok" if well else "degraded" if ok else "failing"
         return {"ok": ok, "status": status, "parts": {n: _part(w) for n, w in troubles.items()}}
+
+    async def respond(self, _: web.Request) -> web.Response:
+        """Respond with the state: 200 if it is ok, else 503."""
+        await self.prove()
+        report = self.check()
+        status = HTTPStatus.OK if report["ok"] else HTTPStatus.SERVICE_UNAVAILABLE
+        return web.json_response(report, status=status, headers={"Cache-Control": "no-store"})
 
 
 def _part(why: str | None) -> PartHealth:

@@ -11,8 +11,8 @@ from tests.processes import fork, start
 
 SET_UP = """
 import asyncio, threading, warnings
-from bot.ops.logs.setup import set_up
-from bot.ops.logs.setup import log_uncaught
+from bot.observe.logs.setup import set_up
+from bot.observe.logs.setup import log_uncaught
 set_up("INFO", "json", ("made-up words",))
 log_uncaught()
 said = "made-up words, access_token=made-up, xoxb-made-up"

@@ -11,7 +11,7 @@ from itertools import islice
 
 import orjson
 
-from bot.ops.logs.redaction import Redactor
+from bot.observe.logs.redaction import Redactor
 
 FINE, FAILED, WRONG_SETUP = 0, 1, 2
 """Exit codes; this room's README says what each means."""

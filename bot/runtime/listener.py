@@ -1,4 +1,4 @@
-"""The HTTP listener: what Slack and WeChat post, and the endpoints for operators and probes."""
+"""The HTTP listener: handlers by path, and why an address cannot be used."""
 
 import errno
 import logging
@@ -7,21 +7,15 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from enum import Enum
-from http import HTTPStatus
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as MiddlewareHandler
 from aiohttp.typedefs import Middleware
 
 from bot.domain.finding import Problem
-from bot.ops.health import Health
 from bot.runtime.bodies import BODIES, Bodies
 from bot.runtime.http_server import HttpServer, connection_limit
-from bot.runtime.observers import RefusedPost, no_op
-
-HEALTHZ, READYZ, METRICS = "/healthz", "/readyz", "/metrics"
-ELSEWHERE = "another path"
-"""Stands for any path that is not served; the path itself may be anything."""
+from bot.runtime.observers import ELSEWHERE, RefusedPost, no_op
 
 _LAST_ACKS = 3.0  # seconds for requests under way at the stop; Slack waits no longer
 
@@ -100,15 +94,3 @@ def unusable(host: str, port: int, error: OSError | ValueError) -> Problem:
 def is_taken(error: OSError | ValueError) -> bool:
     """Return whether it is only that another program listens there."""
     return isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-
-
-def answering(health: Health) -> Handler:
-    """Return a handler that reports the health: 200 if it is ok, else 503."""
-
-    async def answer(_: web.Request) -> web.Response:
-        await health.prove()
-        report = health.check()
-        status = HTTPStatus.OK if report["ok"] else HTTPStatus.SERVICE_UNAVAILABLE
-        return web.json_response(report, status=status, headers={"Cache-Control": "no-store"})
-
-    return answer

@@ -6,7 +6,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.ops.counted import Counts
+from tests.observe.counted import Counts
 
 PATHS = ("/healthz", "/readyz", "/metrics")
 

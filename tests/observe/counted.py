@@ -7,8 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot.domain.link import Link, LinkState
 from bot.ledger.events import Event
-from bot.ops.health import Health
-from bot.ops.metrics import Metrics
+from bot.observe.health import Health
+from bot.observe.metrics import Metrics
 from bot.slack.events import NotFromSlack
 
 _SUFFIXES = {"counter": "_total", "info": "_info"}

@@ -11,16 +11,16 @@ from aiohttp import web
 
 from bot.app.resources import CannotStartError
 from bot.app.running import running
-from bot.ops.listener import listen
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
+from bot.runtime.listener import listen
 from bot.slack.events import PATH
 from tests.conftest import ASK, RELEASES, REQUESTER, ended, settings_of
 from tests.end_to_end.conftest import finished
-from tests.ops.served import PATHS, Served
+from tests.served import PATHS, Served
 
 
 @pytest.fixture(params=["a fixed token", "a token server", "HTTP mode"])
@@ -162,5 +162,5 @@ async def test_an_error_of_a_handler_is_logged_and_answered_with_500(
         await listen(stack, "127.0.0.1", served.port, {}, {"/healthz": fail})
         assert (await served.get("/healthz"))[0] == 500
         assert (await served.get("/elsewhere"))[0] == 404
-    (logged,) = [line for line in caplog.records if line.name == "bot.ops.listener"]
+    (logged,) = [line for line in caplog.records if line.name == "bot.runtime.listener"]
     assert "made-up" in str(logged.exc_info)

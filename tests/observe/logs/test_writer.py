@@ -11,14 +11,14 @@ from typing import TextIO
 
 import pytest
 
-from bot.ops.logs.setup import MOST, LogWriter
+from bot.observe.logs.setup import MOST, LogWriter
 from bot.runtime.tasks import log_request
 
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a busy machine take its time to write."""
-    monkeypatch.setattr("bot.ops.logs.setup._PATIENCE", 60.0)
+    monkeypatch.setattr("bot.observe.logs.setup._PATIENCE", 60.0)
 
 
 @contextmanager

@@ -15,13 +15,12 @@ from prometheus_client import generate_latest
 
 from bot.app.running import running
 from bot.app.token_source import PUSHES
-from bot.ops.health import Health
-from bot.ops.listener import ELSEWHERE, NotServed
-from bot.ops.metrics import (
+from bot.observe.health import Health
+from bot.observe.metrics import (
     COMMANDS,
     COUNTERS,
     DENIALS,
-    ENDINGS,
+    ENDED_BY,
     OTHER,
     PATHS,
     REFUSALS,
@@ -34,20 +33,22 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
 from bot.runtime.bodies import Unread
 from bot.runtime.clock import Runtime
+from bot.runtime.listener import NotServed
+from bot.runtime.observers import ELSEWHERE
 from bot.slack.events import PATH, NotFromSlack
 from bot.wechat.push import PushRefusal
 from tests.conftest import (
     RELEASES,
     REQUESTER,
     ledger_down,
+    serving,
     settings_of,
     soon,
     states,
 )
-from tests.conftest import served as serving
-from tests.ops.counted import Counts, event, exercised, labels_of, own
-from tests.ops.served import Served
+from tests.observe.counted import Counts, event, exercised, labels_of, own
 from tests.rig import CONFIRM, Rig
+from tests.served import Served
 
 ROOT = Path(__file__).parent.parent.parent
 WORD = st.text(max_size=30)
@@ -55,7 +56,7 @@ DETAIL = st.none() | WORD
 CLOSED = {
     value for _, closed in COUNTERS.values() for values in closed.values() for value in values or ()
 }
-KINDS = {*re.findall('"([a-z ]+)"', getsource(Metrics.on_event)), *COMMANDS, *ENDINGS}
+KINDS = {*re.findall('"([a-z ]+)"', getsource(Metrics.on_event)), *COMMANDS, *ENDED_BY}
 """The events that are counted by their kind."""
 
 
@@ -187,7 +188,7 @@ def test_every_click_that_may_end_a_request_is_counted() -> None:
     source = (ROOT / "bot/workflow/click_decisions.py").read_text(encoding="utf-8")
     kinds = re.findall(r'(?:kind=|\bby, )"(\w+)"', source)
     assert {"confirmed", "approved", "rejected", "cancelled", "denied"} == set(kinds)
-    assert set(kinds) <= set(ENDINGS)
+    assert set(kinds) <= set(ENDED_BY)
 
 
 # Counts of the ledger's events.

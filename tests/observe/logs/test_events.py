@@ -6,10 +6,10 @@ import pytest
 
 from bot.guidance import Trouble, all_guidance
 from bot.ledger.events import Event
-from bot.ops.logs.events import Refusals, RepeatedFailures
+from bot.observe.logs.events import Refusals, RepeatedFailures
 from bot.slack.events import PATH, NotFromSlack
 from tests.conftest import Clock
-from tests.ops.counted import event
+from tests.observe.counted import event
 
 DEAD, REFUSED = Trouble.TOKEN_FIXED_DEAD.value.key, Trouble.TOKEN_SERVER_REFUSED.value.key
 

@@ -22,7 +22,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Approval, Request, State
 from bot.guidance import all_guidance
 from bot.ledger.acceptance import Accepted
-from bot.ledger.clicks import Move
+from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import requests

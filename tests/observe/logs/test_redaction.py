@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from bot.ops.logs.redaction import Redactor, may_be_in_words
+from bot.observe.logs.redaction import Redactor, may_be_in_words
 from tests.conftest import examples
 
 BOT = "xoxb-11-22-AbC"

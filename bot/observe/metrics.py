@@ -29,14 +29,11 @@ from bot.domain.link import Link, LinkState
 from bot.domain.outcome import OUTCOMES
 from bot.guidance import CODES, Fixer, Trouble
 from bot.ledger.events import Event
-from bot.ops.health import Health
-from bot.ops.listener import ELSEWHERE
-from bot.ops.logs.events import Refusals, failure_of
+from bot.observe.health import Health
+from bot.observe.logs.events import Refusals, failure_of
 from bot.policy.kinds import Denial
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import Observers
-from bot.slack.api import RESULTS
-from bot.wechat.tokens import RENEWED, TOKEN_SERVER
+from bot.runtime.observers import ELSEWHERE, RENEWED, SLACK_RESULTS, TOKEN_SERVER, Observers
 
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack gives up after three
 _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -52,7 +49,7 @@ COMMANDS: Final = (
 )
 """The ledger's events that say how a command or a form was answered."""
 
-ENDINGS: Final = ("answered", "confirmed", "approved", "rejected", "cancelled", "denied")
+ENDED_BY: Final = ("answered", "confirmed", "approved", "rejected", "cancelled", "denied")
 """The ledger's events that end a request, or an item of a batch, if they have an outcome."""
 
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
@@ -87,7 +84,7 @@ COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "renewals": ("Renewals of tokens", {"link": LINKS, "result": None}),
     "renewal_failures": ("Renewals that failed", {"link": LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
-    "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": RESULTS}),
+    "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": SLACK_RESULTS}),
     "unheard": ("Payloads that nobody listens to", {"kind": (*KINDS, OTHER)}),
     "wechat_calls": ("Calls to WeChat", {"api": None, "answer": ANSWERS}),
 }
@@ -154,7 +151,7 @@ class Metrics:
             case "denied" if not event.facts.get("request"):  # a command; a click ends its request
                 self._count["commands"]("denied")
                 self._count["denials"](event.facts.get("detail"))
-            case kind if kind in ENDINGS:
+            case kind if kind in ENDED_BY:
                 self._ended(event)
             case kind if kind in COMMANDS:
                 self._count["commands"](kind)

@@ -9,7 +9,7 @@ import pytest
 from babel.messages.pofile import read_po
 
 import bot
-from bot.ops.logs.redaction import Redactor
+from bot.observe.logs.redaction import Redactor
 
 BOT = Path(bot.__file__).parent
 CATALOGUES = sorted(BOT.glob("locale/*/LC_MESSAGES/*.po"))

@@ -22,9 +22,9 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, settings_of, soon
-from tests.ops.alerting import firing, needs_promtool, scrape
+from tests.observe.alerting import firing, needs_promtool, scrape
 from tests.ops.doctors import complaints, rule, with_policy
-from tests.ops.served import Served
+from tests.served import Served
 
 pytestmark = needs_promtool
 

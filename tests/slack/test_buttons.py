@@ -15,7 +15,7 @@ from bot.playground.world import APPID, TEAM
 from bot.slack.api import DOUBT_PAUSE, RESPONSE_URL
 from bot.slack.forms import MESSAGE_SHORTCUT
 from bot.workflow.click_steps import Reply
-from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, served, soon, states
+from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, serving, soon, states
 from tests.languages import CHINESE
 from tests.rig import (
     ALLOW,
@@ -221,7 +221,7 @@ async def test_an_answer_is_not_sent_to_an_address_that_is_not_slacks_but_by_the
         called.append(request.path)
         return web.Response()
 
-    async with rig.bot(CONFIRM), served(note) as elsewhere:
+    async with rig.bot(CONFIRM), serving(note) as elsewhere:
         await rig.ask()
         shown = rig.shown()
         await rig.click(REQUESTER, shown, "confirm", team="T0ELSEWHERE")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ops.logs.setup import set_up
+from bot.observe.logs.setup import set_up
 from bot.runtime.tasks import log_request
 
 BOT, APP = "xoxb-11-22-AbC", "xapp-1-A2-33-dEf"

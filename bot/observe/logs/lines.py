@@ -9,8 +9,8 @@ import logging
 import re
 from datetime import UTC, datetime
 
-from bot.ops.logs.redaction import Redactor
-from bot.ops.output import json_line, printable
+from bot.observe.logs.redaction import Redactor
+from bot.observe.output import json_line, printable
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HUGE = 1e300  # larger floats, inf and nan are not valid in every JSON parser

@@ -14,8 +14,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import TextIO
 
-from bot.ops.logs.lines import LineFormatter, message_of
-from bot.ops.logs.redaction import Redactor
+from bot.observe.logs.lines import LineFormatter, message_of
+from bot.observe.logs.redaction import Redactor
 from bot.runtime.tasks import current_request_id
 
 _TOGETHER = 0.02
