@@ -8,7 +8,7 @@ from bot.domain.batch import AtLimit, InDoubt
 from bot.domain.outcome import AfterShare, Expired, Outcome, Readiness, Shared, Tally
 from bot.domain.request import Origin, Request
 from bot.guidance import CODES, where_others_were_shared
-from bot.messages import Message, answers, approvals, batches, click_replies, endings
+from bot.messages import Message, answers, approvals, batches, click_replies, conversation
 from bot.messages.click_replies import too_late
 from bot.messages.history import Line
 from bot.messages.home import Records, home
@@ -57,7 +57,7 @@ def title_at_home(records: Records) -> str:
 
 def answer_to(outcome: Outcome) -> str:
     """Return the start of the answer to a request."""
-    return gist(endings.answer(ENGLISH, _ANY, outcome))
+    return gist(conversation.answer(ENGLISH, _ANY, outcome))
 
 
 def verdict_on(outcome: Outcome) -> str:
@@ -76,7 +76,10 @@ USABLE = AfterShare(Readiness.READY)
 
 # In response to a command.
 SHARED = commonprefix(  # noqa: RUF071  # texts, not paths
-    [endings.answer(ENGLISH, _ANY, Shared(), after=AfterShare(each)).text for each in Readiness]
+    [
+        conversation.answer(ENGLISH, _ANY, Shared(), after=AfterShare(each)).text
+        for each in Readiness
+    ]
 )
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))

@@ -100,7 +100,7 @@ def accepted(words: Words, request: Request) -> Announcement:
     return Announcement((Part(said),), request.id)
 
 
-def answer(
+def called(
     words: Words,
     request: Request,
     outcome: Called,

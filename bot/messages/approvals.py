@@ -6,8 +6,9 @@ from enum import Enum
 from bot.domain.outcome import Finished, Outcome, Rejected
 from bot.domain.request import Act, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
+from bot.messages.endings import became, mark
 from bot.messages.history import Line
-from bot.messages.request import all_appids, appids, became, in_channel, mark, reason
+from bot.messages.request import all_appids, appids, in_channel, reason
 from bot.messages.words import (
     FOR_GOOD,
     Mrkdwn,

@@ -26,7 +26,8 @@ from bot.messages.answers import (
     who_acts,
 )
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
-from bot.messages.request import counts, in_channel, mark, name, next_step, state
+from bot.messages.endings import counts, mark, next_step, state
+from bot.messages.request import in_channel, name
 from bot.messages.words import Mrkdwn, Words, capital, code, first, msgid, when
 
 _BAR = 20  # characters
@@ -73,23 +74,23 @@ def _bar(tally: Tally) -> str:
     return "█" * full + "░" * (_BAR - full)
 
 
-def answer(
-    words: Words, request: Request, finished: Finished, after: AfterShare = NOTHING_KNOWN
+def finished(
+    words: Words, request: Request, outcome: Finished, after: AfterShare = NOTHING_KNOWN
 ) -> Message:
     """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
-    tally, groups = finished.tally, finished.groups
+    tally, groups = outcome.tally, outcome.groups
     told = [_group(words, request, group, tally.shared) for group in groups[:_GROUPS]]
     more = words(
         "Others ended in other ways: `/share-env history &lt;appid&gt;` tells how one of them ended."
     )
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
-        f"{mark(finished)} {_totals(words, request, tally)}",
-        called_twice(words, finished.called_again),
+        f"{mark(outcome)} {_totals(words, request, tally)}",
+        called_twice(words, outcome.called_again),
         *told,
         *(steps_after_batch(words, request, after) if tally.shared else ()),
         small(more) if len(groups) > _GROUPS else None,
-        Buttons((retry,)) if retry_may_help(finished) else None,
+        Buttons((retry,)) if retry_may_help(outcome) else None,
         small(name(words, request)),
     )
 

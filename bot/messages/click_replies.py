@@ -6,7 +6,7 @@ from enum import Enum
 from bot.domain.outcome import Denied, Outcome
 from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Message, Part, message
-from bot.messages.request import became
+from bot.messages.endings import became
 from bot.messages.rules import UNREADABLE, who_can_fix
 from bot.messages.words import (
     Words,

@@ -1,96 +1,184 @@
-"""The messages around any request: its first sentence, its parent message in the channel, and the answer in its thread."""
+"""How each kind of outcome is worded: its sign, its few words in lists, and why nothing was shared."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final, Literal
 
 from bot.domain.outcome import (
-    NOTHING_KNOWN,
-    AfterShare,
+    Cancelled,
+    Denied,
     Expired,
     Failed,
     Finished,
+    Ground,
     Outcome,
     Rejected,
     Shared,
+    Skipped,
+    SkipReason,
+    Stopped,
     Tally,
     Unknown,
-    retry_may_help,
 )
-from bot.domain.request import Act, Request
-from bot.messages import answers, approvals, batches
-from bot.messages.blocks import Button, Buttons, Message, message, small
-from bot.messages.request import (
-    ENDINGS,
-    in_channel,
-    kind_of,
-    mark,
-    name,
-    next_step,
-    state,
-    who_ended,
-)
-from bot.messages.words import Words
+from bot.domain.request import Request
+from bot.messages.words import Mrkdwn, Words, code, msgid, why_command
+
+Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
+"""A kind of outcome that has words of its own: its class or, if it says why it ended, that."""
 
 
-def begun(words: Words, request: Request, *, waiting: bool) -> Message:
-    """Tell the channel what the bot is doing or, if `waiting`, that it needs an approval first."""
-    if waiting:
-        return approvals.waiting(words, request)
-    if request.appids:
-        return batches.progress(words, request, Tally(len(request.appids)), None)
-    return parent(words, request, None)
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One kind of outcome in words; the placeholders are a request's, and `by`, `command` and `history`."""
+
+    mark: str
+    state: str
+    """In a list of requests, in the channels, and for those who come too late."""
+    why: str = ""
+    """In the answer: why WeChat was not called."""
+    then: str = ""
+    """In the answer: what to do next, if WeChat was not called."""
 
 
-def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
-    """Tell the channel what the bot is doing or, with an outcome, how it ended."""
-    say = words.about(request)
+ENDINGS: Final[Mapping[Kind, Ending]] = {
+    Shared: Ending("✅", msgid("shared")),
+    Failed: Ending("❌", msgid("not shared")),
+    Unknown: Ending("❔", msgid("unknown, it may have been shared")),
+    Rejected: Ending(
+        "🚫",
+        msgid("rejected by <@{by}>"),
+        msgid("🚫 *Rejected* by <@{by}>. Nothing was shared."),
+        msgid("Talk to them before you ask again."),
+    ),
+    Cancelled: Ending(
+        "🚫",
+        msgid("cancelled by <@{by}>"),
+        msgid("🚫 *Cancelled* by <@{by}>. Nothing was shared."),
+        msgid("To share it after all, send the command again."),
+    ),
+    "confirmation": Ending(
+        "⌛",
+        msgid("expired"),
+        msgid("⌛ *You did not confirm in time.* Nothing was shared."),
+        msgid("To share it after all, try again."),
+    ),
+    "approval": Ending(
+        "⌛",
+        msgid("expired"),
+        msgid("⌛ *No approver decided in time.* Nothing was shared."),
+        msgid("Talk to an approver, then try again. If you know none, ask {contact}."),
+    ),
+    Ground.NOT_ALLOWED: Ending(
+        "🚫",
+        msgid("denied, since the policy no longer allows it"),
+        msgid("🚫 *The policy does not allow this any more.* Nothing was shared."),
+        msgid("{command} shows what the policy says now."),
+    ),
+    Ground.SEVERAL_RULES: Ending(
+        "🚫",
+        msgid("denied, since different rules apply to it now"),
+        msgid("🚫 *Different rules now apply to these mini programs.* Nothing was shared."),
+        msgid(
+            "When you asked, one rule covered all of them. Now send one command for each rule. {command} shows the rule for one appid; type it for the others too."
+        ),
+    ),
+    Ground.OTHER_OWNER: Ending(
+        "🚫",
+        msgid("denied, since the env has another owner now"),
+        msgid("🚫 *The env has another owner now.* Nothing was shared."),
+        msgid(
+            "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again."
+        ),
+    ),
+    Stopped: Ending(
+        "🚫",
+        msgid("stopped by the policy"),
+        msgid("🚫 *Stopped by the policy.* Nothing was shared."),
+        msgid(
+            "The policy allowed this when you asked, and no longer does. {command} shows what it says now."
+        ),
+    ),
+    SkipReason.SHARED_BEFORE: Ending(
+        "✅",
+        msgid("already shared by another request"),
+        msgid("✅ *Another request shared it* while this one waited, so I did nothing more."),
+        msgid("To share it once more, send the command with `--again`."),
+    ),
+    SkipReason.UNDER_WAY: Ending(
+        "🚫",
+        msgid("left to another request"),
+        msgid(
+            "🚫 *Another request is sharing it just now, or waiting to*, so this one did nothing."
+        ),
+        msgid("{history} tells how that one ends. If it fails, send the command again."),
+    ),
+}
+"""All but a batch, whose items ended in several ways."""
+
+
+def kind_of(outcome: Outcome) -> Kind:
+    """Return the kind of an outcome, for tables."""
     match outcome:
-        case None:
-            headline = say("⏳ {who} is sharing {env} with {receivers}.")
-        case Shared():
-            headline = say("✅ {who} shared {env} with {appid}.")
+        case Denied(why) | Skipped(why) | Expired(why):
+            return why
         case _:
-            headline = say(
-                "{mark} {who} asked to share {env} with {receivers}: {state}.",
-                mark=mark(outcome),
-                state=state(words, outcome),
-            )
-    return in_channel(words, request, headline)
+            return type(outcome)
 
 
-def answer(
-    words: Words,
-    request: Request,
-    outcome: Outcome,
-    *,
-    called_again: bool = False,
-    after: AfterShare = NOTHING_KNOWN,
-) -> Message:
-    """Say how the request ended, what that means and what to do next, with a button if trying again can help."""
-    match outcome:
-        case Shared() | Failed() | Unknown():
-            whole = answers.answer(words, request, outcome, called_again=called_again, after=after)
-        case Finished():
-            whole = batches.answer(words, request, outcome, after)
-        case _:
-            whole = _not_called(words, request, outcome)
-    if approval := request.approval:
-        approved = words("Approved by <@{by}>", by=approval.by)
-        whole += message(small(approvals.with_comment(words, approved, approval.comment)))
-    if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
-        whole += message(Buttons((Button(words("Try again"), Act.RETRY, request.id),)))
-    return whole
+def who_ended(outcome: Outcome) -> str:
+    """Return the user who rejected or cancelled it; empty if nobody did."""
+    return outcome.by if isinstance(outcome, Rejected | Cancelled) else ""
 
 
-def _not_called(words: Words, request: Request, outcome: Outcome) -> Message:
-    """Say why the request ended before WeChat was called, and what to do next."""
-    why = words.about(request)(ENDINGS[kind_of(outcome)].why, by=who_ended(outcome))
-    comment = outcome.comment if isinstance(outcome, Rejected) else None
-    return message(
-        approvals.with_comment(words, why, comment),
-        next_step(words, request, outcome, request.receivers[0]),
-        small(name(words, request)),
+def mark(outcome: Outcome) -> str:
+    """Return the sign of an outcome; for a batch, of the worst one in it."""
+    if not isinstance(outcome, Finished):
+        return ENDINGS[kind_of(outcome)].mark
+    tally = outcome.tally
+    if tally.failed:
+        return "❌"
+    if tally.unknown:
+        return "❔"
+    if tally.cancelled or tally.stopped:
+        return "❌" if tally.shared else "🚫"
+    return "🚫" if outcome.left_to_others and not tally.shared else "✅"
+
+
+def state(words: Words, outcome: Outcome) -> Mrkdwn:
+    """Return in a few words how a request ended."""
+    if isinstance(outcome, Finished):
+        return counts(words, outcome.tally)
+    return words(ENDINGS[kind_of(outcome)].state, by=who_ended(outcome))
+
+
+def next_step(words: Words, request: Request, outcome: Outcome, appid: str) -> str:
+    """Return what the requester does next about an appid for which WeChat was not called."""
+    return words.about(request)(
+        ENDINGS[kind_of(outcome)].then,
+        command=why_command(appid, request.env),
+        history=code(f"/share-env history {appid}"),
     )
 
 
-def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> Message:
-    """Return the answer `whole` for one person, below the parent's text; the request's id appears once."""
-    above = parent(words, request, outcome).parts
-    return Message(tuple(part for part in above if part != small(name(words, request)))) + whole
+def became(words: Words, request: Request, outcome: Outcome | None) -> Mrkdwn:
+    """Return in a few words how a request ended, that it was approved, or that it is under way."""
+    if outcome:
+        return state(words, outcome)
+    if request.approval:
+        return words("approved by <@{by}>", by=request.approval.by)
+    return words("under way already")
+
+
+def counts(words: Words, tally: Tally) -> Mrkdwn:
+    """Return how many items ended in each way, without zeros."""
+    told = (
+        (tally.shared, words("{count} shared", count=tally.shared)),
+        (tally.skipped, words("{count} left out", count=tally.skipped)),
+        (tally.failed, words("{count} not shared", count=tally.failed)),
+        (tally.unknown, words("{count} unknown", count=tally.unknown)),
+        (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),
+        (tally.stopped, words("{count} stopped by the policy", count=tally.stopped)),
+    )
+    said = [text for count, text in told if count] or [words("nothing was done")]
+    return reduce(lambda one, other: words("{one}, {next}", one=one, next=other), said)

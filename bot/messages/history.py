@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.domain.outcome import Outcome
 from bot.domain.request import Act, Request, State
 from bot.messages.blocks import Button, Buttons, Message, message, small
-from bot.messages.request import mark, state
+from bot.messages.endings import mark, state
 from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when
 
 _LISTED = 15

@@ -12,7 +12,7 @@ from functools import partial
 from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
 from bot.domain.request import Request
-from bot.messages import Message, endings
+from bot.messages import Message, conversation
 from bot.messages.batches import progress
 from bot.messages.blocks import Posted, as_response, read_ref, ref_of
 from bot.messages.notices import Note, NoThread, noted, only_you
@@ -88,7 +88,9 @@ class Threads:
         """Show in the parent what is under way, without the button to cancel; an ephemeral message cannot be edited."""
         if at := _parent_of(ref):
             words = self._words_in(at.channel, request)
-            await self._posts.edit(at, endings.begun(words, request, waiting=False), request.id)
+            await self._posts.edit(
+                at, conversation.begun(words, request, waiting=False), request.id
+            )
 
     async def progress(self, request: Request, ref: str, tally: Tally, pause: Pause | None) -> None:
         """Show in the parent how far a batch has come."""
@@ -102,7 +104,7 @@ class Threads:
         """Edit the parent to its final state once more, also one that was posted `since` then, but not recorded."""
         if at := _parent_of(ref) or _parent_of(await self.find(request, since)):
             words = self._words_in(at.channel, request)
-            said = endings.parent(words, request, outcome)
+            said = conversation.parent(words, request, outcome)
             raise_if_away(await self._posts.edit(at, said, request.id))
 
     async def close(  # noqa: PLR0913  # what ended, how, and what is known of earlier attempts
@@ -120,7 +122,11 @@ class Threads:
         The answer goes to the requester alone without a thread, or if another organisation can read it by now.
         """
         answer = partial(
-            endings.answer, request=request, outcome=outcome, called_again=called_again, after=after
+            conversation.answer,
+            request=request,
+            outcome=outcome,
+            called_again=called_again,
+            after=after,
         )
         if at := _parent_of(ref):
             words, reply = self._words_in(at.channel, request), None
@@ -134,7 +140,9 @@ class Threads:
                     look_since=look_since,
                     corrects=called_again,  # the second of two calls may have ended differently
                 )
-            edited = await self._posts.edit(at, endings.parent(words, request, outcome), request.id)
+            edited = await self._posts.edit(
+                at, conversation.parent(words, request, outcome), request.id
+            )
             if isinstance(reply, Posted):
                 raise_if_away(edited)
                 return True
@@ -153,7 +161,7 @@ class Threads:
             not_in = Refused("channel_not_found")
             return _no_thread(not_in, request) if why is NoThread.NOT_INVITED else why
         words, thread = self._words_in(origin.channel_id, request), origin.thread_ts or None
-        said = endings.begun(words, request, waiting=waiting)
+        said = conversation.begun(words, request, waiting=waiting)
         posted = await self._posts.post(
             words, origin.channel_id, said, request.id, thread, look_since=look_since
         )
@@ -169,7 +177,7 @@ class Threads:
         In doubt it is PRIVATE: the answer, which comes as a direct message, says all.
         """
         words = self._languages.of[request.language]
-        said = endings.begun(words, request, waiting=waiting)
+        said = conversation.begun(words, request, waiting=waiting)
         responded = await self._respond(words, request, only_you(words, said, why), look_since)
         if not isinstance(responded, Refused):
             return PRIVATE
@@ -195,7 +203,7 @@ class Threads:
         Slack shows an ephemeral message only while the user is there, and not after a reload (docs.slack.dev,
         chat.postEphemeral).
         """
-        direct = endings.alone(words, request, outcome, answer)
+        direct = conversation.alone(words, request, outcome, answer)
         mark, user = f"{request.id}-answer", request.origin.user_id
         posted = await self._posts.post(
             words, user, direct, mark, look_since=look_since, corrects=corrects

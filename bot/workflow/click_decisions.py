@@ -19,7 +19,7 @@ from bot.messages.click_replies import (
     over_by_policy,
     refused,
 )
-from bot.messages.endings import answer as ended
+from bot.messages.conversation import answer as ended
 from bot.policy.decide import approver_groups, approver_users, is_operator, may_approve
 from bot.policy.kinds import Deny, Doubt, NeedsApproval, Person, Rule, Standing, Unreadable
 from bot.workflow.click_steps import (

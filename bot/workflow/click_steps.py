@@ -11,7 +11,7 @@ from bot.messages import Message
 from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.blocks import read_ref
 from bot.messages.click_replies import too_late
-from bot.messages.endings import answer
+from bot.messages.conversation import answer
 from bot.messages.words import Words
 from bot.policy.kinds import Person, Policy, Unreadable
 

@@ -15,7 +15,7 @@ from bot.ledger.entries import Entry
 from bot.ledger.events import facts_of
 from bot.ledger.writer import LedgerDownError
 from bot.messages import click_replies as say
-from bot.messages.endings import answer
+from bot.messages.conversation import answer
 from bot.messages.words import Words
 from bot.workflow.click_decisions import step_of
 from bot.workflow.click_steps import (

@@ -30,7 +30,7 @@ from bot.messages.approvals import confirmation, no_approver, sent_to_approvers
 from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
 from bot.messages.click_replies import NothingDone, refused, requester_asked
-from bot.messages.endings import answer
+from bot.messages.conversation import answer
 from bot.messages.history import shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run

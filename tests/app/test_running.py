@@ -18,7 +18,7 @@ from bot import __version__
 from bot.app.resources import CannotStartError
 from bot.app.running import running
 from bot.domain.outcome import Shared
-from bot.messages.endings import answer
+from bot.messages.conversation import answer
 from bot.messages.notices import stopping
 from bot.observe.logs.redaction import Redactor
 from bot.observe.logs.setup import set_up

@@ -14,10 +14,10 @@ from bot.domain.outcome import AfterShare, Called, Failed, Outcome, Readiness, S
 from bot.domain.request import Origin, Request
 from bot.guidance import Trouble, all_guidance, for_code
 from bot.messages import Message
-from bot.messages.answers import accepted, answer, beforehand, steps_left
+from bot.messages.answers import accepted, beforehand, called, steps_left
 from bot.messages.blocks import message
-from bot.messages.endings import answer as ending
-from bot.messages.endings import parent
+from bot.messages.conversation import answer as ending
+from bot.messages.conversation import parent
 from bot.messages.history import (
     Line,
     history,
@@ -416,11 +416,11 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         yield f"parent: {name}", parent(words, request(), outcome)
         yield f"parent: {name}, with reason", parent(words, request(REASON), outcome)
     for name, ended in _outcomes():
-        yield f"answer: {name}", answer(words, request(), ended)
+        yield f"answer: {name}", called(words, request(), ended)
     for after in afters():
         told = "told before" if after.told_before else "first"
         name = f"answer: shared, {after.readiness.value}, {told}"
-        yield name, answer(words, request(), Shared(), after=after)
+        yield name, called(words, request(), Shared(), after=after)
     yield "steps again", steps_left(words, request())
     for readiness in (Readiness.READY, Readiness.LACKING):
         yield f"beforehand: {readiness.value}", message(beforehand(words, ENV, readiness))
@@ -431,7 +431,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         ("without a call", Failed(Trouble.TOKEN_SERVER_DOWN.value, None, 0)),
         ("given up", Unknown(Trouble.GIVEN_UP.value, None, 0)),
     ):
-        yield f"called again: {name}", answer(words, request(), ended, called_again=True)
+        yield f"called again: {name}", called(words, request(), ended, called_again=True)
     for place in NoThread:
         yield f"private: {place.name}", only_you(words, parent(words, request(), None), place)
     yield (
@@ -522,7 +522,7 @@ def _why(words: Words, name: str) -> Message:
 
 
 def _said_by_wechat(words: Words, errmsg: str) -> Message:
-    return answer(words, request(), Unknown(for_code(-1000), Said(-1000, errmsg, RID), 2))
+    return called(words, request(), Unknown(for_code(-1000), Said(-1000, errmsg, RID), 2))
 
 
 def _misread(wrong: Wrong, count: int = 1) -> Callable[[Words, str], Message]:

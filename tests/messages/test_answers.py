@@ -11,7 +11,7 @@ from bot.domain.link import Link
 from bot.domain.outcome import Called, Failed, Said, Shared, retry_may_help
 from bot.domain.request import Act
 from bot.guidance import Guidance, all_guidance
-from bot.messages import Message, endings
+from bot.messages import Message, conversation
 from bot.messages.blocks import Buttons, Part
 from tests.languages import ENGLISH
 from tests.messages.samples import CONTACT, RID, answers, request, sent_to
@@ -124,7 +124,7 @@ def test_a_failure_is_short_whatever_else_its_answer_has_to_say(row: Guidance) -
     if row.key in {"token-server-refused", "token-server-answer"}:
         ends.append(Failed(row, said, status=503))
     named = sent_to(ENGLISH, CONTACT)
-    lengths = [words_of(endings.answer(named, request(), end).text) for end in ends]
+    lengths = [words_of(conversation.answer(named, request(), end).text) for end in ends]
     assert max(lengths) <= _AT_MOST["failed"]
 
 

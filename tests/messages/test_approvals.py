@@ -29,7 +29,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Act, Approval, Origin, Request
 from bot.guidance import all_guidance
-from bot.messages import Message, endings
+from bot.messages import Message, conversation
 from bot.messages import click_replies as say
 from bot.messages.answers import accepted
 from bot.messages.approvals import (
@@ -137,11 +137,11 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             for name, outcome in UNDECIDED.items()
         },
         **{
-            f"parent: {name}": endings.parent(words, request, outcome)
+            f"parent: {name}": conversation.parent(words, request, outcome)
             for name, outcome in UNDECIDED.items()
         },
         **{
-            f"answer: {name}": endings.answer(words, request, outcome)
+            f"answer: {name}": conversation.answer(words, request, outcome)
             for name, outcome in UNDECIDED.items()
         },
         "not yours": say.refused(words, say.NothingDone.NOT_YOURS, request),
@@ -175,7 +175,7 @@ def about_approved(words: Words, request: Request) -> dict[str, Message]:
             for name, outcome in CALLED.items()
         },
         "decided: left to another": decided(words, request, Skipped(SkipReason.UNDER_WAY), AT),
-        "answer: shared": endings.answer(words, request, CALLED["shared"]),
+        "answer: shared": conversation.answer(words, request, CALLED["shared"]),
         "too late: under way": too_late(words, request, None),
     }
 
@@ -275,19 +275,19 @@ def test_the_question_to_an_approver_is_worded_as_agreed(
 
 @in_each_language
 def test_the_beginning_of_a_request_says_whether_it_is_new_or_a_retry(words: Words) -> None:
-    assert endings.begun(words, ONE, waiting=True) == waiting(words, ONE)
-    assert endings.begun(words, ONE, waiting=False) == endings.parent(words, ONE, None)
+    assert conversation.begun(words, ONE, waiting=True) == waiting(words, ONE)
+    assert conversation.begun(words, ONE, waiting=False) == conversation.parent(words, ONE, None)
     nothing_yet = progress(words, MANY, Tally(len(MANY.appids)), None)
-    assert endings.begun(words, MANY, waiting=False) == nothing_yet
+    assert conversation.begun(words, MANY, waiting=False) == nothing_yet
 
 
 @in_each_language
 def test_an_ephemeral_message_begins_like_the_channels_and_has_each_id_once(
     words: Words,
 ) -> None:
-    whole = endings.answer(words, ONE, Shared())
-    said = endings.alone(words, ONE, Shared(), whole)
-    above = endings.parent(words, ONE, Shared())
+    whole = conversation.answer(words, ONE, Shared())
+    said = conversation.alone(words, ONE, Shared(), whole)
+    above = conversation.parent(words, ONE, Shared())
     assert said.parts[-len(whole.parts) :] == whole.parts
     assert set(said.parts[: -len(whole.parts)]) < set(above.parts)
     assert said.text.count(ONE.id) == 1
@@ -326,7 +326,7 @@ def test_an_unknown_outcome_is_never_called_a_failure(words: Words, name: str) -
 @pytest.mark.parametrize("name", [*UNDECIDED, *CALLED])
 def test_there_is_a_retry_button_if_a_retry_can_help(words: Words, name: str) -> None:
     outcome = {**UNDECIDED, **CALLED}[name]
-    said = endings.answer(words, ONE, outcome)
+    said = conversation.answer(words, ONE, outcome)
     assert (f'"action_id": "{Act.RETRY.value}"' in json.dumps(said.blocks)) is (
         retry_may_help(outcome)
     )
@@ -346,7 +346,7 @@ def test_messages_with_hostile_texts_are_valid_for_slack(
         *messages(words, hostile).values(),
         *about_approved(words, hostile).values(),
         decided(words, replace(hostile, approval=None), rejected, AT),
-        endings.answer(words, hostile, rejected),
+        conversation.answer(words, hostile, rejected),
         no_approver(sent_to(words, reason), replace(RULE, name=rule)),
     ):
         check_that_slack_accepts(said)
@@ -364,7 +364,7 @@ def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
     )
     rejected = Rejected("U2", MENTION)
     every = [*messages(words, hostile).values(), *about_approved(words, hostile).values()]
-    every += [endings.answer(words, hostile, rejected), decided(words, hostile, rejected, AT)]
+    every += [conversation.answer(words, hostile, rejected), decided(words, hostile, rejected, AT)]
     for said in every:
         check_that_nobody_is_mentioned(said)
 
@@ -375,7 +375,7 @@ def test_no_label_or_id_comes_from_peoples_texts(words: Words) -> None:
     hostile = replace(ONE, reason=forged, rule=forged, approval=Approval("U2", forged))
     rejected = Rejected("U2", forged)
     every = [*messages(words, hostile).values(), *about_approved(words, hostile).values()]
-    every += [endings.answer(words, hostile, rejected), decided(words, hostile, rejected, AT)]
+    every += [conversation.answer(words, hostile, rejected), decided(words, hostile, rejected, AT)]
     for said in every:
         shown = said.text + json.dumps(said.blocks, ensure_ascii=False)
         assert [mark for mark in ("*Approved", "`wx0000", "~not~") if mark in shown] == []

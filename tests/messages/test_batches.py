@@ -30,14 +30,14 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Act, Origin, Request
 from bot.guidance import Guidance, Trouble, all_guidance, for_code
-from bot.messages import Message, endings
+from bot.messages import Message, conversation
 from bot.messages import click_replies as say
 from bot.messages.answers import accepted
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Part
+from bot.messages.endings import counts
 from bot.messages.history import Line, history
 from bot.messages.notices import NoThread, only_you
-from bot.messages.request import counts
 from bot.messages.words import Words, code
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language
@@ -102,19 +102,21 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
     """Return every message about a batch, by name."""
     return {
         "accepted": accepted(words, request),
-        "begun": endings.parent(words, request, None),
+        "begun": conversation.parent(words, request, None),
         "at 0": progress(words, request, Tally(500), None),
         "half way": progress(words, request, Tally(500, shared=240, failed=10), None),
         "paused": progress(words, request, Tally(500, shared=240), PAUSED),
         "in doubt": progress(words, request, Tally(500, shared=240), InDoubt()),
         **{
-            f"parent: {name}": endings.parent(words, request, end) for name, end in FINISHED.items()
+            f"parent: {name}": conversation.parent(words, request, end)
+            for name, end in FINISHED.items()
         },
         **{
-            f"answer: {name}": endings.answer(words, request, end) for name, end in FINISHED.items()
+            f"answer: {name}": conversation.answer(words, request, end)
+            for name, end in FINISHED.items()
         },
         **{
-            f"answer: told before, {state.value}": endings.answer(
+            f"answer: told before, {state.value}": conversation.answer(
                 words, request, FINISHED["one failed"], after=AfterShare(state, told_before=True)
             )
             for state in Readiness
@@ -178,7 +180,7 @@ def test_every_summary_is_valid_for_slack(
 ) -> None:
     failures = [Failed(row) if kind is Failed else Unknown(row) for row in rows]
     end = finished(Shared(), BEFORE, UNDER_WAY, *failures)
-    said = endings.answer(words, BATCH, end)
+    said = conversation.answer(words, BATCH, end)
     check_that_slack_accepts(said)
     helps = any(map(retry_may_help, failures))
     assert acts(said) == ([Act.RETRY.value] if helps else [])
@@ -213,14 +215,14 @@ def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
 def test_one_share_is_enough_to_clear_the_env_and_its_owner_of_blame() -> None:
     wrong = [Failed(for_code(40097))] * (len(APPIDS) - 1)
     cleared = "Others were shared from this env"
-    assert cleared in endings.answer(ENGLISH, BATCH, finished(Shared(), *wrong)).text
-    assert cleared not in endings.answer(ENGLISH, BATCH, finished(UNDER_WAY, *wrong)).text
+    assert cleared in conversation.answer(ENGLISH, BATCH, finished(Shared(), *wrong)).text
+    assert cleared not in conversation.answer(ENGLISH, BATCH, finished(UNDER_WAY, *wrong)).text
 
 
 @in_each_language
 def test_an_answer_with_a_failure_names_the_env_and_its_owner_first(words: Words) -> None:
     for end in (Failed(for_code(40164)), Unknown(for_code(-1))):
-        said = endings.answer(words, BATCH, finished(Shared(), end)).parts[0].text
+        said = conversation.answer(words, BATCH, finished(Shared(), end)).parts[0].text
         assert f"`{BATCH.env}`" in said
         assert f"`{BATCH.owner}`" in said
 
@@ -229,7 +231,7 @@ def test_an_answer_with_a_failure_names_the_env_and_its_owner_first(words: Words
 
 
 def test_the_bar_is_left_out_where_it_would_stand_still() -> None:
-    begun = endings.begun(ENGLISH, BATCH, waiting=False)
+    begun = conversation.begun(ENGLISH, BATCH, waiting=False)
     assert "░" in str(begun.blocks)
     assert "░" not in str(only_you(ENGLISH, begun, NoThread.NOT_INVITED).blocks)
 
@@ -277,7 +279,7 @@ def test_a_running_batch_has_a_cancel_button_and_a_finished_one_does_not(words: 
     assert acts(progress(words, BATCH, Tally(500, shared=20, cancelled=460), None)) == []
     assert acts(progress(words, BATCH, Tally(500, shared=20, stopped=460), None)) == []
     for end in FINISHED.values():
-        assert acts(endings.parent(words, BATCH, end)) == []
+        assert acts(conversation.parent(words, BATCH, end)) == []
 
 
 @in_each_language
@@ -295,7 +297,7 @@ def test_a_running_batch_has_a_cancel_button_and_a_finished_one_does_not(words: 
 def test_a_summary_has_a_retry_button_if_items_failed(
     words: Words, outcomes: list[Outcome], *, helps: bool
 ) -> None:
-    said = endings.answer(words, BATCH, finished(*outcomes))
+    said = conversation.answer(words, BATCH, finished(*outcomes))
     assert acts(said) == ([Act.RETRY.value] if helps else [])
     assert all(each["value"] == BATCH.id for each in elements(said))
 
@@ -327,7 +329,10 @@ def test_the_counts_name_only_outcomes_that_occurred(words: Words) -> None:
 )
 def test_a_batch_has_the_mark_of_its_worst_outcome(ended: dict[str, int], mark: str) -> None:
     end = Finished(Tally(3, **ended))
-    for said in (endings.parent(ENGLISH, BATCH, end), endings.answer(ENGLISH, BATCH, end)):
+    for said in (
+        conversation.parent(ENGLISH, BATCH, end),
+        conversation.answer(ENGLISH, BATCH, end),
+    ):
         assert said.text.startswith(mark)
 
 
@@ -339,8 +344,8 @@ def test_a_batch_of_which_others_share_everything_does_not_look_shared() -> None
         ((Shared(), UNDER_WAY), "✅"),
     ]:
         end = finished(*outcomes)
-        assert endings.parent(ENGLISH, BATCH, end).text.startswith(mark)
-        assert endings.answer(ENGLISH, BATCH, end).text.startswith(mark)
+        assert conversation.parent(ENGLISH, BATCH, end).text.startswith(mark)
+        assert conversation.answer(ENGLISH, BATCH, end).text.startswith(mark)
         kept = replace(end, groups=())  # by the ledger
         assert f" · {mark} " in history(ENGLISH, [Line(BATCH, kept, 1.0)], None).text
 
@@ -356,7 +361,9 @@ def test_each_group_of_failures_has_what_wechat_said_and_the_rid_to_post(
             with check(row.key):
                 end = finished(kind(row, Said(41002, errmsg, RID)))
                 (group,) = [
-                    part for part in endings.answer(words, BATCH, end).parts if RID in part.text
+                    part
+                    for part in conversation.answer(words, BATCH, end).parts
+                    if RID in part.text
                 ]
                 assert f"41002 {code(errmsg, ERRMSG_LIMIT)} · rid `{RID}`" in group.text
                 for step in row.steps_with(errmsg):
@@ -370,19 +377,22 @@ def test_a_batch_whose_approvers_are_not_asked_says_how_many_it_was_for(
     words: Words, why: Trouble
 ) -> None:
     failed = Failed(why.value, tries=0)
-    for said in (endings.parent(words, BATCH, failed), endings.answer(words, BATCH, failed)):
+    for said in (
+        conversation.parent(words, BATCH, failed),
+        conversation.answer(words, BATCH, failed),
+    ):
         assert words.about(BATCH)("{receivers}") in said.text
         assert "` `" not in said.text
 
 
 @pytest.mark.parametrize("kinds", [4, 5])
 def test_only_groups_that_are_not_shown_are_said_to_be_others(kinds: int) -> None:
-    said = endings.answer(ENGLISH, BATCH, finished(*map(Failed, all_guidance()[:kinds]))).text
+    said = conversation.answer(ENGLISH, BATCH, finished(*map(Failed, all_guidance()[:kinds]))).text
     assert ("Others ended in other ways" in said) is (kinds > 4)
 
 
 def test_an_appid_is_listed_in_its_group_only() -> None:
-    said = endings.answer(ENGLISH, BATCH, finished(Shared(), Failed(BUSY), Unknown(LOST))).text
+    said = conversation.answer(ENGLISH, BATCH, finished(Shared(), Failed(BUSY), Unknown(LOST))).text
     (busy,) = [part for part in said.split("❌") if BUSY.title in part]
     assert APPIDS[1] in busy.split("❔")[0]
     assert APPIDS[0] not in said

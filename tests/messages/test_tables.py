@@ -19,7 +19,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import State
 from bot.guidance import Fixer
-from bot.messages.request import ENDINGS
+from bot.messages.endings import ENDINGS
 from bot.policy.kinds import Miss
 
 LEFT_OUT: dict[str, set[Enum]] = {

@@ -18,7 +18,7 @@ from bot.domain.outcome import Called, Failed, Said, Shared, Unknown
 from bot.domain.request import Request
 from bot.guidance import Trouble, all_guidance, for_code
 from bot.messages import Message
-from bot.messages.answers import LINK_NAMES, answer
+from bot.messages.answers import LINK_NAMES, called
 from bot.messages.history import Line, history, shared_before
 from bot.messages.mistakes import misread
 from bot.messages.people import whoami
@@ -194,8 +194,8 @@ def test_an_answer_says_that_wechat_was_asked_again_exactly_when_it_was() -> Non
 @pytest.mark.parametrize("ending", [Shared(), Failed(for_code(85088)), Unknown(for_code(-1))])
 def test_an_answer_after_a_restart_is_the_same_with_a_note(ending: Called) -> None:
     once, again = (
-        answer(ENGLISH, request(), ending),
-        answer(ENGLISH, request(), ending, called_again=True),
+        called(ENGLISH, request(), ending),
+        called(ENGLISH, request(), ending, called_again=True),
     )
     assert again.parts[:-1] == once.parts
 
@@ -241,7 +241,7 @@ def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str
     with checks() as check:
         for row in all_guidance():
             with check(row.key):
-                text = answer(ENGLISH, request(), ending(row, said, 2)).text
+                text = called(ENGLISH, request(), ending(row, said, 2)).text
                 assert len(text) < 4000
                 say = ENGLISH.about(request())
                 for part in (row.title, row.meaning, *row.steps_with(words or "")):
@@ -261,7 +261,7 @@ def test_an_answer_has_all_that_helps(ending: type[Failed | Unknown], words: str
 @pytest.mark.parametrize("status", [412, 503])
 def test_an_answer_shows_the_http_status_that_came_back(status: int) -> None:
     failed = Failed(Trouble.GATEWAY_LENGTH.value, status=status)
-    assert f"(HTTP {status}).* `{ENV}`" in answer(ENGLISH, request(), failed).text.split("\n")[0]
+    assert f"(HTTP {status}).* `{ENV}`" in called(ENGLISH, request(), failed).text.split("\n")[0]
 
 
 @each_text
@@ -326,7 +326,7 @@ def test_an_answer_says_which_link_broke_exactly_when_one_did(link: Link | None)
     with checks() as check:
         for row in all_guidance():
             with check(row.key):
-                text = answer(ENGLISH, request(), Failed(row, None, 0, link)).text
+                text = called(ENGLISH, request(), Failed(row, None, 0, link)).text
                 (*_, broke) = [
                     None,
                     *re.findall(r"^\*What broke:\* .*`(\w+)`\.$", text, re.MULTILINE),

@@ -22,7 +22,7 @@ from bot.guidance import Trouble
 from bot.messages import Message as Text
 from bot.messages.approvals import waiting
 from bot.messages.batches import progress
-from bot.messages.endings import alone, answer, parent
+from bot.messages.conversation import alone, answer, parent
 from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Words

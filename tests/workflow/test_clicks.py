@@ -28,7 +28,7 @@ from bot.ledger.entries import Entry
 from bot.messages import click_replies as say
 from bot.messages.approvals import sent_to_approvers, waiting
 from bot.messages.click_replies import too_late
-from bot.messages.endings import answer
+from bot.messages.conversation import answer
 from bot.policy.kinds import (
     Approvers,
     Effect,

@@ -15,7 +15,7 @@ from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.messages.answers import accepted
 from bot.messages.click_replies import NothingDone, refused
-from bot.messages.endings import answer, parent
+from bot.messages.conversation import answer, parent
 from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status

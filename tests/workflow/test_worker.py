@@ -32,7 +32,7 @@ from bot.ledger.engine import engine_of
 from bot.ledger.entries import Entry
 from bot.ledger.lease import since_boot
 from bot.ledger.ledger import Ledger
-from bot.messages.endings import answer, parent
+from bot.messages.conversation import answer, parent
 from bot.playground.faults import Code, Drop, Late, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, OWNER, TEAM

@@ -21,7 +21,7 @@ from bot.domain.outcome import (
 )
 from bot.domain.request import Act, Origin, Request
 from bot.guidance import Trouble, for_code
-from bot.messages import Message, click_replies, endings
+from bot.messages import Message, click_replies, conversation
 from bot.messages.answers import accepted, steps_left
 from bot.messages.approvals import (
     Settled,
@@ -111,12 +111,12 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     yield from _to_channels(words)
     yield from _to_who_clicks(words)
     for name, request, outcome in _ENDED:
-        yield f"answer-{name}", endings.answer(words, request, outcome)
-        yield f"parent-{name}", endings.parent(words, request, outcome)
+        yield f"answer-{name}", conversation.answer(words, request, outcome)
+        yield f"parent-{name}", conversation.parent(words, request, outcome)
 
 
 def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
-    person, answered = Person(_TEAM, _USER), endings.answer(words, _ONE, Shared())
+    person, answered = Person(_TEAM, _USER), conversation.answer(words, _ONE, Shared())
     no = Deny(NoRule(nearest(_POLICY, _ASK)))
     yield "accepted", accepted(words, _ONE)
     yield (
@@ -135,9 +135,9 @@ def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
     yield "sent-to-approvers", sent_to_approvers(words, _ONE)
     yield (
         "under-way-alone",
-        only_you(words, endings.begun(words, _ONE, waiting=False), NoThread.NOT_INVITED),
+        only_you(words, conversation.begun(words, _ONE, waiting=False), NoThread.NOT_INVITED),
     )
-    yield "answer-alone", endings.alone(words, _ONE, Shared(), answered)
+    yield "answer-alone", conversation.alone(words, _ONE, Shared(), answered)
     yield "stopping", stopping(words)
     yield "unknown-command", unknown_command(words, "/share")
     yield "broken", broken(words, _REFERENCE)
@@ -157,7 +157,7 @@ def _refusals(words: Words) -> Iterator[tuple[str, Message]]:
 
 def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
     asks = question(words, _MANY, [_LINE], _NOW, f"<@{_USER}>")
-    yield "begun", endings.begun(words, _ONE, waiting=False)
+    yield "begun", conversation.begun(words, _ONE, waiting=False)
     yield "waiting", waiting(words, _ONE)
     yield "question", noted(words, asks, Note.ASKED_DIRECTLY)
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")

@@ -1,0 +1,88 @@
+"""The messages around any request: its first sentence, its parent message in the channel, and the answer in its thread."""
+
+from bot.domain.outcome import (
+    NOTHING_KNOWN,
+    AfterShare,
+    Expired,
+    Failed,
+    Finished,
+    Outcome,
+    Rejected,
+    Shared,
+    Tally,
+    Unknown,
+    retry_may_help,
+)
+from bot.domain.request import Act, Request
+from bot.messages import answers, approvals, batches
+from bot.messages.blocks import Button, Buttons, Message, message, small
+from bot.messages.endings import ENDINGS, kind_of, mark, next_step, state, who_ended
+from bot.messages.request import in_channel, name
+from bot.messages.words import Words
+
+
+def begun(words: Words, request: Request, *, waiting: bool) -> Message:
+    """Tell the channel what the bot is doing or, if `waiting`, that it needs an approval first."""
+    if waiting:
+        return approvals.waiting(words, request)
+    if request.appids:
+        return batches.progress(words, request, Tally(len(request.appids)), None)
+    return parent(words, request, None)
+
+
+def parent(words: Words, request: Request, outcome: Outcome | None) -> Message:
+    """Tell the channel what the bot is doing or, with an outcome, how it ended."""
+    say = words.about(request)
+    match outcome:
+        case None:
+            headline = say("⏳ {who} is sharing {env} with {receivers}.")
+        case Shared():
+            headline = say("✅ {who} shared {env} with {appid}.")
+        case _:
+            headline = say(
+                "{mark} {who} asked to share {env} with {receivers}: {state}.",
+                mark=mark(outcome),
+                state=state(words, outcome),
+            )
+    return in_channel(words, request, headline)
+
+
+def answer(
+    words: Words,
+    request: Request,
+    outcome: Outcome,
+    *,
+    called_again: bool = False,
+    after: AfterShare = NOTHING_KNOWN,
+) -> Message:
+    """Say how the request ended, what that means and what to do next, with a button if trying again can help."""
+    match outcome:
+        case Shared() | Failed() | Unknown():
+            whole = answers.called(words, request, outcome, called_again=called_again, after=after)
+        case Finished():
+            whole = batches.finished(words, request, outcome, after)
+        case _:
+            whole = _not_called(words, request, outcome)
+    if approval := request.approval:
+        approved = words("Approved by <@{by}>", by=approval.by)
+        whole += message(small(approvals.with_comment(words, approved, approval.comment)))
+    if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
+        whole += message(Buttons((Button(words("Try again"), Act.RETRY, request.id),)))
+    return whole
+
+
+def _not_called(words: Words, request: Request, outcome: Outcome) -> Message:
+    """Say why the request ended before WeChat was called, and what to do next."""
+    why = words.about(request)(ENDINGS[kind_of(outcome)].why, by=who_ended(outcome))
+    comment = outcome.comment if isinstance(outcome, Rejected) else None
+    return message(
+        approvals.with_comment(words, why, comment),
+        next_step(words, request, outcome, request.receivers[0]),
+        small(name(words, request)),
+    )
+
+
+def alone(words: Words, request: Request, outcome: Outcome, whole: Message) -> Message:
+    """Return the answer `whole` for one person, below the parent's text; the request's id appears once."""
+    above = parent(words, request, outcome).parts
+    return Message(tuple(part for part in above if part != small(name(words, request)))) + whole
