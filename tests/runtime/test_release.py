@@ -1,76 +1,112 @@
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
-from hatchling.metadata.core import ProjectMetadata
-from hatchling.plugin.manager import PluginManager
 
 import bot
 from bot import __version__
-from bot.runtime.release import numbered, release
+from bot.runtime.release import release
 
 ROOT = Path(bot.__file__).parents[1]
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+GIT = "git", "-c", "user.name=Nobody", "-c", "user.email=nobody@example.com"
+
+
+def run(folder: Path, *command: str, **more: str) -> str:
+    environ = {"PATH": os.environ["PATH"], **more}
+    return subprocess.run(
+        command, cwd=folder, env=environ, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def commit(folder: Path) -> str:
+    """Make a clone of a folder, and return the version with its commit."""
+    run(folder, "git", "init", "-q")
+    run(folder, *GIT, "commit", "-q", "--allow-empty", "-m", "made up")
+    return f"{__version__} ({run(folder, 'git', 'rev-parse', 'HEAD')[:10]})"
+
+
+def built(sources: Path, kinds: Sequence[str] = ("wheel",), **environ: str) -> Path:
+    """Build each kind, each from the one before, and return the last."""
+    for kind in kinds:
+        run(sources, sys.executable, "-m", "hatchling", "build", "-t", kind, **environ)
+        (archive,) = (sources / "dist").iterdir()
+        if kind == "sdist":
+            shutil.unpack_archive(archive, sources / "unpacked", filter="data")
+            (sources,) = (sources / "unpacked").iterdir()
+    return archive
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """Return a copy of what makes the smallest wheel."""
+    sources = tmp_path / "sources"
+    for name in (
+        *("pyproject.toml", "README.md", "bot/__init__.py"),
+        *("bot/runtime/release.py", "bot/ops/build_hook.py"),
+    ):
+        (sources / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, sources / name)
+    return sources
+
+
+def installed(wheel: Path) -> str:
+    """Return the version that an installed wheel says."""
+    place = wheel.parent / "installed"
+    ZipFile(wheel).extractall(place)
+    return release(place)
+
+
+def test_a_clone_has_its_commit_in_the_version(tmp_path: Path) -> None:
+    version = commit(tmp_path)
+    assert release(tmp_path) == version
+    run(tmp_path, "git", "worktree", "add", "-q", "another")
+    assert release(tmp_path / "another") == version
+
+
+def test_without_a_clone_of_its_own_the_version_has_no_commit(tmp_path: Path) -> None:
+    commit(tmp_path)
+    within = tmp_path / "within"  # such as what is installed in a clone's environment
+    within.mkdir()
+    assert release(within) == __version__
+
+
+def test_a_clone_of_which_git_says_nothing_has_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(tmp_path, "git", "init", "-q")
+    assert release(tmp_path) == __version__  # no commit yet
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert release(tmp_path) == __version__  # no git
+
+
+@pytest.mark.parametrize("kinds", [["wheel"], ["sdist", "wheel"]], ids="-".join)
+def test_a_wheel_knows_the_commit_that_it_was_built_from(
+    sources: Path, kinds: Sequence[str]
+) -> None:
+    assert release(sources) == __version__
+    version = commit(sources)
+    assert installed(built(sources, kinds, SOURCE_COMMIT=COMMIT)) == version
 
 
 @pytest.mark.parametrize(
-    ("files", "known"),
-    [
-        ({}, False),
-        ({"HEAD": COMMIT}, True),
-        ({"HEAD": "ref: refs/heads/main\n", "refs/heads/main": f"{COMMIT}\n"}, True),
-        ({"HEAD": "ref: refs/heads/main\n", "packed-refs": f"{COMMIT} refs/heads/main\n"}, True),
-        ({"HEAD": "ref: refs/heads/main\n", "packed-refs": f"{COMMIT} refs/heads/other\n"}, False),
-        ({"HEAD": "ref: refs/heads/main\n"}, False),
-        ({"HEAD": "something else"}, False),
-    ],
-    ids=["no clone", "detached", "a branch", "packed", "another's", "no commit yet", "odd"],
+    ("environ", "version"),
+    [({}, __version__), ({"SOURCE_COMMIT": COMMIT}, f"{__version__} ({COMMIT[:10]})")],
+    ids=["without", "with"],
 )
-def test_the_version_includes_the_commit_if_it_is_known(
-    tmp_path: Path, files: dict[str, str], known: bool
+def test_without_a_clone_a_wheel_has_the_commit_that_a_variable_names(
+    sources: Path, environ: dict[str, str], version: str
 ) -> None:
-    for name, content in files.items():
-        path = tmp_path / ".git" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content, encoding="ascii")
-    assert release(tmp_path) == (f"{__version__} ({COMMIT[:10]})" if known else __version__)
-    assert numbered(tmp_path) == (f"{__version__}+g{COMMIT[:10]}" if known else __version__)
+    assert installed(built(sources, **environ)) == version
 
 
-@pytest.mark.parametrize("kept", ["HEAD", "refs/heads/main"])
-def test_a_worktree_knows_its_commit(tmp_path: Path, kept: str) -> None:
-    git, worktree = tmp_path / "clone/.git", tmp_path / "worktree"
-    own = git / "worktrees/one"
-    for folder in (worktree, own, git / "refs/heads"):
-        folder.mkdir(parents=True)
-    (worktree / ".git").write_text(f"gitdir: {own}\n", encoding="utf-8")
-    (own / "commondir").write_text("../..\n", encoding="ascii")
-    (own / "HEAD").write_text("ref: refs/heads/main\n", encoding="ascii")
-    (git / kept if "/" in kept else own / kept).write_text(f"{COMMIT}\n", encoding="ascii")
-    assert release(worktree) == f"{__version__} ({COMMIT[:10]})"
-
-
-def test_a_submodule_knows_its_commit(tmp_path: Path) -> None:
-    (tmp_path / ".git/modules/bot").mkdir(parents=True)
-    (tmp_path / ".git/modules/bot/HEAD").write_text(COMMIT, encoding="ascii")
-    (tmp_path / "bot").mkdir()
-    (tmp_path / "bot/.git").write_text("gitdir: ../.git/modules/bot\n", encoding="ascii")
-    assert release(tmp_path / "bot") == f"{__version__} ({COMMIT[:10]})"
-
-
-@pytest.mark.parametrize("clone", [True, False])
-def test_an_installed_wheel_knows_the_commit_that_it_was_built_from(
-    tmp_path: Path, clone: bool
-) -> None:
-    sources, installed = tmp_path / "sources", tmp_path / "installed"
-    for name in ("pyproject.toml", "README.md", "bot/__init__.py", "bot/runtime/release.py"):
-        (sources / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / name, sources / name)
-    if clone:
-        (sources / ".git").mkdir()
-        (sources / ".git/HEAD").write_text(COMMIT, encoding="ascii")
-    version = ProjectMetadata(str(sources), PluginManager()).version
-    about = installed / f"share_env_bot-{version}.dist-info/METADATA"
-    about.parent.mkdir(parents=True)
-    about.write_text(f"Name: share-env-bot\nVersion: {version}\n", encoding="ascii")
-    assert release(installed) == (f"{__version__} ({COMMIT[:10]})" if clone else __version__)
+def test_two_builds_of_one_commit_are_the_same(sources: Path) -> None:
+    commit(sources)
+    first = built(sources).read_bytes()
+    shutil.rmtree(sources / "dist")
+    assert built(sources).read_bytes() == first
