@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
@@ -18,6 +19,10 @@ from bot.observe.output import FAILED, FINE, complain
 from bot.settings.environ import environment
 
 _INTERRUPTED = 130
+_NO_DEMO = (
+    "In a clone of the bot's repository, this starts the demo: python3 -m venv .venv && "
+    ".venv/bin/pip install -q '.[demo]' && .venv/bin/python -m bot demo"
+)
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
@@ -87,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     _policy_options(
         add("policy", help="look for mistakes in the policy, run its tests, or ask it a question")
     )
-    _demo_options(add("demo", help="try the bot without Slack and without WeChat"))
+    _demo_options(add("demo", help="in a clone: try the bot without Slack and without WeChat"))
     return parser
 
 
@@ -213,6 +218,8 @@ def _policy(given: argparse.Namespace) -> int:
 
 
 def _demo(given: argparse.Namespace) -> int:
+    if not all(map(find_spec, ("bot.playground", "prompt_toolkit", "rich"))):
+        return complain([_NO_DEMO])
     from bot.playground.demo import demo  # noqa: PLC0415  # never loaded by `run`
 
     opens = not given.no_open

@@ -241,7 +241,8 @@ def test_each_dependency_has_its_purpose() -> None:
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in _code(row)
     ]
     project = PYPROJECT["project"]
-    needed = [*project["dependencies"], *project["optional-dependencies"]["uvloop"]]
+    extras = project["optional-dependencies"]
+    needed = [*project["dependencies"], *extras["demo"], *extras["uvloop"]]
     assert sorted(named) == sorted(Requirement(line).name for line in needed)
 
 

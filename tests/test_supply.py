@@ -1,11 +1,14 @@
 """The bot's dependencies: two locks, wheels only, each checked by its hashes."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import cast
+from zipfile import ZipFile
 
 import pytest
 from packaging.markers import Marker, default_environment
@@ -145,8 +148,29 @@ def test_the_extra_for_postgresql_has_the_tested_driver() -> None:
     assert "psycopg-binary" in entries(".requirements.run.lock")
 
 
-def test_the_installed_event_loop_is_the_tested_one() -> None:
-    assert set(EXTRAS["uvloop"]) <= set(EXTRAS["dev"])
+def test_what_the_extras_install_is_what_the_tests_use() -> None:
+    assert set(EXTRAS) == {"demo", "dev", "postgres", "uvloop"}
+    assert all(set(lines) <= set(EXTRAS["dev"]) for lines in EXTRAS.values())
+
+
+def test_only_the_playground_imports_what_the_demo_installs() -> None:
+    product = [path for path in (ROOT / "bot").rglob("*.py") if "playground" not in path.parts]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in product)
+    for line in EXTRAS["demo"]:
+        module = Requirement(line).name.replace("-", "_")
+        assert not re.search(rf"^\s*(from|import) {module}\b", text, re.MULTILINE)
+
+
+def test_a_wheel_holds_neither_the_playground_nor_what_is_only_for_a_clone(tmp_path: Path) -> None:
+    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
+    subprocess.run(build, cwd=ROOT, check=True)
+    (wheel,) = tmp_path.iterdir()
+    names = ZipFile(wheel).namelist()
+    assert "bot/app/process.py" in names
+    only_in_a_clone = "bot/playground/", "bot/ops/build_hook.py", "tests/"
+    assert not [name for name in names if name.startswith(only_in_a_clone)]
+    kinds = {Path(name).suffix for name in names if name.startswith("bot/")}
+    assert kinds <= {".mo", ".po", ".py", ".txt"}
 
 
 def test_the_build_dependencies_are_locked_too() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import finished
+from tests.end_to_end.conftest import finished, spawn
 
 pytestmark = pytest.mark.slow
 
@@ -171,6 +171,24 @@ async def test_the_demo_ignores_proxies_in_the_environment(tmp_path: Path) -> No
     code, out, err = await finished(nobody, tmp_path, "demo", line)
     assert (code, err) == (0, "")
     assert "✅ @requester shared prod-1" in out
+
+
+@pytest.mark.parametrize("missing", ["bot.playground", "prompt_toolkit", "rich"])
+async def test_where_the_demo_is_not_installed_one_sentence_says_how_to_start_it(
+    tmp_path: Path, missing: str
+) -> None:
+    code = f"""
+import sys, bot.cli
+sys.modules["{missing}"] = None  # an import of it fails as if it were not there
+sys.exit(bot.cli.main(["demo", "--script"]))
+"""
+    process = await spawn({}, tmp_path, program=("-c", code))
+    out, err = await asyncio.wait_for(process.communicate(), 60)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    [command] = re.findall(r"^python3 .* demo$", readme, re.MULTILINE)
+    assert (process.returncode, out) == (2, b"")
+    said = f"In a clone of the bot's repository, this starts the demo: {command}\n"
+    assert err.decode() == said
 
 
 def read_to_the_end(terminal: int) -> str:
