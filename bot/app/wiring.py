@@ -31,6 +31,7 @@ from bot.workflow.home import Home
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Ports
 from bot.workflow.recheck import Recheck
+from bot.workflow.retrying import RetryingLedger
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from bot.workflow.worker import Worker
@@ -164,7 +165,8 @@ def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
 def _worker(
     resources: Resources, wechat: WeChat, envs: Envs, slack: _Slack, homes: Homes
 ) -> Worker:
-    runtime, ledger = resources.runtime, resources.ledger
+    runtime = resources.runtime
+    ledger = RetryingLedger(resources.ledger, runtime.sleep)
     leased = LeasedSteps(ledger, runtime.sleep, resources.acks.step, resources.tasks.stopping)
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake_every)
     return Worker(

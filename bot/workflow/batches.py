@@ -17,18 +17,16 @@ from bot.domain.batch import Pause, finished_of, limit_in, tally_of
 from bot.domain.outcome import Cancelled, Finished, Outcome, Step, Stopped, Tally, doubted
 from bot.domain.request import Request, item_of
 from bot.guidance import by_key
-from bot.ledger.batches import BatchItems as Items
 from bot.ledger.batches import ItemEnded
 from bot.ledger.entries import Entry
 from bot.ledger.items import Item
-from bot.ledger.lease import Lease
-from bot.ledger.ledger import Ledger
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import log_request
 from bot.workflow.brake import CANCELLED_MIDWAY, STOPPED_MIDWAY, Brake
 from bot.workflow.gate import Gate
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
 from bot.workflow.ports import AwayError, Owners
+from bot.workflow.retrying import RetryingLedger
 
 AT_ONCE = 20
 _TURNS = 2  # writes at once, so that other requests need not wait long for the ledger
@@ -45,7 +43,7 @@ ShowProgress = Callable[[Tally, Pause | None], Awaitable[None]]
 class Batches:
     """Runs batches; `now` in Unix seconds."""
 
-    ledger: Ledger
+    ledger: RetryingLedger
     leased: LeasedSteps
     owners: Owners
     brake: Brake
@@ -67,18 +65,9 @@ class Batches:
         Raises LeaseLostError once another replica holds it, or if the bot stops before; LeaseExpiredError if the lease
         expired during a call.
         """
-        items, leased = self.ledger.batches, self.leased
-        gate = Gate(batch, self.ledger, leased, self.brake, self.now)
-        run = _Run(
-            batch,
-            progress,
-            gate,
-            items,
-            leased,
-            self.ledger.lease,
-            self.owners,
-            self.prefetch_readiness,
-        )
+        ledger, leased = self.ledger, self.leased
+        gate = Gate(batch, ledger, leased, self.brake, self.now)
+        run = _Run(batch, progress, gate, ledger, leased, self.owners, self.prefetch_readiness)
         self._runs.add(run)
         showing, lost = asyncio.create_task(run.show(self.tick)), False
         try:
@@ -94,14 +83,13 @@ class Batches:
 
     async def give_up(self, batch: Entry, outcome: Outcome) -> Finished:
         """End all open items with `outcome`, and return the batch's; raises LeaseLostError."""
-        write = partial(self.ledger.batches.end, batch, outcome, outcome)
-        if not await self.leased.keep_trying(write):
+        if not await self.ledger.batches.end(batch, outcome, outcome):
             raise LeaseLostError
         return await self.finished(batch.request)
 
     async def finished(self, request: Request) -> Finished:
         """Return a batch's outcome, computed from its items."""
-        items = await self.leased.keep_trying(partial(self.ledger.batches.items, request))
+        items = await self.ledger.batches.items(request)
         outcomes = [(item.appid, item.outcome) for item in items]
         twice = tuple(item.appid for item in items if item.called_again)
         return finished_of(outcomes, twice)
@@ -114,9 +102,8 @@ class _Run:
     batch: Entry
     progress: ShowProgress
     gate: Gate
-    items: Items
+    ledger: RetryingLedger
     leased: LeasedSteps
-    lease: Lease
     owners: Owners
     prefetch_readiness: Callable[[str, str], object]
     todo: deque[Item] = field(default_factory=deque)
@@ -162,7 +149,7 @@ class _Run:
         """End the open items, since somebody cancelled the rest or the policy no longer allows them."""
         by = await self.gate.cancelled_by()
         midway, others = (CANCELLED_MIDWAY, Cancelled(by)) if by else (STOPPED_MIDWAY, Stopped())
-        if not await self.leased.keep_trying(partial(self.items.end, self.batch, midway, others)):
+        if not await self.ledger.batches.end(self.batch, midway, others):
             raise LeaseLostError
         if not by:
             _log.warning("the policy stops a batch", extra={"items": len(self.todo)})
@@ -172,16 +159,15 @@ class _Run:
         return self.gate.is_open and not self.leased.stopping()
 
     def _may_call(self) -> bool:
-        return self._may_begin() and self.lease.covers(self.batch)
+        return self._may_begin() and self.ledger.lease.covers(self.batch)
 
     async def _queue(self) -> None:
         """Record the items, and queue the open ones; raises LeaseLostError."""
-        keep_trying = self.leased.keep_trying
-        while not (all_recorded := await keep_trying(partial(self.items.queue, self.batch))):
+        while not (all_recorded := await self.ledger.batches.queue(self.batch)):
             if all_recorded is None:
                 raise LeaseLostError
             await self.leased.turn()
-        for item in await keep_trying(partial(self.items.items, self.batch.request)):
+        for item in await self.ledger.batches.items(self.batch.request):
             self.ends[type(item.outcome)] += 1
             if item.outcome is None:
                 self.todo.append(replace(item, called_again=item.begun))
@@ -215,8 +201,7 @@ class _Run:
             if done is None and item is None:
                 return None, False
             following, again = (item.id, item.called_again) if item else (None, False)
-            advance = partial(self.items.advance, self.batch, done, following, again=again)
-            may = await self.leased.keep_trying(advance)
+            may = await self.ledger.batches.advance(self.batch, done, following, again=again)
         if may is None:
             raise LeaseLostError
         if done is not None:
@@ -256,8 +241,7 @@ class _Run:
 
     async def _put_back(self, item: Item, request: Request, steps: Sequence[Step]) -> None:
         """Return an item to the queue."""
-        put = partial(self.items.put_back, self.batch, request, steps, begun=item.begun)
-        if not await self.leased.keep_trying(put):
+        if not await self.ledger.batches.put_back(self.batch, request, steps, begun=item.begun):
             raise LeaseLostError
         self.todo.append(item)
 
@@ -273,7 +257,7 @@ class _Run:
                 shown = None
             if now == shown or not now[0].total:
                 continue
-            if not await self.leased.holds(self.batch):
+            if not await self.ledger.holds(self.batch):
                 return
             try:
                 await self.progress(*now)

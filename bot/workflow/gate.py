@@ -4,14 +4,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from bot.domain.batch import AtLimit, InDoubt, Pause, is_daily, next_try
 from bot.domain.outcome import Said
 from bot.ledger.entries import Entry
-from bot.ledger.ledger import Ledger
 from bot.workflow.brake import CHECK_AGAIN, Brake, BrakeVerdict
 from bot.workflow.leased import LeasedSteps
+from bot.workflow.retrying import RetryingLedger
 
 _log = logging.getLogger(__name__)
 
@@ -24,7 +23,7 @@ class Gate:
     """
 
     batch: Entry
-    ledger: Ledger
+    ledger: RetryingLedger
     leased: LeasedSteps
     brake: Brake
     now: Callable[[], float]
@@ -54,8 +53,7 @@ class Gate:
 
     async def cancelled_by(self) -> str | None:
         """Return who cancelled the rest of the batch, if anybody."""
-        cancelled_by = partial(self.ledger.batches.cancelled_by, self.batch.request)
-        return await self.leased.keep_trying(cancelled_by)
+        return await self.ledger.batches.cancelled_by(self.batch.request)
 
     async def watch(self, left: Callable[[], Sequence[str]]) -> None:
         """Check the policy every few seconds, and shut unless it surely allows what is left; until cancelled."""
@@ -105,15 +103,12 @@ class Gate:
         self.pause = None
 
     async def _take_lane(self) -> None:
-        take = partial(self.ledger.batches.take_lane, self.batch)
-        while not await self.leased.keep_trying(take) and await self._is_left():
+        while not await self.ledger.batches.take_lane(self.batch) and await self._is_left():
             await self.leased.rest(self.batch, CHECK_AGAIN)
 
     async def _leave_lane(self) -> None:
-        await self.leased.keep_trying(partial(self.ledger.batches.leave_lane, self.batch))
+        await self.ledger.batches.leave_lane(self.batch)
 
     async def _is_left(self) -> bool:
         """Tell whether any item may still begin."""
-        return await self.leased.keep_trying(
-            partial(self.ledger.batches.are_left, self.batch.request)
-        )
+        return await self.ledger.batches.are_left(self.batch.request)

@@ -1,30 +1,24 @@
-"""The steps of a leased request: writes are retried; calls to Slack and WeChat need the lease, which heartbeats keep."""
+"""The steps of a leased request: calls to Slack and WeChat need the lease, which heartbeats keep."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
-from typing import TypeVar
 
-from bot.domain.outcome import Outcome, Step
 from bot.ledger.entries import Entry
 from bot.ledger.lease import LEASE
-from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
 from bot.workflow.ports import AwayError
+from bot.workflow.retrying import RetryingLedger
 
 _LOOKS_PER_LEASE = 12
 _LOOKS_PER_HEARTBEAT = 3
 _TAKEN_AT_ONCE = 50  # so that other replicas get their share
-_LONGEST_PAUSE = 2.0
 _LULL = 0.001  # seconds; who has read an answer may type the next command at once
 
 _log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 
 class LeaseLostError(Exception):
@@ -39,7 +33,7 @@ class LeaseExpiredError(Exception):
 class LeasedSteps:
     """What a replica does for the requests it holds."""
 
-    ledger: Ledger
+    ledger: RetryingLedger
     sleep: Callable[[float], Awaitable[None]]
     turn: Callable[[], Awaitable[None]]
     """Waits until a step or an item of a batch may begin, since acks go first."""
@@ -54,9 +48,9 @@ class LeasedSteps:
         for look in count():
             try:
                 if look % _LOOKS_PER_HEARTBEAT == 0:
-                    await self.ledger.replica.heartbeat()
+                    await self.ledger.once.replica.heartbeat()
                 while not self.stopping():
-                    taken = await self.ledger.replica.take_over(_TAKEN_AT_ONCE)
+                    taken = await self.ledger.once.replica.take_over(_TAKEN_AT_ONCE)
                     for entry in taken:
                         resume(entry)
                     if len(taken) < _TAKEN_AT_ONCE:
@@ -74,7 +68,7 @@ class LeasedSteps:
         Yields since when the messages may have been posted already, in Unix seconds, so that the body looks for them;
         None if they cannot have been. A replica that was frozen may wake up in the body, after another has posted them.
         """
-        if not await self.holds(entry):
+        if not await self.ledger.holds(entry):
             raise LeaseLostError
         said_before = entry.taken_over or entry.owed_since is not None
         try:
@@ -85,52 +79,24 @@ class LeasedSteps:
                 raise LeaseExpiredError from error
             raise
 
-    async def holds(self, entry: Entry) -> bool:
-        """Tell whether this replica still holds a request; waits until the ledger answers."""
-        return await self.keep_trying(partial(self.ledger.replica.holds, entry))
-
     async def rest(self, entry: Entry, seconds: float) -> None:
         """Sleep, since nothing can begin for a request until then; raises LeaseLostError, also if the bot stops."""
         await self.sleep(seconds)
-        if self.stopping() or not await self.holds(entry):
+        if self.stopping() or not await self.ledger.holds(entry):
             raise LeaseLostError
 
-    async def record_outcome(
-        self,
-        entry: Entry,
-        outcome: Outcome,
-        seconds: float = 0.0,
-        steps: Sequence[Step] = (),
-        *,
-        called_again: bool = False,
-    ) -> Entry | None:
-        """Record the outcome, with retries; None if another replica holds the request."""
-        write = partial(self.ledger.record_outcome, entry, outcome, seconds, steps)
-        return await self.keep_trying(partial(write, called_again=called_again))
-
     async def end(self, entry: Entry, how: str, why: str | None = None) -> None:
-        """Record the end, with retries; until then another replica may deliver the answer again.
+        """Record the end; until then another replica may deliver the answer again.
 
         It waits a moment, and for pending acks: nobody waits for the end, but an ack would have to wait for a transaction
         that has begun.
         """
         await self.sleep(_LULL)
         await self.turn()
-        await self.keep_trying(partial(self.ledger.end, entry, how, why))
+        await self.ledger.end(entry, how, why)
 
     async def owe(self, entry: Entry, away: AwayError) -> None:
         """Release a request whose next message Slack refuses for now; a later take-over posts it."""
         facts = {"request": entry.request.id, "reason": str(away)}
         _log.warning("Slack takes no message for now, so it is owed", extra=facts)
-        await self.keep_trying(partial(self.ledger.replica.owe, entry, str(away), away.after))
-
-    async def keep_trying(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Return what the ledger answers; retries while it is down."""
-        pause = 0.1
-        while True:
-            try:
-                return await write()
-            except LedgerDownError as error:
-                _log.warning("the ledger does not take a step", extra={"reason": str(error)})
-            await self.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        await self.ledger.owe(entry, str(away), away.after)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import ParamSpec
 
 from bot.domain.outcome import (
     Cancelled,
@@ -24,7 +25,6 @@ from bot.domain.outcome import (
 from bot.domain.request import Request, State
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
-from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
 from bot.runtime.tasks import log_request
 from bot.workflow.batches import Batches
@@ -32,6 +32,7 @@ from bot.workflow.brake import Brake
 from bot.workflow.deadline import after_share
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
 from bot.workflow.ports import Approvals, AwayError, Owners, Places, ReadinessCheck
+from bot.workflow.retrying import RetryingLedger
 
 MOST_TAKE_OVERS = 5
 _PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
@@ -45,12 +46,14 @@ _UNCONFIRMED = Expired("confirmation")
 
 _log = logging.getLogger(__name__)
 
+P = ParamSpec("P")
+
 
 @dataclass(frozen=True, slots=True)
 class Worker:
     """Takes requests from state to state until they end."""
 
-    ledger: Ledger
+    ledger: RetryingLedger
     leased: LeasedSteps
     places: Places
     owners: Owners
@@ -80,40 +83,47 @@ class Worker:
 
     async def _take_to_end(self, entry: Entry, *, taken: bool) -> None:
         called_again = entry.called_again or (taken and entry.state is State.PLACED)
-        began = self.brake.now()
+        began, failed = self.brake.now(), False
         while True:
             await self.leased.turn()
-            late = taken or is_late(entry, self.brake.now() - began)
             try:
+                if failed:  # the step may have recorded something before
+                    entry, failed = await self._read_again(entry), False
+                late = taken or is_late(entry, self.brake.now() - began)
                 reached = await self._step(entry, called_again=called_again, late=late)
             except LeaseLostError:
-                with suppress(LedgerDownError):  # the end of the stop releases it too
-                    await self.ledger.replica.release(entry)  # if another replica does not hold it
+                # No effect if another replica holds it; the end of the stop releases it too.
+                with suppress(LedgerDownError):
+                    await self.ledger.once.replica.release(entry)
                 return
-            except LeaseExpiredError:
-                await self.leased.sleep(_STILL_POSTING)
-                called_again = called_again or entry.state is State.PLACED
-                now = await self.leased.keep_trying(partial(self.ledger.find, entry.request.id))
-                if now is None or now.fence != entry.fence:
-                    return
-                entry = replace(now, taken_over=entry.taken_over + 1)
-                continue
             except AwayError as away:
                 await self.leased.owe(entry, away)
                 return
+            except LeaseExpiredError:
+                pause = _STILL_POSTING
             except Exception:  # noqa: BLE001  # no other replica takes it over while this one lives
                 _log.exception("unforeseen error")
                 if entry.taken_over > MOST_TAKE_OVERS:
                     await self.leased.end(entry, "given up")
                     self.changed(entry.request)
                     return
-                await self.leased.sleep(_PAUSE)
-                called_again = called_again or entry.state is State.PLACED
-                reached = replace(entry, taken_over=entry.taken_over + 1)
-            self.changed(entry.request)
-            if reached is None:
-                return
-            entry = reached
+                pause = _PAUSE
+            else:
+                self.changed(entry.request)
+                if reached is None:
+                    return
+                entry = reached
+                continue
+            await self.leased.sleep(pause)
+            called_again = called_again or entry.state is State.PLACED
+            entry, failed = replace(entry, taken_over=entry.taken_over + 1), True
+
+    async def _read_again(self, entry: Entry) -> Entry:
+        """Return the request as the ledger has it now; raises LeaseLostError."""
+        current = await self.ledger.find(entry.request.id)
+        if current is None or current.fence != entry.fence:
+            raise LeaseLostError
+        return replace(current, taken_over=entry.taken_over)
 
     async def _step(self, entry: Entry, *, called_again: bool, late: bool) -> Entry | None:
         """Take a request one state further; None once there is nothing more to do.
@@ -141,35 +151,35 @@ class Worker:
     async def _wait(self, entry: Entry) -> Entry | None:
         """Take a step of a wait for people: ask the approvers, remind them at half time, expire; None to wait for a click."""
         if entry.state is State.CONFIRMING:
-            return await self.leased.record_outcome(entry, _UNCONFIRMED)
+            return await self.ledger.record_outcome(entry, _UNCONFIRMED)
         if entry.overdue:
-            return await self.leased.record_outcome(entry, Expired("approval"))
+            return await self.ledger.record_outcome(entry, Expired("approval"))
         if not entry.all_asked:
             return await self._ask(entry)
         if entry.wake is not None and entry.asked:
             async with self.leased.while_held(entry):
                 await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
-        await self.leased.keep_trying(partial(self.ledger.replica.release_waiting, entry))
+        await self.ledger.release_waiting(entry)
         return None
 
     async def _ask(self, entry: Entry) -> Entry | None:
-        request, keep_trying = entry.request, self.leased.keep_trying
-        past = await keep_trying(partial(self.ledger.shares, request.env, _PAST))
+        request = entry.request
+        past = await self.ledger.shares(request.env, _PAST)
 
         async def record(asked: str) -> bool:
-            return await keep_trying(partial(self.ledger.asking, entry, asked))
+            return await self.ledger.asking(entry, asked)
 
         async with self.leased.while_held(entry) as since:
             questions = await self.approvals.ask(
                 request, past, entry.asked, record, look_since=since, until=entry.until or 0.0
             )
         if isinstance(questions, Trouble):
-            return await self.leased.record_outcome(entry, Failed(questions.value, tries=0))
-        if await keep_trying(partial(self.ledger.asked, entry, questions)):
+            return await self.ledger.record_outcome(entry, Failed(questions.value, tries=0))
+        if await self.ledger.asked(entry, questions):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
-        moved = await keep_trying(partial(self.ledger.find, request.id))
+        moved = await self.ledger.find(request.id)
         if moved and moved.state is not State.WAITING:  # else another replica asks
             await self.approvals.show_decision(replace(moved, asked=questions))
         return None
@@ -185,7 +195,7 @@ class Worker:
         if where is None and unrecorded:
             where = await self.places.find(request, entry.created)
         twice = called_again and outcome != _GIVEN_UP
-        after = await after_share(self.readiness, self.ledger, entry, outcome)
+        after = await after_share(self.readiness, self.ledger.once, entry, outcome)
         async with self.leased.while_held(entry) as since:
             delivered = await self.places.close(
                 request, where, outcome, look_since=since, called_again=twice, after=after
@@ -202,16 +212,17 @@ class Worker:
 
     def _show_decided(self, entry: Entry, where: str) -> None:
         """Show the decision to the requester and to the approvers."""
-        self.start(self._for_now(entry, partial(self.approvals.show_decision, entry)))
+        self.start(self._for_now(entry, self.approvals.show_decision, entry))
         if not (entry.request.appids and entry.taken_over):  # else it shows the progress
-            go_on = partial(self.places.go_on, entry.request, where)
-            self.start(self._for_now(entry, go_on))
+            self.start(self._for_now(entry, self.places.go_on, entry.request, where))
 
-    async def _for_now(self, entry: Entry, show: Callable[[], Awaitable[None]]) -> None:
+    async def _for_now(
+        self, entry: Entry, show: Callable[P, Awaitable[None]], *what: P.args, **how: P.kwargs
+    ) -> None:
         """Show the decision under the lease; skipped while Slack is away, since the outcome will be shown in the same place."""
         with suppress(AwayError, LeaseExpiredError, LeaseLostError):
             async with self.leased.while_held(entry):
-                await show()
+                await show(*what, **how)
 
     async def _open_place(self, entry: Entry) -> Entry | None:
         """Open the place for the answer, where it says what is under way or waited for, and record it."""
@@ -226,16 +237,14 @@ class Worker:
         state = State.WAITING if waits else State.PLACED
         placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)
         # Before anything else: after a crash it would be unknown that WeChat may have been called.
-        recorded = await self.leased.keep_trying(partial(self.ledger.place, entry, ref))
-        return placed if recorded else None
+        return placed if await self.ledger.place(entry, ref) else None
 
     async def _call(self, entry: Entry, *, called_again: bool, late: bool) -> Entry | None:
         """Call WeChat, unless the policy stops it or it was taken over too often, and record the outcome."""
-        record = partial(self.leased.record_outcome, entry, called_again=called_again)
         if entry.taken_over > MOST_TAKE_OVERS:
-            return await record(_GIVEN_UP)
+            return await self.ledger.record_outcome(entry, _GIVEN_UP, called_again=called_again)
         if late and (ended := await self.brake.end_of(entry, self.leased, begun=called_again)):
-            return await record(ended)
+            return await self.ledger.record_outcome(entry, ended, called_again=called_again)
         request, may_call = entry.request, partial(self.ledger.lease.covers, entry)
         began, steps = time.monotonic(), list[Step]()
         async with self.leased.while_held(entry):
@@ -245,8 +254,11 @@ class Worker:
         if outcome is None:
             raise LeaseExpiredError
         seconds = time.monotonic() - began
-        # An earlier call may have succeeded.
-        return await record(doubted(outcome) if called_again else outcome, seconds, steps)
+        if called_again:  # the earlier call may have succeeded
+            outcome = doubted(outcome)
+        return await self.ledger.record_outcome(
+            entry, outcome, seconds, steps, called_again=called_again
+        )
 
     async def _run(self, entry: Entry, where: str) -> Entry | None:
         """Run a batch to its end, and record its outcome."""
@@ -255,7 +267,7 @@ class Worker:
         else:
             show = partial(self.places.progress, entry.request, where)
             outcome = await self.batches.run(entry, show)
-        return await self.leased.record_outcome(entry, outcome)
+        return await self.ledger.record_outcome(entry, outcome)
 
 
 def is_late(entry: Entry, ago: float) -> bool:

@@ -1,6 +1,6 @@
 """Requests that wait for their approvers: asked once, reminded once, ended at their deadline."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import AcksFirst
 from bot.workflow.leased import LeasedSteps
+from bot.workflow.retrying import RetryingLedger
 from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
 from tests.databases import Database
@@ -306,8 +307,9 @@ def worker_for(
     ledger: Ledger, sleep: Sleep, stub: Any, changed: Callable[[Request], None] = no_op
 ) -> Worker:
     """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
-    leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step, lambda: False), stub
-    parts = (ledger, leased, stub, unused, stub, unused, unused, unused, unused)
+    retrying, unused = RetryingLedger(ledger, sleep), stub
+    leased = LeasedSteps(retrying, sleep, AcksFirst().step, lambda: False)
+    parts = (retrying, leased, stub, unused, stub, unused, unused, unused, unused)
     return Worker(*parts, changed=changed)
 
 
@@ -318,6 +320,15 @@ def either(request: pytest.FixtureRequest) -> Database:
     return found
 
 
+async def recorded(ledger: Ledger) -> Entry:
+    """Record a request that waits for an approval."""
+    origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
+    request = Request("r1", origin, "wx5fe6bb43205e9e70", "e", "wx0123456789abcdef", "four eyes")
+    found = await ledger.accept(request, State.WAITING, patience=100)
+    assert isinstance(found, Accepted)
+    return found.entry
+
+
 @pytest.mark.parametrize("at", ["open", "ask", "remind"])
 async def test_a_click_during_a_step_ends_the_waiting(
     either: Database, sleep: Sleep, at: str
@@ -325,10 +336,7 @@ async def test_a_click_during_a_step_ends_the_waiting(
     ledger, other = either.ledger("a"), either.ledger("b")
     await ledger.start()
     await other.replica.heartbeat()
-    origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
-    request = Request("r1", origin, "wx5fe6bb43205e9e70", "e", "wx0123456789abcdef", "four eyes")
-    found = await ledger.accept(request, State.WAITING, patience=100)
-    assert isinstance(found, Accepted)
+    entry = await recorded(ledger)
 
     async def click() -> None:
         entry = await other.find("r1")
@@ -337,7 +345,6 @@ async def test_a_click_during_a_step_ends_the_waiting(
             entry, Move(State.ANSWERED, "U2", "x", outcome=Rejected("U2"))
         )
 
-    entry: Entry = found.entry
     if at == "remind":
         await worker_for(ledger, sleep, ClickedDuring(click, "never")).process(entry)
         either.execute("UPDATE requests SET wake = 1")
@@ -353,6 +360,48 @@ async def test_a_click_during_a_step_ends_the_waiting(
     # The questions that were posted after the click show the decision too.
     shown = [(each.asked, each.outcome) for each in stub.shown]
     assert shown == ([("C2/1.6", Rejected("U2"))] if at == "ask" else [])
+
+
+class FailsAfterOneQuestion:
+    """Records the first of two questions, then raises an unforeseen error; the next attempt completes."""
+
+    def __init__(self) -> None:
+        self.attempts: list[str | None] = []
+
+    def now(self) -> float:
+        """Return the time, as the brake does."""
+        return 0.0
+
+    async def open(self, *_: object, **__: object) -> str:
+        """Open a place."""
+        return "C1/1.5"
+
+    async def ask(
+        self,
+        _request: Request,
+        _past: Sequence[Entry],
+        asked: str | None,
+        record: Callable[[str], Awaitable[bool]],
+        **__: object,
+    ) -> str:
+        """Ask the approvers who are not `asked` yet."""
+        self.attempts.append(asked)
+        if asked is None:
+            assert await record("C2/1.6 U3/")
+            raise RuntimeError
+        return "C2/1.6 U3/1.7"
+
+
+async def test_who_was_asked_before_an_unforeseen_error_is_not_asked_again(
+    either: Database, sleep: Sleep
+) -> None:
+    ledger = either.ledger("a")
+    await ledger.start()
+    stub = FailsAfterOneQuestion()
+    await worker_for(ledger, sleep, stub).process(await recorded(ledger))
+    assert stub.attempts == [None, "C2/1.6 U3/"]
+    (row,) = either.rows("SELECT state, asked FROM requests")
+    assert (row["state"], row["asked"]) == ("waiting", "C2/1.6 U3/1.7")
 
 
 # Failures of Slack.

@@ -53,6 +53,7 @@ from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Owners, Places, PolicyInForce
+from bot.workflow.retrying import RetryingLedger
 from bot.workflow.worker import MOST_TAKE_OVERS, Worker
 from tests.conftest import (
     RELEASES,
@@ -140,10 +141,11 @@ def make(
         owners: Owners = owners,
         turn: Callable[[], Awaitable[None]] = at_once,
     ) -> Worker:
-        leased = LeasedSteps(ledger, sleep, turn, tasks.stopping)
-        batches = Batches(ledger, leased, owners, brake, time.time)
+        retrying = RetryingLedger(ledger, sleep)
+        leased = LeasedSteps(retrying, sleep, turn, tasks.stopping)
+        batches = Batches(retrying, leased, owners, brake, time.time)
         return Worker(
-            ledger,
+            retrying,
             leased,
             places,
             owners,
