@@ -3,10 +3,8 @@
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar
 
 import aiohttp
 import orjson
@@ -113,15 +111,20 @@ BAD_TOKEN = {
 """The errors that mean a bad token."""
 
 
-class _Way(TypedDict):
-    proxy: str | None
-    allow_redirects: bool
-
-
-_Send = Callable[..., AbstractAsyncContextManager[aiohttp.ClientResponse]]
 _Json = Mapping[str, object]
 _Read = Callable[[int, Mapping[str, str], bytes, _Json | None], Result]
 """Reads a response's status, headers and body, and the object in that, if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """Where a call goes, and how its response is read; `name` is the method's, in the log and the metrics."""
+
+    name: str
+    url: str
+    headers: Mapping[str, str]
+    read: _Read
+    query: Mapping[str, str] | None = None
 
 
 def web_client(
@@ -154,12 +157,8 @@ class SlackApi:
         self.session = client.session
         self.proxy = client.proxy
         self._base_url = client.base_url
-        plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
-        signed = {**plain, "Authorization": f"Bearer {client.token}"}
-        way: _Way = {"proxy": client.proxy, "allow_redirects": False}
-        self._get_signed = partial(self.session.get, headers=signed, **way)
-        self._post_signed = partial(self.session.post, headers=signed, **way)
-        self._post_plain = partial(self.session.post, headers=plain, **way)
+        self._plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
+        self._signed = {**self._plain, "Authorization": f"Bearer {client.token}"}
         self.sleep = sleep
         self._called = called
 
@@ -171,13 +170,13 @@ class SlackApi:
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in arguments.items()
         }
-        get = partial(self._get_signed, self._base_url + method, params=query)
-        return await self._call(method, partial(_once, get, None, _read), patience)
+        call = _Call(method, self._base_url + method, self._signed, _read, query=query)
+        return await self._carry_out(call, None, patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Call a writing method, waiting up to `patience` seconds for rate limits."""
-        post = partial(self._post_signed, self._base_url + method)
-        return await self._post(method, post, arguments, _read, patience)
+        call = _Call(method, self._base_url + method, self._signed, _read)
+        return await self._post(call, arguments, patience)
 
     async def respond(
         self, url: str, patience: float, body: _Json, *, replaces: bool = False
@@ -190,47 +189,51 @@ class SlackApi:
         if not is_slacks(url, self._base_url):
             _log.error("a response_url is not Slack's: nothing is sent to it")
             return Refused(ELSEWHERE)
-        post, whole = partial(self._post_plain, url), {**body, "replace_original": replaces}
-        return await self._post(RESPONSE_URL, post, whole, _read_response_url, patience)
+        call = _Call(RESPONSE_URL, url, self._plain, _read_response_url)
+        return await self._post(call, {**body, "replace_original": replaces}, patience)
 
-    async def _post(
-        self, name: str, post: _Send, body: _Json, read: _Read, patience: float
-    ) -> Result:
+    async def _post(self, call: _Call, body: _Json, patience: float) -> Result:
         """Post a body; a message whose blocks Slack refuses is sent as its text, which says the same, without buttons."""
-        result = await self._call(name, partial(_once, post, body, read), patience)
+        result = await self._carry_out(call, body, patience)
         if isinstance(result, Refused) and result.error in _BAD_BLOCKS and body.get("text"):
-            why = {"method": name, "reason": result.error}
+            why = {"method": call.name, "reason": result.error}
             _log.error("a message is sent as its text, since Slack refuses its blocks", extra=why)
             plain = {key: value for key, value in body.items() if key != "blocks"}
-            result = await self._call(name, partial(_once, post, plain, read), patience)
+            result = await self._carry_out(call, plain, patience)
         return result
 
-    async def _call(
-        self, name: str, once: Callable[[], Awaitable[Result]], patience: float
-    ) -> Result:
+    async def _carry_out(self, call: _Call, body: _Json | None, patience: float) -> Result:
+        """Call Slack, again as long as it asks to wait; a call without a body is a GET."""
         while True:
-            result = await once()
+            result = await self._once(call, body)
             wait = retry_after(result)
-            _log.debug("called Slack", extra={"method": name, "result": result.label})
+            _log.debug("called Slack", extra={"method": call.name, "result": result.label})
             if self._called:
-                self._called(name, result.label)
+                self._called(call.name, result.label)
             if wait is None or wait > patience:
                 return result
             patience -= wait
             await self.sleep(wait)
 
-
-async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
-    try:
-        async with send(data=None if body is None else orjson.dumps(body)) as response:
-            raw = await read_at_most(response, ANSWER_LIMIT)
-            if raw is None:
-                return Doubtful(NOT_FROM_SLACK)
-            return read(response.status, response.headers, raw, object_in(raw))
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ValueError):
-        return Refused(NOT_SENT)  # ValueError: the address, or the proxy's, cannot be used
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Doubtful(type(error).__name__)
+    async def _once(self, call: _Call, body: _Json | None) -> Result:
+        try:
+            async with self.session.request(
+                "GET" if body is None else "POST",
+                call.url,
+                headers=call.headers,
+                params=call.query,
+                data=None if body is None else orjson.dumps(body),
+                proxy=self.proxy,
+                allow_redirects=False,
+            ) as response:
+                raw = await read_at_most(response, ANSWER_LIMIT)
+                if raw is None:
+                    return Doubtful(NOT_FROM_SLACK)
+                return call.read(response.status, response.headers, raw, object_in(raw))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ValueError):
+            return Refused(NOT_SENT)  # ValueError: the address, or the proxy's, cannot be used
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Doubtful(type(error).__name__)
 
 
 def is_slacks(url: str, api_url: str) -> bool:

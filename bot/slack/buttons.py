@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
@@ -34,15 +33,17 @@ class ClickListeners:
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners for every button, and for the modals of a decision."""
         for act in Act:
-            answer = partial(self._answer, act)
             if act in {Act.APPROVE, Act.REJECT}:
-                app.action(act.value)(self._listener(click_of, partial(self._open, act)))
-                app.view(act.value)(self._listener(decision_of, answer))
+                app.action(act.value)(self._listener(act, click_of, self._open))
+                app.view(act.value)(self._listener(act, decision_of, self._answer))
             else:
-                app.action(act.value)(self._listener(click_of, answer))
+                app.action(act.value)(self._listener(act, click_of, self._answer))
 
     def _listener(
-        self, read: Callable[[Body], Click], work: Callable[[Click, Body], Awaitable[None]]
+        self,
+        act: Act,
+        read: Callable[[Body], Click],
+        work: Callable[[Act, Click, Body], Awaitable[None]],
     ) -> Callable[..., Awaitable[None]]:
         """Return a listener that acks and does `work` in the background: Bolt sends the ack only after the listener."""
 
@@ -50,7 +51,7 @@ class ClickListeners:
             await ack()
             click = read(body)
             with log_request(click.request_id):  # inherited by the task
-                self._private.attempt_once(click.origin, partial(work, click, body))
+                self._private.attempt_once(click.origin, work, act, click, body)
 
         return listener
 

@@ -5,7 +5,6 @@ import hashlib
 import json
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -43,7 +42,7 @@ class FormListeners:
 
     async def open(self, origin: Origin) -> None:
         """Open the form in the background, after the ack; the same trigger opens only one."""
-        self._private.attempt_once(origin, partial(self._open, origin))
+        self._private.attempt_once(origin, self._open, origin)
 
     async def _shortcut(self, ack: AsyncAck, body: Body) -> None:
         await ack()
@@ -86,8 +85,8 @@ class FormListeners:
         answer = await self._handler.submit(origin, share)
         # An announcement is not posted: the request's own messages follow.
         if not isinstance(answer, Announcement):
-            told = replace(origin, trigger_id=f"{origin.trigger_id} {answer.text}")
-            self._private.attempt_once(told, partial(self._private.send, origin, answer))
+            recipient = replace(origin, trigger_id=f"{origin.trigger_id} {answer.text}")
+            self._private.attempt_once(recipient, self._private.send, origin, answer)
 
 
 def _metadata_of(origin: Origin) -> str:

@@ -9,8 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import TypeVar
+from typing import ParamSpec
 from weakref import WeakValueDictionary
 
 from bot.messages import Message
@@ -54,7 +53,7 @@ _FOR_NOW = {
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Posts:
@@ -90,9 +89,9 @@ class Posts:
 
         If it may be posted and the bot may not look, a second one says so in these `words`: twice is better than never.
         `mark` is in the metadata of this message, and of no other of the bot's there but a reply's parent; it is the
-        request's id, or begins with that and a hyphen. With
-        `look_since`, in Unix seconds, it may have been posted since then by a replica that crashed; if this one
-        `corrects` what that said, that is edited.
+        request's id, or begins with that and a hyphen. With `look_since`, in Unix seconds, a replica that crashed may have
+        posted a message with this mark since then. If it is found, it stays as it is, and nothing is posted; with
+        `corrects`, the text of `message` replaces the text of the posted message.
         """
         posted: Posted | Refused | Doubtful | None = None
         if look_since is not None:
@@ -113,10 +112,23 @@ class Posts:
     async def _try_to_post(
         self, channel: str, message: Message, mark: str, thread_ts: str | None
     ) -> Posted | Refused | Doubtful:
-        """Post a message, with retries; Doubtful if it may be posted and cannot be verified."""
-        once = partial(self._once, channel, message, mark, thread_ts)
-        look = partial(self._search.find, channel, mark, thread_ts, self._now())
-        return await self._keep_trying(once, look)
+        """Post a message, with retries unless it is found after a doubtful one. Raises AwayError.
+
+        Doubtful if it may be posted and cannot be verified.
+        """
+        began, tries = self._now(), 0
+        while True:
+            result = await self._once(channel, message, mark, thread_ts)
+            if isinstance(result, Posted) or not is_transient(result):
+                return result
+            tries += 1
+            await self._pause(result, tries)
+            if isinstance(result, Doubtful):
+                earlier = await self._search.find(channel, mark, thread_ts, began)
+                if earlier is not None:
+                    return earlier
+            if tries == _TRIES:
+                raise away_error(result)
 
     async def _once(
         self, channel: str, message: Message, mark: str, thread_ts: str | None
@@ -134,26 +146,27 @@ class Posts:
         return Doubtful("it does not say where the message stands")
 
     async def _keep_trying(
-        self,
-        once: Callable[[], Awaitable[T | Refused | Doubtful]],
-        look: Callable[[], Awaitable[T | Refused | Doubtful | None]] | None = None,
-    ) -> T | Refused | Doubtful:
+        self, write: Callable[P, Awaitable[Result]], *given: P.args, **named: P.kwargs
+    ) -> Result:
         """Return the result of the first try that succeeds or is refused permanently. Raises AwayError.
 
-        After a doubtful try it returns what `look` finds, if anything; without it, a second success does no harm.
+        It also repeats a doubtful try: a second success must do no harm.
         """
-        no: Refused | Doubtful = Doubtful("not tried")
-        for attempt in range(1, _TRIES + 1):
-            result = await once()
-            if not isinstance(result, Refused | Doubtful) or not is_transient(result):
+        tries = 0
+        while True:
+            result = await write(*given, **named)
+            if isinstance(result, Answered) or not is_transient(result):
                 return result
-            no = result
-            if retry_after(no) is not None:
-                break
-            await self._sleep(_PAUSE * attempt)
-            if look and isinstance(no, Doubtful) and (found := await look()) is not None:
-                return found
-        raise away_error(no)
+            tries += 1
+            await self._pause(result, tries)
+            if tries == _TRIES:
+                raise away_error(result)
+
+    async def _pause(self, no: Refused | Doubtful, tries: int) -> None:
+        """Wait after so many tries; raises AwayError at a rate limit, whose wait is longer."""
+        if retry_after(no) is not None:
+            raise away_error(no)
+        await self._sleep(_PAUSE * tries)
 
     async def find(
         self, channel: str, mark: str, since: float, thread_ts: str | None = None
@@ -171,7 +184,7 @@ class Posts:
     async def delete(self, at: Posted) -> Result:
         """Delete a message, with retries; Refused if Slack is there and refuses, as it does if the message is gone."""
         where = {"channel": at.channel, "ts": at.ts}
-        return await self._keep_trying(partial(self._api.write, "chat.delete", PATIENCE, **where))
+        return await self._keep_trying(self._api.write, "chat.delete", PATIENCE, **where)
 
     async def _write(
         self, request_id: str, method: str, patience: float, **arguments: object
@@ -209,7 +222,7 @@ class Posts:
         Retried, since an edit is idempotent; edits of one message are made in order, so that the last one stays.
         """
         async with self._editing.setdefault(at, asyncio.Lock()):
-            return await self._keep_trying(partial(self._update, at, message, request_id, PATIENCE))
+            return await self._keep_trying(self._update, at, message, request_id, PATIENCE)
 
     async def show(self, at: Posted, message: Message, request_id: str) -> None:
         """Edit a message with a transient text; raises AwayError if Slack is away or busy.

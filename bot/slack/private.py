@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from typing import ParamSpec
 from weakref import WeakValueDictionary
 
 from bot.domain.request import Origin
@@ -16,6 +16,7 @@ from bot.messages.notices import broken
 from bot.messages.words import Words
 from bot.slack.api import (
     DOUBT_PAUSE,
+    RESPONSE_URL,
     Answered,
     Doubtful,
     Refused,
@@ -31,6 +32,16 @@ _MOST_DOUBTS = 2  # tries that may have worked: twice is better than never, and 
 _REMEMBERED = 500  # clicks and shortcuts
 
 _log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A method of Slack that sends a message, or RESPONSE_URL; with its arguments."""
+
+    method: str
+    arguments: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +62,23 @@ class PrivateReplies:
     )
     """By user and request; of the newest message, while it is being sent."""
 
-    def attempt_once(self, whom: Origin, work: Callable[[], Awaitable[None]]) -> None:
+    def attempt_once(
+        self, whom: Origin, work: Callable[P, Awaitable[None]], *given: P.args, **named: P.kwargs
+    ) -> None:
         """Do what somebody asked for in the background, once: Slack may deliver it again, which it does within seconds."""
         if whom.trigger_id in self._begun:
             return
         self._begun[whom.trigger_id] = None
         if len(self._begun) > _REMEMBERED:
             del self._begun[next(iter(self._begun))]
-        self._start(self.attempt(whom, work))
+        self._start(self.attempt(whom, work, *given, **named))
 
-    async def attempt(self, whom: Origin, work: Callable[[], Awaitable[None]]) -> None:
+    async def attempt(
+        self, whom: Origin, work: Callable[P, Awaitable[None]], *given: P.args, **named: P.kwargs
+    ) -> None:
         """Do what somebody asked for after the ack, and tell them if that fails unexpectedly."""
         try:
-            await work()
+            await work(*given, **named)
         except Exception as error:  # noqa: BLE001  # they would wait for an answer
             await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
 
@@ -83,30 +98,31 @@ class PrivateReplies:
     ) -> None:
         """Send a message in the first way that Slack does not refuse, with retries while it refuses all for the moment.
 
-        If Slack does not confirm it, it is sent once more in the same way, since nothing can be searched for: it may then
-        stand twice, but in one place. `replaces` if it replaces the clicked message. The retries end with a newer one to the
-        same person `about` the same request, and those of an announcement once its request has ended, since they would tell
-        how it stood before; but not those of a question, which its buttons answer.
+        If Slack does not confirm the message, it is sent once more in the same way, since nothing can be searched for: it may
+        then stand twice, but in one place. With `replaces`, it replaces the clicked message. An outdated message is not
+        retried: one that is older than another message to the same person `about` the same request, or an announcement whose
+        request has ended. A message with buttons is retried although a newer one exists: the person needs the buttons to
+        answer its question.
         """
         key = (whom.user_id, about or whom.trigger_id)
         if older := self._superseded.get(key):
             older.set()
         superseded = self._superseded[key] = asyncio.Event()
-        ways, doubts = [*self._ways(whom, message, replaces=replaces)], 0
+        ways, doubts = [*_ways(whom, message, replaces=replaces)], 0
         no: Refused | Doubtful | None = None
         for pause in (*_PAUSES, None):
-            failed = list[Refused | Doubtful]()
+            failures = list[Refused | Doubtful]()
             for way in ways:
                 if no and await self._is_outdated(message, superseded):
                     return
-                result = await way()
+                result = await self._send_by(way, whom, replaces=replaces)
                 if isinstance(result, Answered):
                     return
-                failed.append(no := result)
+                failures.append(no := result)
                 if isinstance(result, Doubtful):
                     ways, doubts = [way], doubts + 1  # it may stand there
                     break
-            no = next(filter(is_transient, reversed(failed)), failed[-1])
+            no = next(filter(is_transient, reversed(failures)), failures[-1])
             if pause is None or doubts == _MOST_DOUBTS or not is_transient(no):
                 break
             await self._api.sleep(max(pause, retry_after(no) or 0.0))
@@ -123,20 +139,24 @@ class PrivateReplies:
         asks = any(isinstance(part, Buttons) for part in message.parts)
         return superseded.is_set() and not asks
 
-    def _ways(
-        self, whom: Origin, message: Message, *, replaces: bool
-    ) -> Iterator[Callable[[], Awaitable[Result]]]:
-        """Yield the ways to send a message, the best first; a user id as the channel means their direct messages."""
-        thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
-        if whom.response_url:
-            body = as_response(message) | ({} if replaces else thread)
-            to = whom.response_url
-            yield partial(self._api.respond, to, _REPLY_PATIENCE, body, replaces=replaces)
-        write = partial(self._api.write, patience=_REPLY_PATIENCE)
-        if whom.channel_id and whom.channel_id != whom.user_id:
-            here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
-            yield partial(write, "chat.postEphemeral", **here, **as_arguments(message))
-        yield partial(write, "chat.postMessage", channel=whom.user_id, **as_post(message))
+    async def _send_by(self, way: _Way, whom: Origin, *, replaces: bool) -> Result:
+        """Send a message in one way."""
+        if way.method == RESPONSE_URL:
+            return await self._api.respond(
+                whom.response_url, _REPLY_PATIENCE, way.arguments, replaces=replaces
+            )
+        return await self._api.write(way.method, _REPLY_PATIENCE, **way.arguments)
+
+
+def _ways(whom: Origin, message: Message, *, replaces: bool) -> Iterator[_Way]:
+    """Yield the ways to send a message, the best first; a user id as the channel means their direct messages."""
+    thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
+    if whom.response_url:
+        yield _Way(RESPONSE_URL, as_response(message) | ({} if replaces else thread))
+    if whom.channel_id and whom.channel_id != whom.user_id:
+        here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
+        yield _Way("chat.postEphemeral", {**here, **as_arguments(message)})
+    yield _Way("chat.postMessage", {"channel": whom.user_id, **as_post(message)})
 
 
 def log_unforeseen(log: logging.Logger, error: Exception) -> str:

@@ -7,7 +7,6 @@ thread, the parent is a reply there. Sources: docs.slack.dev, chat.postMessage (
 
 import logging
 from dataclasses import dataclass, replace
-from functools import partial
 
 from bot.domain.batch import Pause
 from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
@@ -121,34 +120,32 @@ class Threads:
 
         The answer goes to the requester alone without a thread, or if another organisation can read it by now.
         """
-        answer = partial(
-            conversation.answer,
-            request=request,
-            outcome=outcome,
-            called_again=called_again,
-            after=after,
-        )
         if at := _parent_of(ref):
             words, reply = self._words_in(at.channel, request), None
             if await self._people.why_private(at.channel) is None:
                 reply = await self._posts.post(
                     words,
                     at.channel,
-                    answer(words),
+                    conversation.answer(
+                        words, request, outcome, called_again=called_again, after=after
+                    ),
                     f"{request.id}-answer" if at.root else request.id,
                     at.root or at.ts,
                     look_since=look_since,
                     corrects=called_again,  # the second of two calls may have ended differently
                 )
-            edited = await self._posts.edit(
+            edit = await self._posts.edit(
                 at, conversation.parent(words, request, outcome), request.id
             )
             if isinstance(reply, Posted):
-                raise_if_away(edited)
+                raise_if_away(edit)
                 return True
         words = self._languages.of[request.language]
+        answer = conversation.answer(
+            words, request, outcome, called_again=called_again, after=after
+        )
         return await self._end_alone(
-            words, request, outcome, answer(words), look_since=look_since, corrects=called_again
+            words, request, outcome, answer, look_since=look_since, corrects=called_again
         )
 
     async def _parent(
@@ -226,13 +223,14 @@ class Threads:
         """
         if not request.origin.response_url:
             return Refused("no response_url")
-        respond = partial(self._api.respond, request.origin.response_url, PATIENCE)
+        url = request.origin.response_url
         second = as_response(noted(words, message, Note.REPLACING))
-        first = await respond(second if look_since is not None else as_response(message))
+        body = as_response(message) if look_since is None else second
+        first = await self._api.respond(url, PATIENCE, body)
         if not isinstance(first, Doubtful):
             return first
         await self._api.sleep(DOUBT_PAUSE)
-        again = await respond(second)
+        again = await self._api.respond(url, PATIENCE, second)
         return again if isinstance(again, Answered) else first
 
     def _words_in(self, channel: str, request: Request) -> Words:
