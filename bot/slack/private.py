@@ -36,12 +36,8 @@ _log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """A method of Slack that sends a message, or RESPONSE_URL; with its arguments."""
-
-    method: str
-    arguments: Mapping[str, object]
+_Way = tuple[str, Mapping[str, object]]
+"""A method of Slack that sends a message, or RESPONSE_URL; with its arguments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,22 +137,22 @@ class PrivateReplies:
 
     async def _send_by(self, way: _Way, whom: Origin, *, replaces: bool) -> Result:
         """Send a message in one way."""
-        if way.method == RESPONSE_URL:
-            return await self._api.respond(
-                whom.response_url, _REPLY_PATIENCE, way.arguments, replaces=replaces
-            )
-        return await self._api.write(way.method, _REPLY_PATIENCE, **way.arguments)
+        method, body = way
+        if method == RESPONSE_URL:
+            url = whom.response_url
+            return await self._api.respond(url, _REPLY_PATIENCE, body, replaces=replaces)
+        return await self._api.write(method, _REPLY_PATIENCE, **body)
 
 
 def _ways(whom: Origin, message: Message, *, replaces: bool) -> Iterator[_Way]:
     """Yield the ways to send a message, the best first; a user id as the channel means their direct messages."""
     thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
     if whom.response_url:
-        yield _Way(RESPONSE_URL, as_response(message) | ({} if replaces else thread))
+        yield RESPONSE_URL, as_response(message) | ({} if replaces else thread)
     if whom.channel_id and whom.channel_id != whom.user_id:
         here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
-        yield _Way("chat.postEphemeral", {**here, **as_arguments(message)})
-    yield _Way("chat.postMessage", {"channel": whom.user_id, **as_post(message)})
+        yield "chat.postEphemeral", {**here, **as_arguments(message)}
+    yield "chat.postMessage", {"channel": whom.user_id, **as_post(message)}
 
 
 def log_unforeseen(log: logging.Logger, error: Exception) -> str:

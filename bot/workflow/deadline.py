@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
 from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
@@ -35,13 +35,13 @@ def within(seconds: float) -> float:
 async def in_time(
     work: Awaitable[_Answer],
     missing: str,
-    facts: Callable[[], Mapping[str, object]] = dict,
+    facts: Mapping[str, object] | None = None,
     *,
     until: float = math.inf,
 ) -> _Answer | None:
     """Return the ledger's answer if it comes within the ledger's own limit and by `until`, a deadline of the loop's clock.
 
-    None if it is down or too slow, which is logged as `missing`, with the extras that `facts` returns.
+    None if it is down or too slow, which is logged as `missing`, with `facts` as extras.
     """
     try:
         if until > within(LEDGER_PATIENCE):  # a second timeout would end nothing sooner
@@ -50,7 +50,7 @@ async def in_time(
             return await work
     except (TimeoutError, LedgerDownError) as error:
         reason = str(error) or "no answer in time"
-        _log.error(missing, extra={**facts(), "reason": reason})  # a trace would say no more
+        _log.error(missing, extra={**(facts or {}), "reason": reason})  # a trace would say no more
         return None
 
 

@@ -1,7 +1,7 @@
 """The ledger as the steps of a request use it: each method retries until the database answers."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from bot.ledger.batches import BatchItems
@@ -14,8 +14,6 @@ _log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Method = Callable[P, Awaitable[T]]
-Retrying = Callable[P, Coroutine[None, None, T]]
 
 
 class RetryingLedger:
@@ -38,7 +36,7 @@ class RetryingLedger:
         self.owe = self.retry(once.replica.owe)
         self.release_waiting = self.retry(once.replica.release_waiting)
 
-    def retry(self, try_once: Method[P, T]) -> Retrying[P, T]:
+    def retry(self, try_once: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         """Return a method that retries while the ledger is down."""
 
         async def method(*given: P.args, **named: P.kwargs) -> T:

@@ -5,9 +5,8 @@ Commands, forms and buttons all go through here.
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import assert_never
 
 from bot.command.grammar import Share
@@ -77,14 +76,14 @@ class Intake:
         if isinstance(ruled, NeedsApproval):
             ruled = await self.reachable(words, ruled, origin.user_id, until)
         rule_name = ruled.rule.name if ruled.rule else None
-        facts = partial(facts_asked, appid, share.env, rule_name)
+        facts = facts_asked(appid, share.env, rule_name)
         if share.dry_run:
-            await self.record_event("dry run", origin, facts(), until)
+            await self.record_event("dry run", origin, facts, until)
         if isinstance(ruled, Refusal):
             if share.dry_run:
                 return as_dry_run(words, ruled.message)
             why_not = {"outcome": "denied", "detail": ruled.detail}
-            await self.record_event(ruled.kind, origin, facts() | why_not, until)
+            await self.record_event(ruled.kind, origin, facts | why_not, until)
             return ruled.message
         request = Request(
             self._ports.new_id(),
@@ -137,8 +136,8 @@ class Intake:
         """Record the request and return the answer; if the ledger is down, nothing happens."""
         state, patience = first_state(ruled)
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
-        facts = partial(facts_of, request)
-        log_facts = partial(_log_facts, "accepted", request.origin, facts)
+        facts = facts_of(request)
+        log_facts = _log_facts("accepted", request.origin, facts)
         found = await in_time(accepting, _NOT_RECORDED, log_facts, until=until)
         match found:
             case None:
@@ -159,13 +158,13 @@ class Intake:
                 return refused(words, NothingDone.LEDGER_DOWN)
             case UnderWay() | Undelivered() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
-                await self.record_event(kind, request.origin, facts(), until)
+                await self.record_event(kind, request.origin, facts, until)
                 return self._why_not(words, found, request, own=own)
             case AlreadyRetried():
                 return refused(words, NothingDone.RETRIED_ALREADY)
             case TooManyBatches():
                 too_many = {"outcome": "denied", "detail": "TooManyBatches"}
-                await self.record_event("denied", request.origin, facts() | too_many, until)
+                await self.record_event("denied", request.origin, facts | too_many, until)
                 return too_many_batches(words, request, MOST_WAITING)
             case _:
                 assert_never(found)
@@ -206,15 +205,13 @@ class Intake:
     ) -> None:
         """Record an event that changes no request; if the ledger is down, only log it."""
         recording = self._ports.ledger.record_event(what, origin, facts)
-        log_facts = partial(_log_facts, what, origin, lambda: facts)
+        log_facts = _log_facts(what, origin, facts)
         await in_time(recording, _NOT_RECORDED, log_facts, until=until)
 
 
-def _log_facts(
-    what: str, origin: Origin, facts: Callable[[], Mapping[str, object]]
-) -> dict[str, object]:
+def _log_facts(what: str, origin: Origin, facts: Mapping[str, object]) -> dict[str, object]:
     """Return the extras of the log line for an event that the ledger does not take."""
-    return {"what": what, **who_of(origin), **facts()}
+    return {"what": what, **who_of(origin), **facts}
 
 
 def _taken_on(words: Words, entry: Entry, *, own: bool) -> Message:

@@ -83,14 +83,14 @@ class Worker:
 
     async def _take_to_end(self, entry: Entry, *, taken: bool) -> None:
         called_again = entry.called_again or (taken and entry.state is State.PLACED)
-        began, failed = self.brake.now(), False
+        began, stale = self.brake.now(), False
         while True:
             await self.leased.turn()
             try:
-                if failed:  # the step may have recorded something before
-                    entry, failed = await self._read_again(entry), False
+                if stale:  # the step may have recorded something before it failed
+                    entry, stale = await self._read_again(entry), False
                 late = taken or is_late(entry, self.brake.now() - began)
-                reached = await self._step(entry, called_again=called_again, late=late)
+                next_entry = await self._step(entry, called_again=called_again, late=late)
             except LeaseLostError:
                 # No effect if another replica holds it; the end of the stop releases it too.
                 with suppress(LedgerDownError):
@@ -110,13 +110,13 @@ class Worker:
                 pause = _PAUSE
             else:
                 self.changed(entry.request)
-                if reached is None:
+                if next_entry is None:
                     return
-                entry = reached
+                entry = next_entry
                 continue
             await self.leased.sleep(pause)
             called_again = called_again or entry.state is State.PLACED
-            entry, failed = replace(entry, taken_over=entry.taken_over + 1), True
+            entry, stale = replace(entry, taken_over=entry.taken_over + 1), True
 
     async def _read_again(self, entry: Entry) -> Entry:
         """Return the request as the ledger has it now; raises LeaseLostError."""
@@ -167,8 +167,8 @@ class Worker:
         request = entry.request
         past = await self.ledger.shares(request.env, _PAST)
 
-        async def record(asked: str) -> bool:
-            return await self.ledger.asking(entry, asked)
+        async def record(ref: str) -> bool:
+            return await self.ledger.asking(entry, ref)
 
         async with self.leased.while_held(entry) as since:
             questions = await self.approvals.ask(
@@ -179,9 +179,9 @@ class Worker:
         if await self.ledger.asked(entry, questions):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
-        moved = await self.ledger.find(request.id)
-        if moved and moved.state is not State.WAITING:  # else another replica asks
-            await self.approvals.show_decision(replace(moved, asked=questions))
+        current = await self.ledger.find(request.id)
+        if current and current.state is not State.WAITING:  # else another replica asks
+            await self.approvals.show_decision(replace(current, asked=questions))
         return None
 
     async def _deliver(self, entry: Entry, outcome: Outcome, *, called_again: bool) -> None:
@@ -243,8 +243,8 @@ class Worker:
         """Call WeChat, unless the policy stops it or it was taken over too often, and record the outcome."""
         if entry.taken_over > MOST_TAKE_OVERS:
             return await self.ledger.record_outcome(entry, _GIVEN_UP, called_again=called_again)
-        if late and (ended := await self.brake.end_of(entry, self.leased, begun=called_again)):
-            return await self.ledger.record_outcome(entry, ended, called_again=called_again)
+        if late and (end := await self.brake.end_of(entry, self.leased, begun=called_again)):
+            return await self.ledger.record_outcome(entry, end, called_again=called_again)
         request, may_call = entry.request, partial(self.ledger.lease.covers, entry)
         began, steps = time.monotonic(), list[Step]()
         async with self.leased.while_held(entry):

@@ -43,7 +43,7 @@ async def test_the_ledgers_answer_is_returned(caplog: pytest.LogCaptureFixture) 
 async def test_a_missing_answer_is_logged_once_with_its_facts_and_the_reason(
     caplog: pytest.LogCaptureFixture, asking: Callable[[], Awaitable[str]], reason: str
 ) -> None:
-    assert await in_time(asking(), MISSING, lambda: {"what": "noted"}, until=within(0)) is None
+    assert await in_time(asking(), MISSING, {"what": "noted"}, until=within(0)) is None
     (record,) = caplog.records
     assert (record.getMessage(), record.levelname) == (MISSING, "ERROR")
     assert (vars(record)["what"], vars(record)["reason"]) == ("noted", reason)
