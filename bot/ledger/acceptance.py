@@ -30,7 +30,6 @@ from bot.ledger.statements import (
     PAIR,
     TRIES,
     WITH_PLACES,
-    Prepared,
     among,
     compared,
     seconds,
@@ -51,22 +50,24 @@ _IGNORE_OWED = bindparam("ignore_owed", type_=Boolean)
 _IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
 
 # The insert itself checks for conflicts, so that no other write comes in between.
-_ACCEPT = Prepared(
-    upsert(
-        requests,
-        [*NEW_COLUMNS, "created", "until", "wake"],
-        select(
-            *(value_of(_r[name]) for name in NEW_COLUMNS),
-            NOW,
-            NOW + seconds("patience"),  # NULL unless it waits for people
-            NOW + seconds("nap"),
-        ).where(
-            ~exists().where(PAIR, CARRIED),
-            ~exists().where(_WAITS),
-            or_(_IGNORE_OWED, ~exists().where(_OWED)),
-            or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
-        ),
-    ).returning(_r.created)
+_NEW = select(
+    *(value_of(_r[name]) for name in NEW_COLUMNS),
+    NOW,
+    NOW + seconds("patience"),  # NULL unless it waits for people
+    NOW + seconds("nap"),
+).where(
+    ~exists().where(PAIR, CARRIED),
+    ~exists().where(_WAITS),
+    or_(_IGNORE_OWED, ~exists().where(_OWED)),
+    or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
+)
+_ACCEPT = upsert(
+    lambda insert: (
+        insert(requests)
+        .from_select([*NEW_COLUMNS, "created", "until", "wake"], _NEW)
+        .on_conflict_do_nothing()
+        .returning(_r.created)
+    )
 )
 _WAITING_BATCHES = (
     select(func.count())

@@ -60,11 +60,13 @@ _OWE = (
 )
 _OWED = select(OWED_SECONDS).where(OPEN)
 
+_LEASE_UNTIL = {"lease_until": NOW + seconds("seconds")}
 _HEARTBEAT = upsert(
-    replicas,
-    ["id", "lease_until"],
-    select(value_of(replicas.c.id), NOW + seconds("seconds")),
-    "(id) DO UPDATE SET lease_until = excluded.lease_until",
+    lambda insert: (
+        insert(replicas)
+        .values(id=value_of(replicas.c.id), **_LEASE_UNTIL)
+        .on_conflict_do_update(index_elements=["id"], set_=_LEASE_UNTIL)
+    )
 )
 _DELETE_REPLICAS = delete(replicas)
 _DELETE_EXPIRED = _DELETE_REPLICAS.where(replicas.c.lease_until < NOW)
@@ -275,7 +277,7 @@ class Replica(Operations):
         return done
 
     def _beat(self, on: Connection) -> None:
-        on.execute(_HEARTBEAT, {"the_id": self._holder, "seconds": self._seconds})
+        _HEARTBEAT.run(on, {"the_id": self._holder, "seconds": self._seconds})
 
     def _release(self, on: Connection, entry: Entry) -> None:
         still = {"the_holder": self._holder, "the_state": entry.state.value}

@@ -55,7 +55,13 @@ _FRESH = {
 
 _ALL = select(tokens, NOW.label("now")).where(compared(_t.platform))
 _ONE = _ALL.where(compared(_t.name))
-_MAKE = upsert(tokens, ["platform", "name"], select(value_of(_t.platform), value_of(_t.name)))
+_MAKE = upsert(
+    lambda insert: (
+        insert(tokens)
+        .values(platform=value_of(_t.platform), name=value_of(_t.name))
+        .on_conflict_do_nothing()
+    )
+)
 _UNTIL = NOW + seconds("seconds")
 # A claim that ends later than a new one would was made before the clock was set back, so it is void.
 _CLAIM = (
@@ -205,7 +211,7 @@ class Tokens(Operations):
         return await self._writer.run_or(write, write, token=fill["the_name"])
 
     def _make(self, on: Connection, name: str) -> None:
-        on.execute(_MAKE, self._key(name))
+        _MAKE.run(on, self._key(name))
 
     def _key(self, name: str) -> dict[str, object]:
         return {"the_platform": self._platform, "the_name": name}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from bot.ledger.database import READ_ONLY, reason_of, sqlstate_of
 from bot.ledger.engine import file_of, how_to_restore
@@ -193,7 +193,7 @@ class Writer:
         return []
 
     def _verify_file(self) -> None:
-        """Raise SQLAlchemyError once another file is at the path: SQLite would go on with the old one until the stop.
+        """Raise LedgerDownError once another file is at the path: SQLite would go on with the old one until the stop.
 
         Before each connection, which would leave an empty file there, but not before each transaction: a look releases the
         GIL, and getting it back took 7 % of an ack.
@@ -202,7 +202,7 @@ class Writer:
         if self._path is None or (self._connection and now < self._look_at):
             return
         if self._file != _identity_of(self._path):
-            raise SQLAlchemyError(
+            raise LedgerDownError(
                 f"{self._path} is gone or was replaced: put the same file back; "
                 f"or stop the bot, {how_to_restore(self._path)}, and start it"
             )
@@ -220,11 +220,12 @@ class Writer:
 
     def _failed(self, jobs: Sequence[_Job], error: Exception) -> list[_Job]:
         """Raise the error to the callers, and return the jobs if a retry may succeed; else give up those without a caller."""
-        down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
+        # Not all of SQLAlchemy's errors: a missing parameter is a defect.
+        down = isinstance(error, DBAPIError | LedgerDownError | UnicodeEncodeError)
         self._resolve(jobs, LedgerDownError(reason_of(error)) if down else error)
         if down and not isinstance(error, _PERMANENT):
             return [*jobs]
-        bug = None if isinstance(error, SQLAlchemyError) else error  # logged with its traceback
+        bug = None if isinstance(error, DBAPIError) else error  # logged with its traceback
         for job in jobs:
             if job.done is None:
                 facts = {**job.facts, "reason": reason_of(error)}
