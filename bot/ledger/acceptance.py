@@ -129,7 +129,7 @@ Acceptance = Accepted | Conflict | AlreadyRetried | TooManyBatches
 
 _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
     Duplicate: select(requests).where(or_(compared(_r.trigger_id), compared(_r.id))),
-    UnderWay: WITH_PLACES.where(or_(and_(PAIR, CARRIED), _WAITS)),
+    UnderWay: WITH_PLACES.where(PAIR, OPEN, or_(CARRIED, _WAITS)),
     Undelivered: select(requests).where(~_IGNORE_OWED, _OWED),
     SharedBefore: (
         WITH_PLACES.where(~_IGNORE_SHARED, PAIR, SHARED).order_by(_r.ended.desc()).limit(1)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, case, exists, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, case, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
@@ -30,10 +30,13 @@ _BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
 _SINCE = exists().where(
     events.c.request == _r.id, events.c.kind == "answered", events.c.at > _BEGAN
 )
-_OTHER = (
-    select(case((CARRIED, SkipReason.UNDER_WAY.value), else_=SkipReason.SHARED_BEFORE.value))
-    .where(_r.id != _THE_ID, or_(and_(PAIR, CARRIED), and_(PAIR, SHARED, _SINCE)))
-    .limit(1)
+_ANOTHER = exists().where(_r.id != _THE_ID, PAIR)
+# Joined by OR, SQLite may read all ended requests for the env.
+_OTHER = select(
+    case(
+        (_ANOTHER.where(CARRIED), SkipReason.UNDER_WAY.value),
+        (_ANOTHER.where(SHARED, _SINCE), SkipReason.SHARED_BEFORE.value),
+    )
 )
 
 _CHANGE = (
