@@ -168,10 +168,10 @@ class NewRequests:
         # On an error the requester is told that nothing was done, so the request must not stand.
         undo = partial(_withdraw, request=request, retry=retry)
         record_it = partial(_accept, request=request, state=state, fill=fill, retry=retry)
-        found = await self._writer.run_or(undo, record_it, request=request.id)
-        if isinstance(found, Accepted) and state is not State.CONFIRMING:
-            self._lease.acquired(found.entry)
-        return found
+        acceptance = await self._writer.run_or(undo, record_it, request=request.id)
+        if isinstance(acceptance, Accepted) and state is not State.CONFIRMING:
+            self._lease.acquired(acceptance.entry)
+        return acceptance
 
 
 def _accept(

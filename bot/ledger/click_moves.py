@@ -1,6 +1,6 @@
 """What clicks change in the ledger: of several at once, exactly one moves the request."""
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
 from sqlalchemy import Connection, RowMapping, bindparam, case, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -74,6 +74,7 @@ class Move:
     to: State
     by: str
     kind: str
+    _: KW_ONLY
     comment: str | None = None
     outcome: Outcome | None = None
     patience: float | None = None
@@ -136,8 +137,8 @@ class ClickMoves:
         """Return why nothing is left to do for a request; None for a batch, which has no appid: its items are checked later."""
         request = entry.request
         same = {"the_env": request.env, "the_appid": request.appid, "the_id": request.id}
-        found = on.scalar(_OTHER, same)
-        return found and SkipReason(found)
+        reason = on.scalar(_OTHER, same)
+        return reason and SkipReason(reason)
 
     def _write(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
         which = {"the_id": entry.request.id, "the_state": entry.state.value}

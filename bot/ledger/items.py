@@ -43,8 +43,8 @@ class _JsonEach(GenericFunction[Any]):
 
 
 @compiles(_JsonEach, "postgresql")
-def _as_text(each: _JsonEach, compiler: SQLCompiler, **how: Any) -> str:
-    return f"json_each_text(CAST({compiler.process(each.clauses, **how)} AS json))"
+def _as_text(function: _JsonEach, compiler: SQLCompiler, **how: Any) -> str:
+    return f"json_each_text(CAST({compiler.process(function.clauses, **how)} AS json))"
 
 
 _r = requests.c

@@ -22,11 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import tokens
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.statements import NOW, compared, seconds, upsert, value_of
-from bot.ledger.writer import Writer
+from bot.ledger.writer import Operations, Writer, in_transaction
 
 TICKET, COMPONENT = "ticket", "component"
 """The names of the platform's own ticket and token; all other names are owners' appids."""
@@ -88,7 +87,7 @@ _GRANT = (
 _REVOKE = update(tokens).where(_IS_NEW).values(**_RECORDED, **_NOTHING, **_TROUBLE, **_VOID_CLAIM)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredToken:
     """A stored ticket or token; `left` and `life` in seconds, times in Unix seconds."""
 
@@ -236,17 +235,17 @@ def _read(row: RowMapping, seal: Seal) -> StoredToken:
     """Return the token in a row of `tokens`, decrypted."""
     issued, expires = row["issued"], row["expires"]
     return StoredToken(
-        row["name"],
-        seal.decrypt(row["value"]),
-        seal.decrypt(row["refresh_token"]),
-        row["fence"],
-        (expires or 0.0) - row["now"],
-        (expires or 0.0) - (issued or 0.0),
-        issued,
-        expires,
-        row["error"],
-        row["error_at"],
-        seal.decrypt(row["code"]),
+        name=row["name"],
+        value=seal.decrypt(row["value"]),
+        refresh_token=seal.decrypt(row["refresh_token"]),
+        fence=row["fence"],
+        left=(expires or 0.0) - row["now"],
+        life=(expires or 0.0) - (issued or 0.0),
+        issued=issued,
+        expires=expires,
+        error=row["error"],
+        error_at=row["error_at"],
+        code=seal.decrypt(row["code"]),
     )
 
 

@@ -11,7 +11,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -47,8 +48,9 @@ class LedgerDownError(Exception):
 @dataclass(slots=True, eq=False)
 class _Job:
     work: Callable[..., Any]
-    given: tuple[Any, ...] = ()
-    named: Mapping[str, Any] = field(default_factory=dict)
+    _: KW_ONLY
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
     done: asyncio.Future[Any] | None = None
     """The caller's future; None for a job that must be done although nobody waits for it."""
     abandoned: Callable[[], bool] = bool
@@ -89,7 +91,7 @@ class Writer:
         self._thread.start()
 
     def run(
-        self, work: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> asyncio.Future[T]:
         """Return a future with the result of `work`, resolved after its commit; it raises LedgerDownError on a timeout.
 
@@ -101,10 +103,16 @@ class Writer:
         if self._closed:
             done.set_exception(LedgerDownError("the ledger is closed"))
             return done
-        job = _Job(work, given, named, done, done.done)
+        job = _Job(work, args=args, kwargs=kwargs, done=done, abandoned=done.done)
         job.timer = loop.call_later(self._patience, self._time_out, job)
         self._jobs.put(job)
         return done
+
+    def operation(
+        self, work: Callable[Concatenate[Connection, P], T]
+    ) -> Callable[P, asyncio.Future[T]]:
+        """Return a function that runs `work` with its arguments."""
+        return partial(self.run, work)
 
     def run_later(self, work: Work[object], **facts: object) -> None:
         """Queue `work` without waiting for it; if the database fails, it is retried before the jobs that follow.
@@ -171,7 +179,7 @@ class Writer:
                 wanted = [job for job in wanted if not job.abandoned()]
                 connection.info[HAPPENED] = happened = Happened()
                 for job in wanted:
-                    job.result = job.work(connection, *job.given, **job.named)
+                    job.result = job.work(connection, *job.args, **job.kwargs)
                 if happened.rows:
                     happened.write(connection)
                 worked = True
@@ -264,6 +272,28 @@ class Writer:
 def _identity_of(path: Path | None) -> tuple[int, int] | None:
     """Return which file is at a path; None if there is none. Source: sqlite.org/src, os_unix.c, fileHasMoved."""
     with suppress(OSError):
-        found = path.stat() if path else None
-        return found and (found.st_dev, found.st_ino)
+        status = path.stat() if path else None
+        return status and (status.st_dev, status.st_ino)
     return None
+
+
+class Operations:
+    """Methods that run in transactions of a writer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+
+Self = TypeVar("Self", bound=Operations)
+
+
+def in_transaction(
+    work: Callable[Concatenate[Self, Connection, P], T],
+) -> Callable[Concatenate[Self, P], asyncio.Future[T]]:
+    """Make a method run in the writer's thread, within a transaction, and return a future."""
+
+    @wraps(work)
+    def run(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        return self._writer.run(partial(work, self), *args, **kwargs)
+
+    return run
