@@ -16,7 +16,7 @@ from typing import Any, Literal
 import psycopg
 import pytest
 from psycopg.sql import SQL
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Dialect, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine.interfaces import Compiled
 
 from bot.ledger.database import Opened, open_database
@@ -30,7 +30,7 @@ _numbers = count(1)
 
 
 class _Compiled:
-    """A cache of compiled SQL shared by all engines of one dialect; SQLAlchemy has one per engine.
+    """A cache of compiled SQL shared by all engines of one dialect and paramstyle; SQLAlchemy has one per engine.
 
     Each test opens its own database, and compiling a statement takes longer than executing it.
     """
@@ -38,11 +38,13 @@ class _Compiled:
     def __init__(self) -> None:
         self._kept: dict[tuple[object, ...], Compiled] = {}
 
-    def get(self, key: tuple[object, ...]) -> Compiled | None:
-        return self._kept.get((type(key[0]), *key[1:]))
+    def get(self, key: tuple[Dialect, *tuple[object, ...]]) -> Compiled | None:
+        dialect, *statement = key
+        return self._kept.get((type(dialect), dialect.paramstyle, *statement))
 
-    def __setitem__(self, key: tuple[object, ...], compiled: Compiled) -> None:
-        self._kept[type(key[0]), *key[1:]] = compiled
+    def __setitem__(self, key: tuple[Dialect, *tuple[object, ...]], compiled: Compiled) -> None:
+        dialect, *statement = key
+        self._kept[type(dialect), dialect.paramstyle, *statement] = compiled
 
 
 _compiled = _Compiled()
