@@ -45,7 +45,6 @@ from tests.databases import (
     Database,
     PostgreSQL,
     compile_once,
-    record_statements,
     running_postgresql,
 )
 from tests.patience import PATIENT, let_answers_take, let_the_ledger_take
@@ -94,7 +93,6 @@ def pytest_configure() -> None:
     let_the_ledger_take(PATIENT)
     let_answers_take(10)
     event.listen(Engine, "engine_connect", compile_once)
-    event.listen(Engine, "do_connect", record_statements)
     event.listen(Pool, "connect", _may_pause)
     event.listen(Pool, "checkout", _need_not_last)
 

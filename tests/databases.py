@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -30,7 +30,7 @@ _numbers = count(1)
 
 
 class _Compiled:
-    """A cache of compiled SQL shared by all engines of one dialect; SQLAlchemy has one per engine.
+    """A cache of compiled SQL shared by all engines of one dialect and paramstyle; SQLAlchemy has one per engine.
 
     Each test opens its own database, and compiling a statement takes longer than executing it.
     """
@@ -38,11 +38,13 @@ class _Compiled:
     def __init__(self) -> None:
         self._kept: dict[tuple[object, ...], Compiled] = {}
 
-    def get(self, key: tuple[object, ...]) -> Compiled | None:
-        return self._kept.get((type(key[0]), *key[1:]))
+    def get(self, key: tuple[Dialect, *tuple[object, ...]]) -> Compiled | None:
+        dialect, *statement = key
+        return self._kept.get((type(dialect), dialect.paramstyle, *statement))
 
-    def __setitem__(self, key: tuple[object, ...], compiled: Compiled) -> None:
-        self._kept[type(key[0]), *key[1:]] = compiled
+    def __setitem__(self, key: tuple[Dialect, *tuple[object, ...]], compiled: Compiled) -> None:
+        dialect, *statement = key
+        self._kept[type(dialect), dialect.paramstyle, *statement] = compiled
 
 
 _compiled = _Compiled()
@@ -51,36 +53,6 @@ _compiled = _Compiled()
 def compile_once(connection: Connection) -> None:
     """Make a connection use the shared cache of compiled SQL."""
     connection.execution_options(compiled_cache=_compiled)
-
-
-def record_statements(
-    dialect: Dialect, _record: object, _arguments: object, named: dict[str, Any]
-) -> None:
-    """Make a new connection's cursors add what they execute to its list `said`, if it has one.
-
-    SQLAlchemy's own event misses what the ledger executes by the driver alone.
-    """
-    if dialect.name == "sqlite":
-        named["factory"] = _SqliteConnection
-    else:
-        named["cursor_factory"] = _PsycopgCursor
-
-
-class _SqliteCursor(sqlite3.Cursor):
-    def execute(self, sql: str, parameters: Any = (), /) -> Self:
-        getattr(self.connection, "said", []).append((sql, parameters))
-        return super().execute(sql, parameters)
-
-
-class _SqliteConnection(sqlite3.Connection):
-    def cursor(self, factory: Any = _SqliteCursor) -> Any:
-        return super().cursor(factory)
-
-
-class _PsycopgCursor(psycopg.Cursor[Any]):
-    def execute(self, query: Any, params: Any = None, **how: Any) -> Self:
-        getattr(self.connection, "said", []).append((query, params))
-        return super().execute(query, params, **how)
 
 
 _SHAPE = """
@@ -231,7 +203,9 @@ class Database:
 
     def __post_init__(self) -> None:
         # A file may be looked at or a server stopped in between, so connections are checked or not kept.
-        how: dict[str, Any] = {"poolclass": NullPool} if self.is_sqlite else {"pool_pre_ping": True}
+        how: dict[str, Any] = {"pool_pre_ping": True}
+        if self.is_sqlite:
+            how = {"poolclass": NullPool, "paramstyle": "named"}  # as the ledger's own
         self.engine = create_engine(self.url, **how)
         if self.is_sqlite:
             keep_time(self.engine, time.time)
@@ -339,13 +313,13 @@ class Database:
             opened.set()
 
     def _watch(self, engine: Engine) -> None:
-        def record(raw: Any, *_: object) -> None:
-            raw.said = self.statements
+        def record(_on: object, _cursor: object, sql: str, parameters: Any, *_: object) -> None:
+            self.statements.append((sql, parameters))
 
         def commit(_connection: Connection) -> None:
             self.commits.append("")
 
-        event.listen(engine, "checkout", record)
+        event.listen(engine, "before_cursor_execute", record)
         event.listen(engine, "commit", commit)
 
 

@@ -30,7 +30,6 @@ from bot.ledger.statements import (
     PAIR,
     TRIES,
     WITH_PLACES,
-    Prepared,
     among,
     compared,
     seconds,
@@ -51,22 +50,24 @@ _IGNORE_OWED = bindparam("ignore_owed", type_=Boolean)
 _IGNORE_SHARED = bindparam("ignore_shared", type_=Boolean)
 
 # The insert itself checks for conflicts, so that no other write comes in between.
-_ACCEPT = Prepared(
-    upsert(
-        requests,
-        [*NEW_COLUMNS, "created", "until", "wake"],
-        select(
-            *(value_of(_r[name]) for name in NEW_COLUMNS),
-            NOW,
-            NOW + seconds("patience"),  # NULL unless it waits for people
-            NOW + seconds("nap"),
-        ).where(
-            ~exists().where(PAIR, CARRIED),
-            ~exists().where(_WAITS),
-            or_(_IGNORE_OWED, ~exists().where(_OWED)),
-            or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
-        ),
-    ).returning(_r.created)
+_NEW = select(
+    *(value_of(_r[name]) for name in NEW_COLUMNS),
+    NOW,
+    NOW + seconds("patience"),  # NULL unless it waits for people
+    NOW + seconds("nap"),
+).where(
+    ~exists().where(PAIR, CARRIED),
+    ~exists().where(_WAITS),
+    or_(_IGNORE_OWED, ~exists().where(_OWED)),
+    or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
+)
+_ACCEPT = upsert(
+    lambda insert: (
+        insert(requests)
+        .from_select([*NEW_COLUMNS, "created", "until", "wake"], _NEW)
+        .on_conflict_do_nothing()
+        .returning(_r.created)
+    )
 )
 _WAITING_BATCHES = (
     select(func.count())
@@ -128,7 +129,7 @@ Acceptance = Accepted | Conflict | AlreadyRetried | TooManyBatches
 
 _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
     Duplicate: select(requests).where(or_(compared(_r.trigger_id), compared(_r.id))),
-    UnderWay: WITH_PLACES.where(or_(and_(PAIR, CARRIED), _WAITS)),
+    UnderWay: WITH_PLACES.where(PAIR, OPEN, or_(CARRIED, _WAITS)),
     Undelivered: select(requests).where(~_IGNORE_OWED, _OWED),
     SharedBefore: (
         WITH_PLACES.where(~_IGNORE_SHARED, PAIR, SHARED).order_by(_r.ended.desc()).limit(1)
@@ -167,10 +168,10 @@ class NewRequests:
         # On an error the requester is told that nothing was done, so the request must not stand.
         undo = partial(_withdraw, request=request, retry=retry)
         record_it = partial(_accept, request=request, state=state, fill=fill, retry=retry)
-        found = await self._writer.run_or(undo, record_it, request=request.id)
-        if isinstance(found, Accepted) and state is not State.CONFIRMING:
-            self._lease.acquired(found.entry)
-        return found
+        acceptance = await self._writer.run_or(undo, record_it, request=request.id)
+        if isinstance(acceptance, Accepted) and state is not State.CONFIRMING:
+            self._lease.acquired(acceptance.entry)
+        return acceptance
 
 
 def _accept(

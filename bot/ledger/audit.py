@@ -38,7 +38,7 @@ _AT_ONCE = 2000
 _PAUSE = 0.05  # seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
     """The filter of an audit; None means any."""
 
@@ -121,8 +121,8 @@ def read(
 def find(engine: Engine, request: str) -> Entry | None:
     """Return the current entry of a request or of an item of a batch; raises CannotOpenError."""
     with _reported(engine), engine.connect() as connection:
-        found = read_entries(connection, select(requests).where(requests.c.id == request))
-    return found[0] if found else None
+        entries = read_entries(connection, select(requests).where(requests.c.id == request))
+    return entries[0] if entries else None
 
 
 def items(engine: Engine, batch: Request) -> list[Item]:

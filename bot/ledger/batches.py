@@ -1,9 +1,9 @@
 """The writes for batches: queue, begin, end, put back, cancel and stop their items; take and leave the lane.
 
-The lane: across all replicas one batch runs at a time, in the order of the commands. Everybody's first batch comes
-before anybody's second: a person's next batch queues as if it had been asked for when the one before it ended. A batch
-does not block others while it waits for people, pauses, or waits for its turn without a live replica; one that ran
-keeps the lane until another replica has taken it over.
+The lane: across all replicas one batch runs at a time, in the order of the commands. A person with several batches
+does not keep others waiting: only the first of them is in the queue, and the next one enters it at the end, once the
+first has ended. A batch does not block others while it waits for people, pauses, or waits for its turn without a live
+replica. A batch that ran keeps the lane until another replica has taken it over.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,6 @@ from bot.domain.request import BEGUN, Request, State, item_ids, item_of
 from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
 from bot.ledger.events import outcome_events, record, step_events
 from bot.ledger.items import Item, read_items, record_items
-from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import LANE, OPEN, replicas, requests
 from bot.ledger.statements import (
     MINE,
@@ -31,6 +30,7 @@ from bot.ledger.statements import (
     compared,
     value_of,
 )
+from bot.ledger.writer import Operations, in_transaction
 
 _QUEUED_AT_ONCE = 100  # since acks wait for the transaction
 
@@ -52,8 +52,9 @@ _END = Prepared(update(requests).where(_THIS, _r.ended.is_(None)).values(_OVER))
 _END_LEFT = update(requests).where(_OF_BATCH, _QUEUED).values(_OVER).returning(_r.id)
 _END_BEGUN, _END_NOT_BEGUN = _END_LEFT.where(_r.begun), _END_LEFT.where(~_r.begun)
 
-# The batch that is next: the first of some person. When one ends, all others of its person queue from then on, except
-# those that are being recorded just then, so that time alone would let a later one of them run first.
+# The next batch: of each person only the first counts. When a batch ends, `turn` puts the same person's others at the
+# end of the queue. Those that are being recorded at that moment get no `turn`, so time alone would let a person's later
+# batch run before an earlier one.
 _ONE = requests.alias("one").c
 _HELD = exists().where(replicas.c.id == _ONE.holder, replicas.c.lease_until > NOW)
 # Concatenated, so that no index is used that covers ended requests.
@@ -151,12 +152,12 @@ class BatchItems(Operations):
 
         `begun` if WeChat may have shared it nevertheless, so that it can no longer be cancelled.
         """
-        held = stands(on, batch, State.PLACED)
+        holds = stands(on, batch, State.PLACED)
         # A second try, after a commit in doubt, finds the item paused already.
-        if held and on.execute(_PUT_BACK, {"the_id": item.id, "begun": begun}).rowcount:
+        if holds and on.execute(_PUT_BACK, {"the_id": item.id, "begun": begun}).rowcount:
             for kind, facts in step_events(steps):
                 record(on, kind, item, facts)
-        return held
+        return holds
 
     @in_transaction
     def are_left(self, on: Connection, batch: Request) -> bool:
@@ -168,8 +169,8 @@ class BatchItems(Operations):
     @in_transaction
     def cancelled_by(self, on: Connection, batch: Request) -> str | None:
         """Return who cancelled the rest of a batch, if anybody."""
-        found: str | None = on.scalar(_CANCELLED_BY, {"the_id": batch.id})
-        return found
+        user: str | None = on.scalar(_CANCELLED_BY, {"the_id": batch.id})
+        return user
 
     @in_transaction
     def cancel(self, on: Connection, batch: Request, by: str) -> int:
@@ -192,14 +193,14 @@ class BatchItems(Operations):
 
         False if another replica holds the batch.
         """
-        held = stands(on, batch, State.PLACED)
-        if held:
+        holds = stands(on, batch, State.PLACED)
+        if holds:
             record_items(on, batch.request)
             for which, outcome in ((_END_BEGUN, begun), (_END_NOT_BEGUN, others)):
                 ((kind, facts),) = outcome_events(outcome, 0.0, ())
                 for item in _end_all(on, batch.request, which, outcome):
                     record(on, kind, item, facts)
-        return held
+        return holds
 
     @in_transaction
     def take_lane(self, on: Connection, batch: Entry) -> bool:
@@ -230,8 +231,7 @@ def _end_all(
 ) -> list[Request]:
     """End items with the same outcome and return them; records no events."""
     ended = set(on.scalars(which, {**columns_of_outcome(outcome), "the_batch": batch.id}))
-    left = ((id_, appid) for id_, appid in item_ids(batch).items() if id_ in ended)
-    return [item_of(batch, *each) for each in left]
+    return [item_of(batch, id_, appid) for id_, appid in item_ids(batch).items() if id_ in ended]
 
 
 def requeue_others(on: Connection, batch: Entry) -> None:

@@ -1,8 +1,8 @@
 """What clicks change in the ledger: of several at once, exactly one moves the request."""
 
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 
-from sqlalchemy import Connection, RowMapping, and_, bindparam, case, exists, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, case, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
@@ -30,10 +30,13 @@ _BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
 _SINCE = exists().where(
     events.c.request == _r.id, events.c.kind == "answered", events.c.at > _BEGAN
 )
-_OTHER = (
-    select(case((CARRIED, SkipReason.UNDER_WAY.value), else_=SkipReason.SHARED_BEFORE.value))
-    .where(_r.id != _THE_ID, or_(and_(PAIR, CARRIED), and_(PAIR, SHARED, _SINCE)))
-    .limit(1)
+_ANOTHER = exists().where(_r.id != _THE_ID, PAIR)
+# Joined by OR, SQLite may read all ended requests for the env.
+_OTHER = select(
+    case(
+        (_ANOTHER.where(CARRIED), SkipReason.UNDER_WAY.value),
+        (_ANOTHER.where(SHARED, _SINCE), SkipReason.SHARED_BEFORE.value),
+    )
 )
 
 _CHANGE = (
@@ -71,6 +74,7 @@ class Move:
     to: State
     by: str
     kind: str
+    _: KW_ONLY
     comment: str | None = None
     outcome: Outcome | None = None
     patience: float | None = None
@@ -133,8 +137,8 @@ class ClickMoves:
         """Return why nothing is left to do for a request; None for a batch, which has no appid: its items are checked later."""
         request = entry.request
         same = {"the_env": request.env, "the_appid": request.appid, "the_id": request.id}
-        found = on.scalar(_OTHER, same)
-        return found and SkipReason(found)
+        reason = on.scalar(_OTHER, same)
+        return reason and SkipReason(reason)
 
     def _write(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
         which = {"the_id": entry.request.id, "the_state": entry.state.value}

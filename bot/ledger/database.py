@@ -106,8 +106,8 @@ def _migrate(connection: Connection) -> bool:
 
 def revision_of(connection: Connection) -> str | None:
     """Return the migration revision of the ledger; None if there is none yet."""
-    found = text("SELECT version_num FROM alembic_version")
-    return connection.scalar(found) if inspect(connection).has_table("alembic_version") else None
+    version = text("SELECT version_num FROM alembic_version")
+    return connection.scalar(version) if inspect(connection).has_table("alembic_version") else None
 
 
 def _create_schema(connection: Connection) -> None:

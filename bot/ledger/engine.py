@@ -9,10 +9,9 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from operator import methodcaller
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
@@ -145,6 +144,7 @@ def engine_of(url: URL, now: Callable[[], float] = time.time) -> Engine:
     engine = create_engine(
         url,
         hide_parameters=True,
+        paramstyle="named",  # one dict, as on PostgreSQL
         connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         **pool,
     )
@@ -159,8 +159,10 @@ def engine_of(url: URL, now: Callable[[], float] = time.time) -> Engine:
 
     keep_time(engine, now)
     event.listen(engine, "connect", set_up)
-    # The driver begins a transaction only at the first change, and never for CREATE TABLE or WITH … UPDATE. An event
-    # `begin` would make SQLAlchemy look for listeners at each statement, and its errors are not translated.
-    begin = methodcaller("execute", "BEGIN IMMEDIATE")
-    engine.dialect.do_begin = begin  # type: ignore[assignment,method-assign]  # of one engine
+    event.listen(engine, "begin", _begin)
     return engine
+
+
+def _begin(connection: Connection) -> None:
+    """Begin a transaction; the driver would do so only at the first change, and never for CREATE TABLE or WITH … UPDATE."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

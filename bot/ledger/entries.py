@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from enum import Enum
 from operator import attrgetter
 from typing import Any, TypeVar, get_args
@@ -79,6 +79,7 @@ class Entry:
     state: State
     fence: int
     created: float
+    _: KW_ONLY
     place: str | None = None
     outcome: Outcome | None = None
     taken_over: int = 0
@@ -167,8 +168,8 @@ def history(on: Connection, mine: tuple[str, str], about: str | None, limit: int
 
 def shares(on: Connection, env: str, limit: int) -> list[Entry]:
     """Return the requests that shared an env, among the newest `limit` that shared it or were batches for it."""
-    found = read_entries(on, _SHARES_OF_ENV, the_env=env, most=limit)
-    return [e for e in found if not isinstance(e.outcome, Finished) or e.outcome.tally.shared]
+    entries = read_entries(on, _SHARES_OF_ENV, the_env=env, most=limit)
+    return [e for e in entries if not isinstance(e.outcome, Finished) or e.outcome.tally.shared]
 
 
 def envs(on: Connection, limit: int) -> list[str]:

@@ -31,7 +31,7 @@ from bot.domain.request import Request, State, item_ids, item_of
 from bot.ledger.entries import NEW_COLUMNS, columns_of, decode, encode
 from bot.ledger.events import record
 from bot.ledger.schema import CARRIED, SHARED, requests
-from bot.ledger.statements import NOW, TRIES, Prepared, compared, upsert, value_of
+from bot.ledger.statements import NOW, TRIES, compared, upsert, value_of
 from bot.ledger.writer import LedgerDownError
 
 
@@ -43,8 +43,8 @@ class _JsonEach(GenericFunction[Any]):
 
 
 @compiles(_JsonEach, "postgresql")
-def _as_text(each: _JsonEach, compiler: SQLCompiler, **how: Any) -> str:
-    return f"json_each_text({compiler.process(each.clause_expr, **how)}::json)"
+def _as_text(function: _JsonEach, compiler: SQLCompiler, **how: Any) -> str:
+    return f"json_each_text(CAST({compiler.process(function.clauses, **how)} AS json))"
 
 
 _r = requests.c
@@ -57,19 +57,26 @@ _NEW = [_OWN.get(name, value_of(_r[name])) for name in NEW_COLUMNS]
 _SAME_PAIR = and_(compared(_r.env), _r.appid == _ITEM.value)
 _UNDER_WAY = exists().where(_SAME_PAIR, CARRIED)
 _SHARED_BEFORE = and_(~value_of(_r.again), exists().where(_SAME_PAIR, SHARED))
-_QUEUE = Prepared(
-    upsert(requests, [*NEW_COLUMNS, "created"], select(*_NEW, NOW).where(~_SHARED_BEFORE))
+_QUEUED = select(*_NEW, NOW).where(~_SHARED_BEFORE)
+_QUEUE = upsert(
+    lambda insert: (
+        insert(requests).from_select([*NEW_COLUMNS, "created"], _QUEUED).on_conflict_do_nothing()
+    )
 )
 _REASONS = {encode(Skipped(why)): why for why in (SkipReason.UNDER_WAY, SkipReason.SHARED_BEFORE)}
 _WHY_UNDER_WAY, _WHY_BEFORE = map(literal, _REASONS)
+_SKIPPED = select(
+    *(*_NEW, NOW, NOW, literal("skipped")),
+    case((_UNDER_WAY, _WHY_UNDER_WAY), else_=_WHY_BEFORE),
+).where(or_(_UNDER_WAY, _SHARED_BEFORE))
 _SKIP = upsert(
-    requests,
-    [*NEW_COLUMNS, "created", "ended", "outcome", "ending"],
-    select(
-        *(*_NEW, NOW, NOW, literal("skipped")),
-        case((_UNDER_WAY, _WHY_UNDER_WAY), else_=_WHY_BEFORE),
-    ).where(or_(_UNDER_WAY, _SHARED_BEFORE)),
-).returning(_r.id, _r.ending)
+    lambda insert: (
+        insert(requests)
+        .from_select([*NEW_COLUMNS, "created", "ended", "outcome", "ending"], _SKIPPED)
+        .on_conflict_do_nothing()
+        .returning(_r.id, _r.ending)
+    )
+)
 _IDS = func.aggregate_strings(_r.id, " ")
 _RECORDED = select(_IDS).where(_OF_BATCH)
 _HOW = _r.begun, _r.ending, _r.called_again
@@ -119,7 +126,7 @@ def _unrecorded(on: Connection, batch: Request, appids: Mapping[str, str]) -> di
 def _skip_items(
     on: Connection, batch: Request, missing: dict[str, str], new: Mapping[str, object]
 ) -> None:
-    for id_, ending in on.execute(_SKIP, {**new, "the_state": State.ENDED.value}):
+    for id_, ending in _SKIP.rows(on, {**new, "the_state": State.ENDED.value}):
         item = item_of(batch, id_, missing.pop(id_))
         record(on, "left out", item, {"detail": _REASONS[ending].value})
 

@@ -47,7 +47,8 @@ class Lease:
     def renew(self, began: float) -> None:
         """Renew from `began`, when the heartbeat was sent.
 
-        If it arrived after the lease, what was held may be lost, so what runs under the lease ends nevertheless.
+        If the lease had expired before the heartbeat arrived, another replica may have taken the requests over. Work that
+        runs under the old lease is then cancelled, in spite of the new one.
         """
         if self._clock() >= self._until:
             self._held.clear()

@@ -10,7 +10,6 @@ from bot.ledger.click_moves import ClickMoves
 from bot.ledger.database import Opened
 from bot.ledger.events import EventListener
 from bot.ledger.lease import LEASE, SILENCE, since_boot
-from bot.ledger.operations import operation
 from bot.ledger.rechecks import Rechecks
 from bot.ledger.replica import Replica
 from bot.ledger.seal import Seal
@@ -38,18 +37,19 @@ class Ledger:
         recheck_after: float = 45.0,
     ) -> None:
         self.writer = Writer(opened.engine, listeners=listeners, transacted=transacted)
-        self.place = operation(self.writer, moves.place)
-        self.asking = operation(self.writer, moves.asking)
-        self.asked = operation(self.writer, moves.asked)
-        self.record_outcome = operation(self.writer, moves.record_outcome)
-        self.end = operation(self.writer, moves.end)
-        self.record_event = operation(self.writer, events.record_event)
-        self.find = operation(self.writer, entries.find)
-        self.stoppable = operation(self.writer, entries.stoppable)
-        self.history = operation(self.writer, entries.history)
-        self.shares = operation(self.writer, entries.shares)
-        self.envs = operation(self.writer, entries.envs)
-        self.told_steps = operation(self.writer, moves.told_steps)
+        operation = self.writer.operation
+        self.place = operation(moves.place)
+        self.asking = operation(moves.asking)
+        self.asked = operation(moves.asked)
+        self.record_outcome = operation(moves.record_outcome)
+        self.end = operation(moves.end)
+        self.record_event = operation(events.record_event)
+        self.find = operation(entries.find)
+        self.stoppable = operation(entries.stoppable)
+        self.history = operation(entries.history)
+        self.shares = operation(entries.shares)
+        self.envs = operation(entries.envs)
+        self.told_steps = operation(moves.told_steps)
         self._release = opened.release
         self.exclusive = opened.exclusive
         """Whether no other process can use this database."""

@@ -6,10 +6,9 @@ Slack may carry such a call out later, when it has been repeated: a late post ma
 from sqlalchemy import Connection, case, select, update
 
 from bot.ledger.entries import Entry, entry_of
-from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import requests
 from bot.ledger.statements import NOW, READ_AT, compared, seconds
-from bot.ledger.writer import Writer
+from bot.ledger.writer import Operations, Writer, in_transaction
 
 _AT_ONCE = 20
 _AGAIN = 60.0  # seconds after which another look is due, unless this one succeeds

@@ -14,7 +14,6 @@ from bot.domain.request import State
 from bot.ledger.entries import Entry, entry_of, key_of, stands
 from bot.ledger.events import record
 from bot.ledger.lease import LEASE, Lease, since_boot
-from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import (
     MINE,
@@ -28,7 +27,7 @@ from bot.ledger.statements import (
     upsert,
     value_of,
 )
-from bot.ledger.writer import LedgerDownError, Writer
+from bot.ledger.writer import LedgerDownError, Operations, Writer, in_transaction
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 2.0, 300.0  # seconds before an owed message is retried
 _PROOF = 10.0  # seconds for which a proof counts
@@ -60,11 +59,13 @@ _OWE = (
 )
 _OWED = select(OWED_SECONDS).where(OPEN)
 
+_LEASE_UNTIL = {"lease_until": NOW + seconds("seconds")}
 _HEARTBEAT = upsert(
-    replicas,
-    ["id", "lease_until"],
-    select(value_of(replicas.c.id), NOW + seconds("seconds")),
-    "(id) DO UPDATE SET lease_until = excluded.lease_until",
+    lambda insert: (
+        insert(replicas)
+        .values(id=value_of(replicas.c.id), **_LEASE_UNTIL)
+        .on_conflict_do_update(index_elements=["id"], set_=_LEASE_UNTIL)
+    )
 )
 _DELETE_REPLICAS = delete(replicas)
 _DELETE_EXPIRED = _DELETE_REPLICAS.where(replicas.c.lease_until < NOW)
@@ -194,10 +195,10 @@ class Replica(Operations):
         """Tell whether this replica holds a request; asks the database only if the lease has expired meanwhile."""
         if self.lease.covers(entry):
             return True
-        held = await self._heartbeat_after(lambda on: stands(on, entry, entry.state))
-        if held:
+        holds = await self._heartbeat_after(lambda on: stands(on, entry, entry.state))
+        if holds:
             self.lease.acquired(entry)
-        return held
+        return holds
 
     @in_transaction
     def release(self, on: Connection, entry: Entry) -> None:
@@ -263,19 +264,19 @@ class Replica(Operations):
         """Do some work and send a heartbeat in the same transaction, and renew the lease from when that was asked for."""
 
         def both(on: Connection) -> T:
-            done = work(on)
+            result = work(on)
             if not self._exclusive:
                 self._beat(on)
-            return done
+            return result
 
         began = self._clock()
-        done = await self._writer.run(both)
+        result = await self._writer.run(both)
         self._last_heartbeat = self._clock()
         self.lease.renew(began)
-        return done
+        return result
 
     def _beat(self, on: Connection) -> None:
-        on.execute(_HEARTBEAT, {"the_id": self._holder, "seconds": self._seconds})
+        _HEARTBEAT.run(on, {"the_id": self._holder, "seconds": self._seconds})
 
     def _release(self, on: Connection, entry: Entry) -> None:
         still = {"the_holder": self._holder, "the_state": entry.state.value}

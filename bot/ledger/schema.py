@@ -3,8 +3,6 @@
 Times are Unix seconds by the database's clock, so that a replica with a wrong clock does no harm.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -16,12 +14,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     false,
     text,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import CreateIndex
-from sqlalchemy.sql.compiler import DDLCompiler
 
 HEAD = "0010"
 """The newest revision in `migrations/versions`."""
@@ -39,12 +35,9 @@ LANE = "batches"
 """The value of `lane` for the one batch that runs."""
 
 
-@compiles(CreateIndex)
-def _create_index(create: CreateIndex, compiler: DDLCompiler, **kw: Any) -> str:
-    """Add an index's own condition; as its option `postgresql_where`, it would load that dialect on SQLite too, in 20 ms."""
-    created: str = compiler.visit_create_index(create, **kw)  # type: ignore[no-untyped-call]  # SQLAlchemy's
-    where = create.element.info.get("where")
-    return created if where is None else f"{created} WHERE {where}"
+def _partial(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    """Return an index of the rows that meet a condition, on both databases."""
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 metadata = MetaData()
@@ -101,14 +94,14 @@ requests = Table(
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
-    Index("requests_open", "holder", "created", info={"where": OPEN}),
-    Index("requests_open_pair", "env", "appid", info={"where": OPEN}),
-    Index("one_under_way", "env", "appid", unique=True, info={"where": CARRIED}),
-    Index("one_waiting", "team", "user", "env", "appid", unique=True, info={"where": WAITING}),
-    Index("requests_by_batch", "batch", info={"where": ITEM}),
-    Index("requests_lane", "lane", unique=True, info={"where": IN_LANE}),
-    Index("requests_in_doubt", "recheck", info={"where": IN_DOUBT}),
-    Index("requests_shared", "env", "appid", "ended", info={"where": SHARED}),
+    _partial("requests_open", "holder", "created", where=OPEN),
+    _partial("requests_open_pair", "env", "appid", where=OPEN),
+    _partial("one_under_way", "env", "appid", where=CARRIED, unique=True),
+    _partial("one_waiting", "team", "user", "env", "appid", where=WAITING, unique=True),
+    _partial("requests_by_batch", "batch", where=ITEM),
+    _partial("requests_lane", "lane", where=IN_LANE, unique=True),
+    _partial("requests_in_doubt", "recheck", where=IN_DOUBT),
+    _partial("requests_shared", "env", "appid", "ended", where=SHARED),
 )
 
 events = Table(

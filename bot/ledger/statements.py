@@ -1,58 +1,38 @@
 """The building blocks of the ledger's statements, for both databases.
 
-Statements are constants beside their use, since building one costs more than running it. Their parameters are named
-`the_…` after a column, or for what they are; what an update may fill besides has the column's own name.
+Statements are constants beside their use, since building one costs more than running it. A parameter is named `the_…`
+after the column that it is compared with, or for what it is. A parameter with the plain name of a column is a new value,
+which an update writes there.
 
-SQLAlchemy takes longer to compile and execute a statement than SQLite to run it. So those of every share and every item
-of a batch are Prepared: compiled once, and executed by the driver.
+SQLAlchemy takes longer to look up a compiled statement than SQLite to run it. So those of every share and every item of
+a batch are Prepared: compiled once, and executed as text.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
+    ClauseElement,
     Column,
     ColumnElement,
+    Compiled,
     Connection,
-    Dialect,
+    CursorResult,
     Float,
-    Insert,
-    Select,
     Table,
     and_,
     bindparam,
     case,
     func,
-    insert,
     literal_column,
     select,
-    text,
-    true,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from bot.domain.request import State
 from bot.ledger.schema import OPEN, requests
-
-if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIModule  # newer versions of SQLAlchemy have it
-
-
-def upsert(
-    table: Table, names: Sequence[str], rows: Select[Any], on_conflict: str = "DO NOTHING"
-) -> Insert:
-    """Return the insert of `rows` into these columns, which by default skips those in conflict with a recorded one.
-
-    The inserts of the dialects have a method for it, but PostgreSQL's dialect takes 20 ms to load.
-    """
-    clause = text(f"ON CONFLICT {on_conflict}")  # both databases read it
-    # Without a condition SQLite would read ON as a part of a join.
-    return insert(table).from_select([*names], rows.where(true()).suffix_with(clause))
 
 
 class _Now(FunctionElement[float]):
@@ -147,85 +127,48 @@ STANDS = and_(MINE, compared(requests.c.state))
 """It is also in this state."""
 
 
-_Row = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class _Compiled:
-    """A statement in one database's SQL, and how its parameters are built from a row."""
-
-    sql: str
-    names: tuple[str, ...] | None
-    """The names of positional parameters, in order; None if the driver takes them by name."""
-    fixed: Mapping[str, object]
-    """The parameters with a constant value."""
-
-    def parameters(self, row: _Row) -> Any:
-        """Return the parameters for the driver."""
-        values = {**self.fixed, **row}
-        return values if self.names is None else tuple(map(values.__getitem__, self.names))
-
-
 class Prepared:
-    """A statement, compiled once per database and set of columns, for use within a transaction.
+    """A statement, compiled once per database and set of columns; with another one for PostgreSQL, if that differs.
 
     Its parameters are text, numbers, booleans and None, never lists: it does none of SQLAlchemy's conversions.
     """
 
-    def __init__(self, statement: ClauseElement) -> None:
-        self._statement = statement
-        self._compiled: dict[tuple[str, ...], _Compiled] = {}
+    def __init__(
+        self, statement: ClauseElement, on_postgresql: ClauseElement | None = None
+    ) -> None:
+        other = statement if on_postgresql is None else on_postgresql
+        self._statements = {"sqlite": statement, "postgresql": other}
+        self._compiled: dict[tuple[str, ...], Compiled] = {}
 
-    def run(self, on: Connection, row: _Row) -> int:
+    def run(self, on: Connection, row: Mapping[str, object]) -> int:
         """Execute it with a row of parameters; return the number of rows that it wrote."""
-        return self._execute(on, row)[0]
+        with self._execute(on, row) as result:
+            return result.rowcount
 
-    def scalar(self, on: Connection, row: _Row) -> Any:
+    def scalar(self, on: Connection, row: Mapping[str, object]) -> Any:
         """Execute it; return the first column of the first row, as the driver returns it, or None if there is no row."""
-        found = self._execute(on, row)[1]
-        return found and found[0]
+        return self._execute(on, row).scalar()
 
-    def _execute(self, on: Connection, row: _Row) -> tuple[int, Sequence[Any] | None]:
-        """Return the number of rows written, and the first row found; raises SQLAlchemy's errors."""
+    def rows(self, on: Connection, row: Mapping[str, object]) -> Sequence[Sequence[Any]]:
+        """Execute it; return all rows, with values as the driver returns them."""
+        return self._execute(on, row).all()
+
+    def _execute(self, on: Connection, row: Mapping[str, object]) -> CursorResult[Any]:
+        """Return the result, to be read or closed before the commit: until then SQLite's transaction cannot end."""
         key = (on.dialect.name, *row)
         compiled = self._compiled.get(key)
         if compiled is None:
-            compiled = self._compiled[key] = _compile(self._statement, on.dialect, row)
-        parameters = compiled.parameters(row)
-        try:
-            cursor = on.connection.cursor()
-            try:  # `closing` takes a fifth of the time of a short statement
-                cursor.execute(compiled.sql, parameters)
-                found = cursor.fetchone() if cursor.description else None
-                return cursor.rowcount, found
-            finally:
-                cursor.close()  # SQLite commits only without open results
-        except on.dialect.loaded_dbapi.Error as error:
-            raise _translated(error, on, compiled.sql) from error
+            statement = self._statements[on.dialect.name]
+            compiled = statement.compile(dialect=on.dialect, column_keys=[*row])
+            self._compiled[key] = compiled
+        # Not `compiled.params`, which are None where a parameter is missing.
+        return on.exec_driver_sql(compiled.string, compiled.construct_params(row))
 
 
-def _compile(statement: ClauseElement, dialect: Dialect, row: _Row) -> _Compiled:
-    compiled = statement.compile(dialect=dialect, column_keys=[*row])
-    assert isinstance(compiled, SQLCompiler)  # noqa: S101  # true of every SQL statement
-    binds = compiled.binds.items()
-    return _Compiled(
-        compiled.string,
-        tuple(compiled.positiontup or ()) if compiled.positional else None,
-        {name: bind.effective_value for name, bind in binds if not bind.required},
-    )
+Insert = Callable[[Table], sqlite.Insert | postgresql.Insert]
+"""The function `insert` of a dialect."""
 
 
-def _translated(error: "DBAPIModule.Error", on: Connection, sql: str) -> Exception:
-    """Return SQLAlchemy's error for the driver's, and let go of a connection that is lost."""
-    dialect = on.dialect
-    lost = dialect.is_disconnect(error, on.connection.dbapi_connection, None)
-    if lost:
-        on.invalidate(error)
-    return DBAPIError.instance(
-        sql,
-        None,
-        error,
-        dialect.loaded_dbapi.Error,
-        connection_invalidated=lost,
-        dialect=dialect,
-    )
+def upsert(build: Callable[[Insert], ClauseElement]) -> Prepared:
+    """Return the statement that `build` makes of an `insert`; only those of the dialects have ON CONFLICT."""
+    return Prepared(build(sqlite.insert), build(postgresql.insert))

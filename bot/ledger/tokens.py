@@ -22,11 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from bot.ledger.operations import Operations, in_transaction
 from bot.ledger.schema import tokens
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.statements import NOW, compared, seconds, upsert, value_of
-from bot.ledger.writer import Writer
+from bot.ledger.writer import Operations, Writer, in_transaction
 
 TICKET, COMPONENT = "ticket", "component"
 """The names of the platform's own ticket and token; all other names are owners' appids."""
@@ -55,7 +54,13 @@ _FRESH = {
 
 _ALL = select(tokens, NOW.label("now")).where(compared(_t.platform))
 _ONE = _ALL.where(compared(_t.name))
-_MAKE = upsert(tokens, ["platform", "name"], select(value_of(_t.platform), value_of(_t.name)))
+_MAKE = upsert(
+    lambda insert: (
+        insert(tokens)
+        .values(platform=value_of(_t.platform), name=value_of(_t.name))
+        .on_conflict_do_nothing()
+    )
+)
 _UNTIL = NOW + seconds("seconds")
 # A claim that ends later than a new one would was made before the clock was set back, so it is void.
 _CLAIM = (
@@ -82,7 +87,7 @@ _GRANT = (
 _REVOKE = update(tokens).where(_IS_NEW).values(**_RECORDED, **_NOTHING, **_TROUBLE, **_VOID_CLAIM)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredToken:
     """A stored ticket or token; `left` and `life` in seconds, times in Unix seconds."""
 
@@ -205,7 +210,7 @@ class Tokens(Operations):
         return await self._writer.run_or(write, write, token=fill["the_name"])
 
     def _make(self, on: Connection, name: str) -> None:
-        on.execute(_MAKE, self._key(name))
+        _MAKE.run(on, self._key(name))
 
     def _key(self, name: str) -> dict[str, object]:
         return {"the_platform": self._platform, "the_name": name}
@@ -230,17 +235,17 @@ def _read(row: RowMapping, seal: Seal) -> StoredToken:
     """Return the token in a row of `tokens`, decrypted."""
     issued, expires = row["issued"], row["expires"]
     return StoredToken(
-        row["name"],
-        seal.decrypt(row["value"]),
-        seal.decrypt(row["refresh_token"]),
-        row["fence"],
-        (expires or 0.0) - row["now"],
-        (expires or 0.0) - (issued or 0.0),
-        issued,
-        expires,
-        row["error"],
-        row["error_at"],
-        seal.decrypt(row["code"]),
+        name=row["name"],
+        value=seal.decrypt(row["value"]),
+        refresh_token=seal.decrypt(row["refresh_token"]),
+        fence=row["fence"],
+        left=(expires or 0.0) - row["now"],
+        life=(expires or 0.0) - (issued or 0.0),
+        issued=issued,
+        expires=expires,
+        error=row["error"],
+        error_at=row["error_at"],
+        code=seal.decrypt(row["code"]),
     )
 
 

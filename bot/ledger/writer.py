@@ -11,12 +11,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from bot.ledger.database import READ_ONLY, reason_of, sqlstate_of
 from bot.ledger.engine import file_of, how_to_restore
@@ -47,8 +48,9 @@ class LedgerDownError(Exception):
 @dataclass(slots=True, eq=False)
 class _Job:
     work: Callable[..., Any]
-    given: tuple[Any, ...] = ()
-    named: Mapping[str, Any] = field(default_factory=dict)
+    _: KW_ONLY
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
     done: asyncio.Future[Any] | None = None
     """The caller's future; None for a job that must be done although nobody waits for it."""
     abandoned: Callable[[], bool] = bool
@@ -89,7 +91,7 @@ class Writer:
         self._thread.start()
 
     def run(
-        self, work: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
+        self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> asyncio.Future[T]:
         """Return a future with the result of `work`, resolved after its commit; it raises LedgerDownError on a timeout.
 
@@ -101,10 +103,16 @@ class Writer:
         if self._closed:
             done.set_exception(LedgerDownError("the ledger is closed"))
             return done
-        job = _Job(work, given, named, done, done.done)
+        job = _Job(work, args=args, kwargs=kwargs, done=done, abandoned=done.done)
         job.timer = loop.call_later(self._patience, self._time_out, job)
         self._jobs.put(job)
         return done
+
+    def operation(
+        self, work: Callable[Concatenate[Connection, P], T]
+    ) -> Callable[P, asyncio.Future[T]]:
+        """Return a function that runs `work` with its arguments."""
+        return partial(self.run, work)
 
     def run_later(self, work: Work[object], **facts: object) -> None:
         """Queue `work` without waiting for it; if the database fails, it is retried before the jobs that follow.
@@ -171,7 +179,7 @@ class Writer:
                 wanted = [job for job in wanted if not job.abandoned()]
                 connection.info[HAPPENED] = happened = Happened()
                 for job in wanted:
-                    job.result = job.work(connection, *job.given, **job.named)
+                    job.result = job.work(connection, *job.args, **job.kwargs)
                 if happened.rows:
                     happened.write(connection)
                 worked = True
@@ -193,7 +201,7 @@ class Writer:
         return []
 
     def _verify_file(self) -> None:
-        """Raise SQLAlchemyError once another file is at the path: SQLite would go on with the old one until the stop.
+        """Raise LedgerDownError once another file is at the path: SQLite would go on with the old one until the stop.
 
         Before each connection, which would leave an empty file there, but not before each transaction: a look releases the
         GIL, and getting it back took 7 % of an ack.
@@ -202,7 +210,7 @@ class Writer:
         if self._path is None or (self._connection and now < self._look_at):
             return
         if self._file != _identity_of(self._path):
-            raise SQLAlchemyError(
+            raise LedgerDownError(
                 f"{self._path} is gone or was replaced: put the same file back; "
                 f"or stop the bot, {how_to_restore(self._path)}, and start it"
             )
@@ -220,11 +228,12 @@ class Writer:
 
     def _failed(self, jobs: Sequence[_Job], error: Exception) -> list[_Job]:
         """Raise the error to the callers, and return the jobs if a retry may succeed; else give up those without a caller."""
-        down = isinstance(error, SQLAlchemyError | UnicodeEncodeError)
+        # Not all of SQLAlchemy's errors: a missing parameter is a defect.
+        down = isinstance(error, DBAPIError | LedgerDownError | UnicodeEncodeError)
         self._resolve(jobs, LedgerDownError(reason_of(error)) if down else error)
         if down and not isinstance(error, _PERMANENT):
             return [*jobs]
-        bug = None if isinstance(error, SQLAlchemyError) else error  # logged with its traceback
+        bug = None if isinstance(error, DBAPIError) else error  # logged with its traceback
         for job in jobs:
             if job.done is None:
                 facts = {**job.facts, "reason": reason_of(error)}
@@ -263,6 +272,28 @@ class Writer:
 def _identity_of(path: Path | None) -> tuple[int, int] | None:
     """Return which file is at a path; None if there is none. Source: sqlite.org/src, os_unix.c, fileHasMoved."""
     with suppress(OSError):
-        found = path.stat() if path else None
-        return found and (found.st_dev, found.st_ino)
+        status = path.stat() if path else None
+        return status and (status.st_dev, status.st_ino)
     return None
+
+
+class Operations:
+    """Methods that run in transactions of a writer."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+
+Self = TypeVar("Self", bound=Operations)
+
+
+def in_transaction(
+    work: Callable[Concatenate[Self, Connection, P], T],
+) -> Callable[Concatenate[Self, P], asyncio.Future[T]]:
+    """Make a method run in the writer's thread, within a transaction, and return a future."""
+
+    @wraps(work)
+    def run(self: Self, /, *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        return self._writer.run(partial(work, self), *args, **kwargs)
+
+    return run

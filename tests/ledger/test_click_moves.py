@@ -364,7 +364,7 @@ async def test_the_times_of_a_click_come_from_the_databases_clock(
     numbers = [
         value
         for _, parameters in database.statements
-        for value in (parameters.values() if isinstance(parameters, dict) else parameters)
+        for value in dict(parameters).values()
         if isinstance(value, int | float)
     ]
     assert numbers

@@ -532,7 +532,7 @@ async def test_all_times_come_from_the_databases_clock(database: Database, ledge
     numbers = [
         value
         for _, parameters in database.statements
-        for value in (parameters.values() if isinstance(parameters, dict) else parameters)
+        for value in dict(parameters).values()
         if isinstance(value, int | float)
     ]
     assert numbers

@@ -9,19 +9,22 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event, select, text
+from sqlalchemy import Connection, bindparam, event, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import (
     DBAPIError,
     InterfaceError,
     InternalError,
+    InvalidRequestError,
     OperationalError,
     ProgrammingError,
+    StatementError,
 )
 
 from bot.ledger.database import side_files
 from bot.ledger.engine import file_of
 from bot.ledger.schema import replicas
+from bot.ledger.statements import Prepared
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon
 from tests.databases import Database, PostgreSQL, end_all_connections, standby
@@ -132,8 +135,28 @@ def fail(_: Connection) -> str:
     raise LookupError("a defect")
 
 
+_ADD = Prepared(replicas.insert().values(id=bindparam("the_id"), lease_until=0))
+_CHANGE = replicas.update().where(replicas.c.id == bindparam("the_id")).values(lease_until=1)
+
+
+def incomplete(on: Connection) -> str:
+    """Forget a parameter: the error is one of SQLAlchemy's, although the database is not down."""
+    return str(_ADD.run(on, {"id_": "a"}))
+
+
+def incomplete_too(on: Connection) -> str:
+    """Forget a parameter of a statement that is not Prepared."""
+    return str(on.execute(_CHANGE, {"id_": "a"}))
+
+
 @pytest.mark.parametrize(
-    ("work", "error"), [(twice, LedgerDownError), (fail, LookupError)], ids=["database", "defect"]
+    ("work", "error"),
+    [
+        (twice, LedgerDownError),
+        (fail, LookupError),
+        (incomplete, InvalidRequestError),
+        (incomplete_too, StatementError),
+    ],
 )
 async def test_an_error_is_raised_to_its_caller_only(
     writer: Writer, gate: Gate, work: Callable[[Connection], str], error: type[Exception]
@@ -141,7 +164,7 @@ async def test_an_error_is_raised_to_its_caller_only(
     tasks = queued(writer, *map(add, "abc"), work, *map(add, "def"))
     gate.opened.set()
     results = await asyncio.gather(*tasks, return_exceptions=True)
-    with pytest.raises(error, match=r"(?i)unique|a defect"):
+    with pytest.raises(error, match=r"(?i)unique|a defect|required"):
         tasks[3].result()
     del results[3]
     assert results == list("abcdef")
@@ -248,7 +271,8 @@ async def test_deferred_work_is_retried_until_it_is_committed_once(
 
 
 @pytest.mark.parametrize(
-    ("failing", "traced"), [(fail, True), (twice, False)], ids=["defect", "conflict"]
+    ("failing", "traced"),
+    [(fail, True), (incomplete, True), (incomplete_too, True), (twice, False)],
 )
 async def test_deferred_work_that_can_never_succeed_is_abandoned_and_logged_once(
     database: Database,

@@ -76,7 +76,16 @@ async def ask(
 
 def entry_of(request: Request, asked: str | None, outcome: Outcome | None = None) -> Entry:
     approved = replace(request, approval=Approval(APPROVER))
-    return Entry(approved, State.PLACED, 2, 1.0, "C1/1.5", outcome, asked=asked, decided=2.0)
+    return Entry(
+        approved,
+        State.PLACED,
+        2,
+        1.0,
+        place="C1/1.5",
+        outcome=outcome,
+        asked=asked,
+        decided=2.0,
+    )
 
 
 def asked_with(slack: LocalSlack) -> list[str]:
@@ -419,7 +428,7 @@ async def test_past_shares_are_linked_if_they_have_a_thread(
     slack: LocalSlack, approvals: Make, request_: Request
 ) -> None:
     past = [
-        Entry(request_, State.ENDED, 1, 1.0, ref, Shared(), ended=2.0)
+        Entry(request_, State.ENDED, 1, 1.0, place=ref, outcome=Shared(), ended=2.0)
         for ref in ("thread", None, "thread", "thread")
     ]
     await ask(approvals(), request_, past)

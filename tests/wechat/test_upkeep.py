@@ -264,7 +264,18 @@ def stored(
     name: str, left: float, error: str | None = None, value: str | None = "s3cret"
 ) -> StoredToken:
     error_at = 500.0 if error else None
-    return StoredToken(name, value, "s3cret", 3, left, LIFE, 100.0, 100.0 + LIFE, error, error_at)
+    return StoredToken(
+        name=name,
+        value=value,
+        refresh_token="s3cret",
+        fence=3,
+        left=left,
+        life=LIFE,
+        issued=100.0,
+        expires=100.0 + LIFE,
+        error=error,
+        error_at=error_at,
+    )
 
 
 @pytest.mark.parametrize(
