@@ -14,6 +14,7 @@ from bot.policy.conditions import (
     OF_ENV,
     WHAT,
     WHO,
+    elsewhere,
     fits,
     fits_any,
     is_glob,
@@ -145,8 +146,8 @@ def may_share_somewhere(policy: Policy, person: Person, appids: Iterable[str], e
     permit = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
     globs = {glob for rule in permit if not misses(rule, asked, OF_ENV) for glob in rule.appids}
     named = filter(fits_any(globs), appids)
-    channels = {"", *(channel for rule in policy.rules for channel in rule.channels)}
-    asks = (Ask(person, channel, appid, env) for appid in named for channel in channels)
+    places = [*elsewhere(policy.rules, asked)]
+    asks = (replace(place, appid=appid) for appid in named for place in places)
     return any(not isinstance(decide(policy, ask), Deny) for ask in asks)
 
 
