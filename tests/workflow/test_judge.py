@@ -70,7 +70,7 @@ async def test_all_that_somebody_asks_is_decided_by_one_policy(judge: Judge) -> 
     judge.in_force.swap(Policy((NO,)))
     assert asker.decisions([ONE], "prod-1").of_each[0].decision == Allow(BY_GROUP)
     (under,) = await judge.askers([ORIGIN], asker.policy)
-    assert under == asker
+    assert under.policy is asker.policy
 
 
 class Gone(Members):
