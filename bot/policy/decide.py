@@ -75,13 +75,13 @@ def decide_all(policy: Policy, ask: Ask, appids: Sequence[str]) -> tuple[Decided
     about_env = [rule for rule in policy.rules if len(asks) > 1 and ENVS.met(rule, ask)]
     telling = [fits_any(rule.appids) for rule in about_env if rule.appids != (ANYONE,)]
     alike: dict[tuple[bool, ...], Decision] = {}
-    decided = list[Decided]()
+    decisions = list[Decided]()
     for about_one in asks:
         kind = tuple([names(about_one.appid) for names in telling])
         if kind not in alike:
             alike[kind] = decide(policy, about_one)
-        decided.append(Decided(about_one, alike[kind]))
-    return tuple(decided)
+        decisions.append(Decided(about_one, alike[kind]))
+    return tuple(decisions)
 
 
 def _never_may(person: Person) -> bool:

@@ -229,19 +229,19 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
         return _in_doubt(context, doubt)
     if not rules and not ground:
         return _nothing_done(context, NothingDone.NOTHING_TO_DECIDE)
-    asked = filled(entry.asked, click.message)
-    move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=asked)
+    questions = filled(entry.asked, click.message)
+    move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=questions)
     if ground and (approved or not rules or ground is Ground.SEVERAL_RULES):
         no_more = Denied(ground)
-        denied = move(State.ANSWERED, kind="denied", outcome=no_more)
-        return ApplyMove(denied, over_by_policy(words, request, no_more))
+        ending = move(State.ANSWERED, kind="denied", outcome=no_more)
+        return ApplyMove(ending, over_by_policy(words, request, no_more))
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
-        going_on = move(to, kind="approved", rule=rules[0].name)
-        return ApplyMove(going_on, you_approved(words, request))
+        approval = move(to, kind="approved", rule=rules[0].name)
+        return ApplyMove(approval, you_approved(words, request))
     outcome = Rejected(click.origin.user_id, click.comment)
-    rejected = move(State.ANSWERED, kind="rejected", outcome=outcome)
-    return ApplyMove(rejected, settled(words, request, Settled.REJECTED))
+    rejection = move(State.ANSWERED, kind="rejected", outcome=outcome)
+    return ApplyMove(rejection, settled(words, request, Settled.REJECTED))
 
 
 def _may_not_decide(context: ClickContext, person: Person, rules: Sequence[Rule]) -> Reply | None:

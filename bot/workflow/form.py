@@ -50,7 +50,7 @@ class FormHandler:
         env. Answers in time for Slack, without the envs that the ledger or WeChat do not return in time; the cache has
         WeChat's for the next caller.
         """
-        typed, latest = env_in(text), within(_WECHAT_SECONDS)
+        typed_env, latest = env_in(text), within(_WECHAT_SECONDS)
         owners = _owners_read(self._judge.policy)
         asker, past, owned = await asyncio.gather(
             self._judge.asker(origin),
@@ -59,7 +59,7 @@ class FormHandler:
         )
         policy, person = asker.policy, asker.person
         if isinstance(person, Unreadable):
-            return [], typed
+            return [], typed_env
         theirs = (
             env
             for owner, envs in zip(owners, owned, strict=True)
@@ -67,12 +67,12 @@ class FormHandler:
             if owner_of(policy, env) == owner
         )
         known = dict.fromkeys((*named_envs(policy), *(past or ()), *theirs))
-        sought = (typed or text.strip()).lower()
+        part = (typed_env or text.strip()).lower()
 
         def may(env: str) -> bool:
             return owner_of(policy, env) is not None and may_share_env(policy, person, env)
 
-        return [env for env in known if sought in env.lower() and may(env)], typed
+        return [env for env in known if part in env.lower() and may(env)], typed_env
 
     async def submit(self, origin: Origin, share: Share) -> Message:
         """Submit the form's request, and return the answer to the user."""

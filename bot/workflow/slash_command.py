@@ -55,8 +55,8 @@ class SlashCommands:
         if isinstance(command, Share):
             return await self._intake.submit(asker, origin, command, until, words=words)
         named = {"appid" if is_appid(each) else "env": each for each in command.about}
-        asked = {"detail": command.verb.value, **named}
-        await self._intake.record_event("asked", origin, asked, until)
+        facts = {"detail": command.verb.value, **named}
+        await self._intake.record_event("asked", origin, facts, until)
         mine = asker.rights
         match command.verb:
             case Verb.HELP:
