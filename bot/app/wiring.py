@@ -28,6 +28,7 @@ from bot.workflow.clicks import ClickHandler
 from bot.workflow.deadline import has_ended
 from bot.workflow.form import FormHandler
 from bot.workflow.home import Home
+from bot.workflow.judge import Judge
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Ports
 from bot.workflow.recheck import Recheck
@@ -49,9 +50,10 @@ class Wired:
 
 @dataclass(frozen=True, slots=True)
 class _Slack:
-    """The parts that look up people and write messages in Slack, and the languages."""
+    """The parts that look up people, decide what they may, and write messages in Slack, and the languages."""
 
     people: Directory
+    judge: Judge
     places: Threads
     approvals: ApproverMessages
     twins: TwinMessages
@@ -65,13 +67,12 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     wechat = _wechat(resources, source)
     envs = Envs(wechat, runtime.clock, runtime.ready_for)
     stack.push_async_callback(envs.close)
-    homes = _homes(resources, source, slack)
+    judge, homes = slack.judge, _homes(resources, source, slack)
     stack.push_async_callback(homes.close)
     worker = _worker(resources, wechat, envs, slack, homes)
     ended = partial(has_ended, resources.ledger)
     private = PrivateReplies(api, slack.languages.channel, start, ended)
     ports = Ports(
-        resources.in_force,
         slack.people,
         resources.ledger,
         worker.process,
@@ -88,15 +89,15 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     intake = Intake(ports)
     owned = Cache(envs.of, runtime.clock)
     stack.push_async_callback(owned.close)
-    handler = FormHandler(intake, ports, owned)
+    handler = FormHandler(intake, judge, ports, owned)
     forms = FormListeners(handler, private, start)
-    handle_click = ClickHandler(intake, ports, runtime.sleep)
+    handle_click = ClickHandler(intake, judge, ports, runtime.sleep)
     clicks = ClickListeners(api, handle_click, private, homes.publish_for)
     app = App(
         resources.slack.client,
         resources.slack.ready.identity,
         slack.languages.channel,
-        SlashCommands(intake, ports).command,
+        SlashCommands(intake, judge, ports).command,
         forms.open,
         forms.listen,
         homes.listen,
@@ -130,7 +131,8 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     places = Threads(api, posts, people, spoken, ready.field("url"))
     approvals = ApproverMessages(posts, in_force, spoken, places.link, people)
     twins = TwinMessages(posts, spoken)
-    return _Slack(people, places, approvals, twins, spoken)
+    judge = Judge(in_force, people, runtime.now)
+    return _Slack(people, judge, places, approvals, twins, spoken)
 
 
 def _wechat(resources: Resources, source: Source) -> WeChat:
@@ -147,10 +149,9 @@ def _wechat(resources: Resources, source: Source) -> WeChat:
 
 
 def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
-    in_force, runtime = resources.in_force, resources.runtime
+    runtime = resources.runtime
     home = Home(
-        in_force,
-        slack.people,
+        slack.judge,
         resources.ledger,
         slack.languages,
         slack.places.link,
@@ -158,7 +159,7 @@ def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
         __version__,
     )
     homes = Homes(resources.slack.api, home.page, runtime.clock, runtime.sleep)
-    in_force.subscribe(lambda _: homes.changed())
+    resources.in_force.subscribe(lambda _: homes.changed())
     return homes
 
 
@@ -168,7 +169,7 @@ def _worker(
     runtime = resources.runtime
     ledger = RetryingLedger(resources.ledger, runtime.sleep)
     leased = LeasedSteps(ledger, runtime.sleep, resources.acks.step, resources.tasks.stopping)
-    brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake_every)
+    brake = Brake(slack.judge, runtime.brake_every)
     return Worker(
         ledger,
         leased,

@@ -109,9 +109,11 @@ MOVES: dict[State, frozenset[State]] = {
     State.ANSWERED: frozenset({State.ENDED}),
     State.ENDED: frozenset(),
 }
-"""The lawful moves. ACCEPTED moves to ANSWERED without a call when it is given up; it and PLACED, to ENDED without an answer.
+"""The lawful moves.
 
-CONFIRMING moves straight to ENDED where the reply to the click is the answer.
+A request moves from ACCEPTED to ANSWERED if it is given up without a call to WeChat. It moves from ACCEPTED or PLACED to
+ENDED if Slack leaves nowhere to answer, or the bot failed too often. It moves from CONFIRMING to ENDED if the reply to
+the click is the answer.
 """
 
 

@@ -3,17 +3,18 @@
 Slack may carry such a call out later, when it has been repeated: a late post makes a twin, a late edit hides a newer text.
 """
 
-from sqlalchemy import Connection, case, select, update
+from sqlalchemy import Connection, RowMapping, case, func, select, update
 
 from bot.ledger.entries import Entry, entry_of
 from bot.ledger.schema import requests
 from bot.ledger.statements import NOW, READ_AT, compared, seconds
 from bot.ledger.writer import Operations, Writer, in_transaction
 
-_AT_ONCE = 20
 _AGAIN = 60.0  # seconds after which another look is due, unless this one succeeds
+_AT_MOST = 86_400.0  # seconds after the doubt for which a look that fails is repeated
 
 _r = requests.c
+_DOUBTED = func.coalesce(_r.doubted, _r.ended, _r.created)
 _THIS = update(requests).where(compared(_r.id))
 _AFTER = seconds("after")
 _IN_DOUBT = _THIS.values(doubted=NOW, recheck=NOW + _AFTER)
@@ -22,14 +23,14 @@ _DUE = (
     select(_r.id)
     .where(_r.recheck <= NOW)
     .order_by(_r.recheck)
-    .limit(_AT_ONCE)
+    .limit(1)
     .with_for_update(skip_locked=True)
     .cte("due")
 )
 _TAKE = (
     update(requests)
     .where(_r.id.in_(select(_DUE.c.id)))
-    .values(recheck=NOW + _AGAIN)
+    .values(recheck=case((_DOUBTED > NOW - _AT_MOST, NOW + _AGAIN)))
     .returning(requests, READ_AT)
 )
 # One look at the end of the request is early: another one follows once the call is old enough.
@@ -56,13 +57,19 @@ class Rechecks(Operations):
             lambda on: on.execute(_SOON, {"the_id": request_id}), request=request_id
         )
 
-    @in_transaction
-    def due(self, on: Connection) -> list[tuple[Entry, float]]:
-        """Return requests whose look is due, each with its mark for `done`; no replica gets them again within a minute."""
-        rows = on.execute(_TAKE).mappings().all()
-        return [(entry_of(row), row["recheck"]) for row in rows]
+    async def due(self) -> tuple[Entry, float | None] | None:
+        """Return a request whose look is due, with its mark for `done`; None if there is none.
+
+        No replica gets it again within a minute, or ever if the doubt is a day old; nor if it cannot be read, which raises.
+        """
+        row = await self._take()
+        return None if row is None else (entry_of(row), row["recheck"])
 
     @in_transaction
-    def done(self, on: Connection, entry: Entry, taken: float) -> None:
+    def _take(self, on: Connection) -> RowMapping | None:
+        return on.execute(_TAKE).mappings().one_or_none()
+
+    @in_transaction
+    def done(self, on: Connection, entry: Entry, taken: float | None) -> None:
         """Record that a request was looked at; no effect if a call about it has ended in doubt since."""
         on.execute(_DONE, {"the_id": entry.request.id, "taken": taken, "after": self.after})

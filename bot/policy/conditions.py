@@ -5,8 +5,8 @@ All evaluation goes through CONDITIONS: decisions, the lint, the envs that the f
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from string import ascii_letters, ascii_lowercase, digits
@@ -134,6 +134,12 @@ def fits(rule: Rule, ask: Ask) -> bool | None:
             return False
         known = known and met
     return known
+
+
+def elsewhere(rules: Iterable[Rule], ask: Ask) -> Iterator[Ask]:
+    """Return the question once for each place that `rules` tell apart, and for one that they do not name."""
+    channels = frozenset[str]().union({""}, *(rule.channels for rule in rules))
+    return (replace(ask, channel=channel) for channel in channels)
 
 
 def verdict(rule: Rule, ask: Ask) -> Verdict:

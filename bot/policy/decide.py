@@ -3,15 +3,18 @@
 Fails closed: without a matching rule the answer is Deny, and a group that cannot be read never permits anything.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import assert_never
 
 from bot.policy.conditions import (
     CONDITIONS,
+    ENVS,
     OF_ENV,
     WHAT,
     WHO,
+    elsewhere,
     fits,
     fits_any,
     is_glob,
@@ -24,6 +27,7 @@ from bot.policy.kinds import (
     Allow,
     Approvers,
     Ask,
+    Decided,
     Decision,
     DeniedByRule,
     Deny,
@@ -62,6 +66,22 @@ def decide(policy: Policy, ask: Ask) -> Decision:
                 return Deny(doubt)
             doubtful = doubtful or doubt
     return Deny(doubtful or NoRule(nearest(policy, ask)))
+
+
+def decide_all(policy: Policy, ask: Ask, appids: Sequence[str]) -> tuple[Decided, ...]:
+    """Return the decision for each of these appids; whatever else `ask` has is the same for all."""
+    asks = [replace(ask, appid=appid) for appid in appids]
+    # Those that no rule for this env tells apart are decided once, since 500 decisions delay acks.
+    about_env = [rule for rule in policy.rules if len(asks) > 1 and ENVS.met(rule, ask)]
+    telling = [fits_any(rule.appids) for rule in about_env if rule.appids != (ANYONE,)]
+    alike: dict[tuple[bool, ...], Decision] = {}
+    decisions = list[Decided]()
+    for about_one in asks:
+        kind = tuple([names(about_one.appid) for names in telling])
+        if kind not in alike:
+            alike[kind] = decide(policy, about_one)
+        decisions.append(Decided(about_one, alike[kind]))
+    return tuple(decisions)
 
 
 def _never_may(person: Person) -> bool:
@@ -107,7 +127,7 @@ def rights(policy: Policy, person: Person) -> tuple[Rule, ...]:
     """Return the rules that let `person` share anything, from anywhere."""
     if _never_may(person):
         return ()
-    asked = Ask(person, "", "", "")
+    asked = Ask(person)
     return tuple(
         rule
         for rule in policy.rules
@@ -122,12 +142,12 @@ def may_share_somewhere(policy: Policy, person: Person, appids: Iterable[str], e
     """
     if not may_share_env(policy, person, env):
         return False
-    asked = Ask(person, "", "", env)
+    asked = Ask(person, env=env)
     permit = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
     globs = {glob for rule in permit if not misses(rule, asked, OF_ENV) for glob in rule.appids}
     named = filter(fits_any(globs), appids)
-    channels = {"", *(channel for rule in policy.rules for channel in rule.channels)}
-    asks = (Ask(person, channel, appid, env) for appid in named for channel in channels)
+    places = [*elsewhere(policy.rules, asked)]
+    asks = (replace(place, appid=appid) for appid in named for place in places)
     return any(not isinstance(decide(policy, ask), Deny) for ask in asks)
 
 
@@ -135,7 +155,7 @@ def may_share_env(policy: Policy, person: Person, env: str) -> bool:
     """Return whether `person` may share `env` from some channel with some appid; True if in doubt."""
     if _never_may(person):
         return False
-    asked = Ask(person, "", "", env)
+    asked = Ask(person, env=env)
     shut: list[Rule] = []  # earlier rules that deny, or might
     for rule in policy.rules:
         missed = misses(rule, asked, OF_ENV)
@@ -164,6 +184,13 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
     if approver.user_id == requester_id and not rule.self_approval:
         return False
     return _names(rule.approvers, approver)
+
+
+def may_approve_such(policy: Policy, approver: Person, appid: str, env: str) -> bool:
+    """Return whether `approver` may decide, under any rule, about somebody's request for this env and appid."""
+    asked = Ask(approver, appid=appid, env=env)
+    rules = (rule for rule in policy.approval_rules if may_approve(rule, approver, ""))
+    return any(not misses(rule, asked, WHAT) for rule in rules)
 
 
 def approver_users(rules: Iterable[Rule], requester_id: str) -> frozenset[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
 from functools import cached_property
+from typing import NamedTuple
 
 from bot.domain.finding import Problem
 from bot.domain.language import Language
@@ -135,12 +136,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The question to the policy: may `person`, in `channel`, share `env` with `appid`?"""
+    """The question to the policy: may `person`, in `channel`, share `env` with `appid`?
+
+    What is left out is not known, and meets no condition about it. The judge (`workflow/judge.py`) leaves nothing out.
+    """
 
     person: Person
-    channel: str
-    appid: str
-    env: str
+    channel: str = ""
+    appid: str = ""
+    env: str = ""
 
 
 class Miss(Enum):
@@ -225,6 +229,13 @@ class Deny:
 
 Permitted = Allow | NeedsConfirmation | NeedsApproval
 Decision = Permitted | Deny
+
+
+class Decided(NamedTuple):
+    """A question to the policy, and its decision."""
+
+    ask: Ask
+    decision: Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from bot.slack.directory import Directory
 from bot.slack.payloads import PERSON
 from bot.slack.posts import Posts, raise_if_away
 from bot.slack.thread import list_appids
+from bot.workflow.judge import approving_rule
 from bot.workflow.ports import LinkTo, PolicyInForce
-from bot.workflow.ruling import approving_rule
 
 MOST = 20
 """The most approvers who are asked directly about one request; any of them decides it for all."""

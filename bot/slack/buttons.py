@@ -12,7 +12,7 @@ from bot.runtime.tasks import log_request
 from bot.slack.api import SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, is_private, without_buttons
 from bot.slack.private import PrivateReplies
-from bot.workflow.click_steps import Reply
+from bot.workflow.click_decisions import Reply
 from bot.workflow.clicks import ClickHandler
 
 _PATIENCE = 5.0  # seconds

@@ -1,8 +1,8 @@
 """The brake: the policy is checked again before an accepted request is carried out, and may stop it."""
 
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import assert_never
 
@@ -15,12 +15,10 @@ from bot.policy.kinds import (
     Deny,
     NeedsApproval,
     NeedsConfirmation,
-    Policy,
     Unreadable,
 )
+from bot.workflow.judge import Decisions, Judge, doubt_in
 from bot.workflow.leased import LeasedSteps
-from bot.workflow.ports import People, PolicyInForce
-from bot.workflow.ruling import Decided, decide_again, doubt_in, ground_against
 
 CHECK_AGAIN = 1.0
 """Seconds between two checks whether what a request waits for is there: Slack's answer, the lane, WeChat."""
@@ -49,12 +47,13 @@ class BrakeVerdict(Enum):
 class Brake:
     """Checks a request against the policy in force, with the requester's current groups."""
 
-    in_force: PolicyInForce
-    people: People
-    now: Callable[[], float]
-    """In Unix seconds."""
+    judge: Judge
     every: float
     """Seconds between two checks while a batch runs."""
+
+    def now(self) -> float:
+        """Return the time in Unix seconds."""
+        return self.judge.now()
 
     async def end_of(
         self, entry: Entry, leased: LeasedSteps, *, begun: bool
@@ -63,15 +62,15 @@ class Brake:
 
         Waits for Slack's answer, at most an hour. `begun` if an earlier call may have succeeded.
         """
-        found, until = await self.check(entry, fresh=True), self.now() + _PATIENCE
-        if found is BrakeVerdict.IN_DOUBT:
+        verdict, until = await self.check(entry, fresh=True), self.now() + _PATIENCE
+        if verdict is BrakeVerdict.IN_DOUBT:
             _log.warning("a request waits: Slack does not tell whether it is still allowed")
-        while found is BrakeVerdict.IN_DOUBT and self.now() < until:
+        while verdict is BrakeVerdict.IN_DOUBT and self.now() < until:
             await leased.rest(entry, CHECK_AGAIN)
-            found = await self.check(entry)
-        if found is BrakeVerdict.GO:
+            verdict = await self.check(entry)
+        if verdict is BrakeVerdict.GO:
             return None
-        if found is BrakeVerdict.STOP:
+        if verdict is BrakeVerdict.STOP:
             return STOPPED_MIDWAY if begun else Stopped()
         return doubted(_UNCHECKED) if begun else _UNCHECKED
 
@@ -83,21 +82,16 @@ class Brake:
         People and groups come from a cache of at most a minute, since Slack's rate limit does not allow reading groups
         every few seconds; `fresh` bypasses it.
         """
-        policy, request = self.in_force.policy, entry.request
-        origin = request.origin
-        person = await self.people.person(
-            origin.team_id, origin.user_id, policy.groups, fresh=fresh
-        )
-        return brake_verdict(policy, entry, decide_again(policy, request, person, appids))
+        return brake_verdict(entry, await self.judge.again(entry.request, appids, fresh=fresh))
 
 
-def brake_verdict(policy: Policy, entry: Entry, decisions: Sequence[Decided]) -> BrakeVerdict:
+def brake_verdict(entry: Entry, decisions: Decisions) -> BrakeVerdict:
     """Return the verdict of the current `decisions` on an accepted request; one rule and the same owner must cover it."""
-    sure = [each for each in decisions if not _is_transient(each.decision)]
+    sure = tuple(each for each in decisions.of_each if not _is_transient(each.decision))
     covered = all(_is_covered(entry, decision) for _, decision in sure)
-    if not covered or ground_against(policy, entry.request, sure):
+    if not covered or replace(decisions, of_each=sure).ground_against(entry.request):
         return BrakeVerdict.STOP
-    return BrakeVerdict.GO if len(sure) == len(decisions) else BrakeVerdict.IN_DOUBT
+    return BrakeVerdict.GO if sure == decisions.of_each else BrakeVerdict.IN_DOUBT
 
 
 def _is_transient(decision: Decision) -> bool:

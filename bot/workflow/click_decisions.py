@@ -1,44 +1,123 @@
 """What a click does, by the state of its request, the people, and the policy checked again. Pure."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
 
 from bot.command.grammar import Share
-from bot.domain.outcome import Cancelled, Denied, Ground, Rejected, retry_may_help
-from bot.domain.request import BEGUN, Act, Retry, State
+from bot.domain.outcome import (
+    Cancelled,
+    Denied,
+    Expired,
+    Ground,
+    Rejected,
+    Skipped,
+    retry_may_help,
+)
+from bot.domain.request import BEGUN, Act, Click, Origin, Retry, State
 from bot.ledger.click_moves import Move
+from bot.ledger.entries import Entry
+from bot.messages import Message
 from bot.messages.answers import accepted, steps_left
-from bot.messages.approvals import Settled, no_approver, sent_to_approvers, settled, you_approved
-from bot.messages.blocks import filled
+from bot.messages.approvals import (
+    Settled,
+    no_approver,
+    sent_to_approvers,
+    settled,
+    waiting,
+    you_approved,
+)
+from bot.messages.blocks import filled, read_ref
 from bot.messages.click_replies import (
     NothingDone,
     cannot_tell,
     cannot_tell_requester,
     over_by_policy,
     refused,
+    too_late,
 )
-from bot.messages.conversation import answer as ended
+from bot.messages.conversation import answer
+from bot.messages.words import Words
 from bot.policy.decide import approver_groups, approver_users, is_operator, may_approve
 from bot.policy.kinds import Deny, Doubt, NeedsApproval, Person, Rule, Standing, Unreadable
-from bot.workflow.click_steps import (
-    ApplyMove,
-    CancelRest,
-    ClickContext,
-    ClickStep,
-    Reply,
-    Resubmit,
-    late,
-)
-from bot.workflow.ruling import (
-    decide_again,
-    deciding_rules,
-    denial,
-    doubt_in,
-    ground_against,
-    strictest,
-)
+from bot.workflow.judge import Asker, Decisions
+from bot.workflow.ruling import denial
+
+
+@dataclass(frozen=True, slots=True)
+class ClickContext:
+    """All that a click is decided by, read once; `failed` are the receivers that a retry would be for."""
+
+    click: Click
+    entry: Entry
+    words: Words
+    clicker: Asker
+    requester: Asker
+    failed: tuple[str, ...] = ()
+
+    @property
+    def decisions(self) -> Decisions:
+        """The current decisions on the request."""
+        request = self.entry.request
+        return self.requester.decisions(request.receivers, request.env)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Reply to the user who clicked, privately; with `replaces` in place of the message with the button, if only they see it.
+
+    With `spent` the message stays, but its buttons are removed, since they are of no more use to anybody. With `refused`
+    it is recorded that this user tried what they may not. `unsure` if Slack did not tell enough, but may in a few seconds.
+    """
+
+    message: Message
+    replaces: bool = False
+    spent: bool = False
+    refused: bool = False
+    unsure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyMove:
+    """Move the request, and then reply; if its state has changed meanwhile, the reply says that instead."""
+
+    move: Move
+    message: Message
+    replaces: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRest:
+    """Cancel the items of a batch that have not begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resubmit:
+    """Submit a new request from `origin`, for `asker`."""
+
+    origin: Origin
+    share: Share
+    asker: Asker
+    retry: Retry | None = None
+    replaces: bool = False
+
+
+ClickStep = Reply | ApplyMove | CancelRest | Resubmit
+"""What can result from a click."""
+
+
+def is_unsure(step: ClickStep) -> bool:
+    """Tell whether the step would be better known once Slack tells who somebody is, which may be in a few seconds."""
+    match step:
+        case Reply():
+            return step.unsure
+        case Resubmit(asker=Asker(person=Unreadable() as trouble)):
+            return trouble.passes
+        case Resubmit(asker=Asker(person=Person() as person)):
+            return any(trouble.passes for trouble in person.unreadable.values())
+        case _:
+            return False
 
 
 def step_of(act: Act, context: ClickContext) -> ClickStep:
@@ -77,8 +156,8 @@ def _cannot_tell(context: ClickContext, trouble: Unreadable, *, groups: bool = F
 def _in_doubt(context: ClickContext, doubt: Doubt) -> Reply:
     """Say that Slack did not return the requester, or which groups they are in."""
     other = None if _is_own(context) else context.entry.request.origin.user_id
-    told = cannot_tell_requester(context.words, doubt, other=other)
-    return Reply(told, unsure=doubt.trouble.passes)
+    message = cannot_tell_requester(context.words, doubt, other=other)
+    return Reply(message, unsure=doubt.trouble.passes)
 
 
 def _forbidden(
@@ -88,13 +167,13 @@ def _forbidden(
 
     `why` is the reason if Slack told all about them, and they are a member.
     """
-    person, request = context.clicker, context.entry.request
+    person, policy, request = context.clicker.person, context.clicker.policy, context.entry.request
     if isinstance(person, Unreadable):
         return _cannot_tell(context, person)
     able = any(may_approve(rule, person, request.origin.user_id) for rule in rules)
-    if able or (operators and is_operator(context.policy, person)):
+    if able or (operators and is_operator(policy, person)):
         return None
-    groups = approver_groups(rules) | (context.policy.operators.groups if operators else set())
+    groups = approver_groups(rules) | (policy.operators.groups if operators else set())
     if group := min(groups & set(person.unreadable), default=None):
         return _cannot_tell(context, person.unreadable[group], groups=True)
     if rules and person.standing is not Standing.MEMBER:
@@ -104,23 +183,22 @@ def _forbidden(
 
 def _confirm(context: ClickContext) -> ClickStep:
     """Let a request go on that its requester confirms, if the current policy still allows it."""
-    words, policy, request = context.words, context.policy, context.entry.request
+    words, request = context.words, context.entry.request
     if not _is_own(context):
         return _nothing_done(context, NothingDone.NOT_YOURS)
     if context.entry.state is not State.CONFIRMING:
         return late(words, context.click, context.entry)
     by = context.click.origin.user_id
-    decisions = decide_again(policy, request, context.requester)
-    ask, decision = strictest(decisions)
-    if doubt := doubt_in(decision):
+    decisions = context.decisions
+    if doubt := decisions.doubt:
         return _in_doubt(context, doubt)
-    ground = ground_against(policy, request, decisions)
+    ground, (ask, decision) = decisions.ground_against(request), decisions.strictest
     if ground or isinstance(decision, Deny):
         no = Denied(ground or Ground.NOT_ALLOWED)
-        message = ended(words, request, no)
+        message = answer(words, request, no)
         if isinstance(decision, Deny):
             # With what is missing, and who can grant it, as at the command.
-            message = denial(words, policy, decisions, ask, decision)
+            message = denial(words, decisions, ask, decision)
         move = Move(State.ENDED, by, "denied", outcome=no)
         return ApplyMove(move, message, replaces=True)
     rule, message = decision.rule, accepted(words, request)
@@ -135,37 +213,35 @@ def _confirm(context: ClickContext) -> ClickStep:
 def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     """Apply an approver's decision: the request goes on, or ends as rejected or denied.
 
-    Where no approvers are left, anybody may decide if the policy does not let it go on, since then it only ends.
+    If no approvers are left and the policy forbids the request, anybody's click ends it.
     """
     words, entry, click = context.words, context.entry, context.click
-    request, policy, person = entry.request, context.policy, context.clicker
+    request, person, decisions = entry.request, context.clicker.person, context.decisions
     if entry.state is not State.WAITING:
         return late(words, click, entry)
-    decisions = decide_again(policy, request, context.requester)
-    rules = deciding_rules(policy, request, decisions)
-    ground = ground_against(policy, request, decisions)
+    rules, ground = decisions.deciding_rules(request), decisions.ground_against(request)
     if isinstance(person, Unreadable):
         return _cannot_tell(context, person)
     if rules and (no := _may_not_decide(context, person, rules)):
         return no
-    doubt = doubt_in(strictest(decisions).decision)
+    doubt = decisions.doubt
     if doubt and (approved or not rules):
         return _in_doubt(context, doubt)
     if not rules and not ground:
         return _nothing_done(context, NothingDone.NOTHING_TO_DECIDE)
-    asked = filled(entry.asked, click.message)
-    move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=asked)
+    questions = filled(entry.asked, click.message)
+    move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=questions)
     if ground and (approved or not rules or ground is Ground.SEVERAL_RULES):
         no_more = Denied(ground)
-        denied = move(State.ANSWERED, kind="denied", outcome=no_more)
-        return ApplyMove(denied, over_by_policy(words, request, no_more))
+        ending = move(State.ANSWERED, kind="denied", outcome=no_more)
+        return ApplyMove(ending, over_by_policy(words, request, no_more))
     if approved:
         to = State.PLACED if entry.place else State.ACCEPTED
-        going_on = move(to, kind="approved", rule=rules[0].name)
-        return ApplyMove(going_on, you_approved(words, request))
+        approval = move(to, kind="approved", rule=rules[0].name)
+        return ApplyMove(approval, you_approved(words, request))
     outcome = Rejected(click.origin.user_id, click.comment)
-    rejected = move(State.ANSWERED, kind="rejected", outcome=outcome)
-    return ApplyMove(rejected, settled(words, request, Settled.REJECTED))
+    rejection = move(State.ANSWERED, kind="rejected", outcome=outcome)
+    return ApplyMove(rejection, settled(words, request, Settled.REJECTED))
 
 
 def _may_not_decide(context: ClickContext, person: Person, rules: Sequence[Rule]) -> Reply | None:
@@ -184,8 +260,7 @@ def _may_not_stop_or_retry(
     """Return why this person may not cancel or retry it; None for the requester, approvers and, if asked, operators."""
     if _is_own(context):
         return None
-    policy, request = context.policy, context.entry.request
-    rules = deciding_rules(policy, request, decide_again(policy, request, context.requester))
+    rules = context.decisions.deciding_rules(context.entry.request)
     return _forbidden(context, rules, why, operators=operators)
 
 
@@ -244,3 +319,40 @@ def _share_again(context: ClickContext) -> ClickStep:
     reason = click.reason or (request.reason if _is_own(context) else None)
     share = Share((request.appid,), request.env, reason, again=True)
     return Resubmit(click.origin, share, context.clicker, replaces=True)
+
+
+_REPLIED = Denied | Cancelled | Skipped
+"""How a request can end by the click on its confirmation, whose reply is then its only answer."""
+
+
+def late(words: Words, click: Click, entry: Entry) -> Reply:
+    """Reply that a click came too late, and how the request ended, or for whom it waits.
+
+    If the only answer was the reply to an earlier click, this reply repeats it, since it may take that reply's place.
+    """
+    request, waits = entry.request, entry.state is State.WAITING
+    if waits and click.origin.user_id == request.origin.user_id:
+        message: Message = sent_to_approvers(words, request)
+    elif waits:
+        message = waiting(words, request)  # they cancelled it just when its requester confirmed it
+    elif entry.state is State.ENDED and not entry.place and isinstance(entry.outcome, _REPLIED):
+        message = answer(words, request, entry.outcome)
+    else:
+        message = too_late(words, request, entry.outcome)
+    return Reply(message, replaces=click.message is None, spent=_is_orphan(click, entry))
+
+
+def _is_orphan(click: Click, entry: Entry) -> bool:
+    """Tell whether the clicked message is no recorded one, so that the bot does not edit it when the request ends.
+
+    Such are the direct question for a confirmation, and a duplicate that was posted because of a crash.
+    """
+    if entry.state is not State.ENDED and entry.outcome != Expired("confirmation"):
+        return False
+    return is_unrecorded(click, entry)
+
+
+def is_unrecorded(click: Click, entry: Entry) -> bool:
+    """Tell whether the clicked message is none that the ledger records for a request."""
+    known = [*read_ref(entry.place), *read_ref(entry.asked)]
+    return any(clicked not in known for clicked in read_ref(click.message))

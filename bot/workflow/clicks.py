@@ -17,8 +17,7 @@ from bot.ledger.writer import LedgerDownError
 from bot.messages import click_replies as say
 from bot.messages.conversation import answer
 from bot.messages.words import Words
-from bot.workflow.click_decisions import step_of
-from bot.workflow.click_steps import (
+from bot.workflow.click_decisions import (
     ApplyMove,
     CancelRest,
     ClickContext,
@@ -28,8 +27,10 @@ from bot.workflow.click_steps import (
     is_unrecorded,
     is_unsure,
     late,
+    step_of,
 )
 from bot.workflow.deadline import modal_words
+from bot.workflow.judge import Judge
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -51,9 +52,10 @@ class ClickHandler:
     """Handles clicks and the modals of decisions."""
 
     def __init__(
-        self, intake: Intake, ports: Ports, sleep: Callable[[float], Awaitable[None]]
+        self, intake: Intake, judge: Judge, ports: Ports, sleep: Callable[[float], Awaitable[None]]
     ) -> None:
         self._intake = intake
+        self._judge = judge
         self._sleep = sleep
         self._ports = ports
         self._ledger = ports.ledger
@@ -61,13 +63,13 @@ class ClickHandler:
     async def answer(self, act: Act, click: Click) -> Reply:
         """Handle a click, and return the reply to the user who clicked."""
         try:
-            decided = await self._decide(act, click)
-            if decided and is_unsure(decided[1]):
+            decision = await self._decide(act, click)
+            if decision and is_unsure(decision[1]):
                 await self._sleep(WAITS_FOR_SLACK)
-                decided = await self._decide(act, click)
-            if decided is None:
+                decision = await self._decide(act, click)
+            if decision is None:
                 return Reply(say.refused(await self._words(click), say.NothingDone.NO_SUCH_REQUEST))
-            context, step = decided
+            context, step = decision
             if act in _OF_RECORDED:
                 self._end_twin(click, context.entry)
             return await self._carry_out(context, step)
@@ -127,12 +129,10 @@ class ClickHandler:
 
     async def _read_context(self, click: Click, entry: Entry, *, fresh: bool) -> ClickContext:
         """Return the context of a click, with the people read; `fresh` bypasses the cache."""
-        policy, read = self._ports.in_force.policy, self._ports.people.several
-        by, asked_by = click.origin.user_id, entry.request.origin.user_id
-        both = [*dict.fromkeys((by, asked_by))]
-        people = await read(click.origin.team_id, both, policy.groups, fresh=fresh)
-        words = self._ports.languages.to(people[by])
-        return ClickContext(click, entry, policy, words, people[by], people[asked_by])
+        origins = [click.origin, entry.request.origin]
+        clicker, requester = await self._judge.askers(origins, fresh=fresh)
+        words = self._ports.languages.to(clicker.person)
+        return ClickContext(click, entry, words, clicker, requester)
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
         match step:
@@ -174,12 +174,7 @@ class ClickHandler:
 
     async def _resubmit(self, context: ClickContext, step: Resubmit) -> Reply:
         message = await self._intake.submit(
-            context.policy,
-            step.origin,
-            step.share,
-            step.requester,
-            retry=step.retry,
-            words=context.words,
+            step.asker, step.origin, step.share, retry=step.retry, words=context.words
         )
         now: Entry | None = None
         if step.retry:

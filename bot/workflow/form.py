@@ -11,9 +11,10 @@ from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.words import Words
 from bot.policy.decide import may_share_env, named_envs, owner_of
-from bot.policy.kinds import Person, Policy, Unreadable
+from bot.policy.kinds import Policy, Unreadable
 from bot.runtime.cache import Cache
 from bot.workflow.deadline import answer_by, in_time, modal_words, within
+from bot.workflow.judge import Judge
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
@@ -25,18 +26,21 @@ _MOST_OWNERS = 20  # whose envs are read; each call counts against the owner's o
 class FormHandler:
     """The use cases behind the form; `owned` are the envs of each owner, by its appid."""
 
-    def __init__(self, intake: Intake, ports: Ports, owned: Cache[tuple[str, ...]]) -> None:
+    def __init__(
+        self, intake: Intake, judge: Judge, ports: Ports, owned: Cache[tuple[str, ...]]
+    ) -> None:
         self._intake = intake
+        self._judge = judge
         self._ports = ports
         self._owned = owned
 
     async def words(self, origin: Origin) -> Words:
         """Return the words in the user's language, or in the channel's if Slack does not answer at once who they are."""
-        return await modal_words(self._ports, origin, self._ports.in_force.policy.groups)
+        return await modal_words(self._ports, origin, self._judge.policy.groups)
 
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""
-        for owner in _owners_read(self._ports.in_force.policy):
+        for owner in _owners_read(self._judge.policy):
             self._owned.reread(owner)
 
     async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
@@ -46,15 +50,16 @@ class FormHandler:
         env. Answers in time for Slack, without the envs that the ledger or WeChat do not return in time; the cache has
         WeChat's for the next caller.
         """
-        policy, typed = self._ports.in_force.policy, env_in(text)
-        owners, latest = _owners_read(policy), within(_WECHAT_SECONDS)
-        person, past, owned = await asyncio.gather(
-            self._person(origin, policy),
+        typed_env, latest = env_in(text), within(_WECHAT_SECONDS)
+        owners = _owners_read(self._judge.policy)
+        asker, past, owned = await asyncio.gather(
+            self._judge.asker(origin),
             in_time(self._ports.ledger.envs(_PAST), "the ledger does not tell past envs"),
             asyncio.gather(*(answer_by(latest, self._owned.get(each), ()) for each in owners)),
         )
+        policy, person = asker.policy, asker.person
         if isinstance(person, Unreadable):
-            return [], typed
+            return [], typed_env
         theirs = (
             env
             for owner, envs in zip(owners, owned, strict=True)
@@ -62,29 +67,24 @@ class FormHandler:
             if owner_of(policy, env) == owner
         )
         known = dict.fromkeys((*named_envs(policy), *(past or ()), *theirs))
-        sought = (typed or text.strip()).lower()
+        part = (typed_env or text.strip()).lower()
 
         def may(env: str) -> bool:
             return owner_of(policy, env) is not None and may_share_env(policy, person, env)
 
-        return [env for env in known if sought in env.lower() and may(env)], typed
+        return [env for env in known if part in env.lower() and may(env)], typed_env
 
     async def submit(self, origin: Origin, share: Share) -> Message:
         """Submit the form's request, and return the answer to the user."""
-        policy = self._ports.in_force.policy
-        person = await self._person(origin, policy)
-        words = self._ports.languages.to(person)
-        return await self._intake.submit(policy, origin, share, person, words=words)
+        asker = await self._judge.asker(origin)
+        words = self._ports.languages.to(asker.person)
+        return await self._intake.submit(asker, origin, share, words=words)
 
     async def record_mistakes(self, origin: Origin, mistakes: Mistakes) -> None:
         """Record that a form with mistakes was submitted."""
         kinds = dict.fromkeys(mistake.wrong.label for mistake in mistakes.values())
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
         await self._intake.record_event("mistake", origin, wrong)
-
-    async def _person(self, origin: Origin, policy: Policy) -> Person | Unreadable:
-        people = self._ports.people
-        return await people.person(origin.team_id, origin.user_id, policy.groups)
 
 
 def _owners_read(policy: Policy) -> tuple[str, ...]:

@@ -4,19 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bot.domain.link import LinkState
-from bot.domain.request import BEGUN, Request, State
+from bot.domain.request import BEGUN, Origin, Request, State
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.messages import Message
 from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
-from bot.policy.conditions import WHAT, misses
-from bot.policy.decide import is_operator, may_approve, rights
-from bot.policy.kinds import Ask, NeedsApproval, Person, Policy, Unreadable
+from bot.policy.decide import is_operator, may_approve, may_approve_such
+from bot.policy.kinds import NeedsApproval, Person, Policy, Unreadable
 from bot.workflow.deadline import in_time
-from bot.workflow.ports import LinkTo, People, PolicyInForce
-from bot.workflow.ruling import approving_rule, decide_again
+from bot.workflow.judge import Asker, Judge, approving_rule
+from bot.workflow.ports import LinkTo
 from bot.workflow.slash_command import line_of
 
 _LOOKED_UP = 20  # requesters for one page: Slack tells some hundred people a minute
@@ -34,8 +33,7 @@ class Page:
 class Home:
     """Makes pages; `link` and `token_states` are as in Ports."""
 
-    in_force: PolicyInForce
-    people: People
+    judge: Judge
     ledger: Ledger
     languages: Languages
     link: LinkTo
@@ -44,13 +42,12 @@ class Home:
 
     async def page(self, team_id: str, user_id: str) -> Page:
         """Return a person's current page; it says what could not be read."""
-        policy = self.in_force.policy
-        person = await self.people.person(team_id, user_id, policy.groups)
-        words = self.languages.to(person)
-        mine = () if isinstance(person, Unreadable) else rights(policy, person)
-        decider = _decider(policy, person)
-        records = await self._records((team_id, user_id), policy, decider)
-        return Page(home(words, person, mine, records, self.version), decider is not None)
+        nowhere = Origin(team_id, user_id, "", "", "", "")  # the App Home is no channel
+        asker = await self.judge.asker(nowhere)
+        words, decider = self.languages.to(asker.person), _decider(asker)
+        records = await self._records((team_id, user_id), asker.policy, decider)
+        page = home(words, asker.person, asker.rights, records, self.version)
+        return Page(page, decider is not None)
 
     async def _records(
         self, who: tuple[str, str], policy: Policy, decider: Person | None
@@ -78,20 +75,18 @@ class Home:
 
         An operator may cancel everything, an approver the running batches that they approve.
         """
-        moved = {
-            each.request.id: each.request.origin.user_id
-            for each in others
-            if _moved(policy, person, each)
-        }
-        asked_by = [*dict.fromkeys(moved.values())][:_LOOKED_UP]
-        told = await self.people.several(person.team_id, asked_by, policy.groups) if moved else {}
-        decided = [
+        moved = [entry.request for entry in others if _moved(policy, person, entry)]
+        known = [*dict.fromkeys(request.origin.user_id for request in moved)][:_LOOKED_UP]
+        looked_up = [request for request in moved if request.origin.user_id in known]
+        askers = await self.judge.askers([request.origin for request in looked_up], policy)
+        requesters = {request.id: by for request, by in zip(looked_up, askers, strict=True)}
+        deciding = [
             entry
             for entry in others
-            if _may_decide(policy, person, entry.request, told.get(moved.get(entry.request.id, "")))
+            if _may_decide(policy, person, entry.request, requesters.get(entry.request.id))
         ]
-        waiting = [entry for entry in decided if entry.state is State.WAITING]
-        begun = [entry for entry in decided if entry.state in BEGUN]
+        waiting = [entry for entry in deciding if entry.state is State.WAITING]
+        begun = [entry for entry in deciding if entry.state in BEGUN]
         return waiting, others if is_operator(policy, person) else begun
 
 
@@ -100,27 +95,24 @@ def _moved(policy: Policy, person: Person, entry: Entry) -> bool:
     request = entry.request
     if not (entry.state is State.WAITING or request.approval) or approving_rule(policy, request):
         return False
-    asked = Ask(person, request.origin.channel_id, request.receivers[0], request.env)
-    rules = (each for each in policy.approval_rules if may_approve(each, person, ""))
-    return any(not misses(each, asked, WHAT) for each in rules)
+    return may_approve_such(policy, person, request.receivers[0], request.env)
 
 
-def _may_decide(
-    policy: Policy, person: Person, request: Request, requester: Person | Unreadable | None
-) -> bool:
+def _may_decide(policy: Policy, person: Person, request: Request, requester: Asker | None) -> bool:
     """Tell whether a person approves by the rule that a request was accepted under; a click asks the policy anew.
 
     Once that rule is gone, the one counts that asks for an approval now, from this `requester`.
     """
     rule = approving_rule(policy, request)
     if rule is None and requester:
-        (now,) = decide_again(policy, request, requester, request.receivers[:1])
-        rule = now.decision.rule if isinstance(now.decision, NeedsApproval) else None
+        _, decision = requester.decisions(request.receivers[:1], request.env).strictest
+        rule = decision.rule if isinstance(decision, NeedsApproval) else None
     return rule is not None and may_approve(rule, person, request.origin.user_id)
 
 
-def _decider(policy: Policy, person: Person | Unreadable) -> Person | None:
+def _decider(asker: Asker) -> Person | None:
     """Return the person if they are an operator or an approver, else None."""
+    policy, person = asker.policy, asker.person
     if isinstance(person, Unreadable):
         return None
     approves = any(may_approve(rule, person, "") for rule in policy.rules)

@@ -193,7 +193,6 @@ class PolicyInForce:
 class Ports:
     """What the use cases need from outside."""
 
-    in_force: PolicyInForce
     people: People
     ledger: Ledger
     process: Callable[[Entry], Coroutine[None, None, None]]

@@ -30,31 +30,34 @@ class Recheck:
     async def run(self) -> None:
         """Look at what is due, again and again; runs until cancelled."""
         while True:
-            try:
-                for entry, taken in await self.ledger.rechecks.due():
-                    await self._recheck(entry, taken)
-            except LedgerDownError:
-                pass  # the heartbeats report it
-            except Exception:  # noqa: BLE001  # a request that cannot be read must not end the looks
-                _log.exception("unforeseen error")
-            await asyncio.sleep(self.every)
+            if not await self._look():
+                await asyncio.sleep(self.every)
 
-    async def _recheck(self, entry: Entry, taken: float) -> None:
-        """Mend one request's messages; if Slack is away, another look is due in a minute."""
+    async def _look(self) -> bool:
+        """Mend the messages of one request whose look is due; False if there is none, or something is broken.
+
+        If Slack is away, another look is due in a minute, until the doubt is a day old.
+        """
+        facts = dict[str, str]()
         try:
+            due = await self.ledger.rechecks.due()
+            if due is None:
+                return False
+            entry, taken = due
+            facts["request"] = entry.request.id
             await self.twins.end(entry)
             if entry.state is State.ENDED:
                 await self._show_last_state(entry)
+            await self.ledger.rechecks.done(entry, taken)
         except AwayError as away:
-            facts = {"request": entry.request.id, "reason": str(away)}
+            facts["reason"] = str(away)
             _log.info("messages in doubt could not be looked at", extra=facts)
-            return
         except LedgerDownError:
-            raise
+            return False  # the heartbeats report it
         except Exception:  # noqa: BLE001  # the others' looks are due too
-            _log.exception("unforeseen error", extra={"request": entry.request.id})
-            return
-        await self.ledger.rechecks.done(entry, taken)
+            _log.exception("unforeseen error", extra=facts)
+            return False
+        return True
 
     async def _show_last_state(self, entry: Entry) -> None:
         outcome = entry.outcome

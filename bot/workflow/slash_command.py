@@ -19,11 +19,12 @@ from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, why
 from bot.messages.words import Words
-from bot.policy.decide import may_share_somewhere, owner_of, rights
-from bot.policy.kinds import Ask, Decision, Deny, NeedsApproval, Person, Policy, Unreadable
+from bot.policy.decide import may_share_somewhere
+from bot.policy.kinds import Deny, NeedsApproval, Person
 from bot.workflow.deadline import in_time, within
+from bot.workflow.judge import Asker, Decisions, Judge
 from bot.workflow.ports import LinkTo, Ports
-from bot.workflow.ruling import Refusal, decide_all
+from bot.workflow.ruling import Refusal
 from bot.workflow.submit import Intake
 
 _LOOKED_THROUGH = 50  # requests, of which the visible ones are shown
@@ -33,8 +34,9 @@ _ACK_SECONDS = 2.6  # for all of it; Slack waits three for the ack
 class SlashCommands:
     """Answers commands within the time for an ack; the rest goes on in the background."""
 
-    def __init__(self, intake: Intake, ports: Ports) -> None:
+    def __init__(self, intake: Intake, judge: Judge, ports: Ports) -> None:
         self._intake = intake
+        self._judge = judge
         self._ports = ports
 
     async def command(self, origin: Origin, text: str) -> Message | OpenForm:
@@ -42,19 +44,20 @@ class SlashCommands:
         command = parse(text)
         if isinstance(command, OpenForm):
             return command
-        until, policy = within(_ACK_SECONDS), self._ports.in_force.policy
-        person = await self._ports.people.person(origin.team_id, origin.user_id, policy.groups)
+        until = within(_ACK_SECONDS)
+        asker = await self._judge.asker(origin)
+        person = asker.person
         words = self._ports.languages.to(person)
         if isinstance(command, Misread):
             wrong = {"outcome": "mistake", "detail": command.mistake.wrong.label}
             await self._intake.record_event("mistake", origin, wrong, until)
             return misread(words, command)
         if isinstance(command, Share):
-            return await self._intake.submit(policy, origin, command, person, until, words=words)
+            return await self._intake.submit(asker, origin, command, until, words=words)
         named = {"appid" if is_appid(each) else "env": each for each in command.about}
-        asked = {"detail": command.verb.value, **named}
-        await self._intake.record_event("asked", origin, asked, until)
-        mine = () if isinstance(person, Unreadable) else rights(policy, person)
+        facts = {"detail": command.verb.value, **named}
+        await self._intake.record_event("asked", origin, facts, until)
+        mine = asker.rights
         match command.verb:
             case Verb.HELP:
                 return help_(words, person, mine)
@@ -63,30 +66,28 @@ class SlashCommands:
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
             case Verb.WHY:
                 appid, env = command.about
-                ((ask, decision),) = decide_all(policy, origin, person, (appid,), env)
-                return await self._why(words, policy, ask, decision, until)
+                return await self._why(words, asker.decisions((appid,), env), until)
             case Verb.HISTORY:
                 about = next(iter(command.about), None)
-                may_see = partial(_may_see, policy, person, origin)
+                may_see = partial(_may_see, asker, origin)
                 return await self._history(words, origin, about, may_see, until)
             case _:
                 assert_never(command.verb)
 
-    async def _why(
-        self, words: Words, policy: Policy, ask: Ask, decision: Decision, until: float
-    ) -> Message:
+    async def _why(self, words: Words, decisions: Decisions, until: float) -> Message:
         """Say which rule decides and, of a permitted share, what it would meet: no owner, nobody who can approve it, the env's state."""
-        said = why(words, decision, ask, policy)
+        ask, decision = decisions.strictest
+        explanation = why(words, decision, ask, decisions.policy)
         if isinstance(decision, Deny):
-            return said
-        owner = owner_of(policy, ask.env)
+            return explanation
+        owner = decisions.owner
         if owner is None:
-            return said + no_owner(words, ask)
+            return explanation + no_owner(words, ask)
         if isinstance(decision, NeedsApproval):
             ruled = await self._intake.reachable(words, decision, ask.person.user_id, until)
             if isinstance(ruled, Refusal):
-                return said + ruled.message
-        return said + await self._intake.beforehand(words, owner, ask.env, until)
+                return explanation + ruled.message
+        return explanation + await self._intake.beforehand(words, owner, ask.env, until)
 
     async def _history(
         self,
@@ -108,12 +109,12 @@ class SlashCommands:
         )
 
 
-def _may_see(policy: Policy, person: Person | Unreadable, origin: Origin, entry: Entry) -> bool:
-    request = entry.request
+def _may_see(asker: Asker, origin: Origin, entry: Entry) -> bool:
+    request, person = entry.request, asker.person
     if (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id):
         return True
     return isinstance(person, Person) and may_share_somewhere(
-        policy, person, request.receivers, request.env
+        asker.policy, person, request.receivers, request.env
     )
 
 

@@ -34,12 +34,12 @@ from bot.messages.history import shared_before, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
-from bot.policy.decide import owner_of
-from bot.policy.kinds import ANYONE, NeedsApproval, Permitted, Person, Policy, Unreadable
+from bot.policy.kinds import ANYONE, NeedsApproval, Permitted
 from bot.runtime.tasks import log_request
 from bot.workflow.deadline import LOOK_SECONDS, in_time, readiness_in_time, within
+from bot.workflow.judge import Asker
 from bot.workflow.ports import AwayError, Ports
-from bot.workflow.ruling import Refusal, decide_all, first_state, ruling
+from bot.workflow.ruling import Refusal, first_state, ruling
 
 _RECORDING_SECONDS = 0.5  # before the deadline, kept for the ledger
 _NOT_RECORDED = "not recorded"  # the log line that replaces a record
@@ -53,10 +53,9 @@ class Intake:
 
     async def submit(  # noqa: PLR0913  # all that makes a request
         self,
-        policy: Policy,
+        asker: Asker,
         origin: Origin,
         share: Share,
-        person: Person | Unreadable,
         until: float = math.inf,
         *,
         words: Words,
@@ -64,15 +63,15 @@ class Intake:
     ) -> Message:
         """Record a request and start it, or answer why not; `until` is a deadline of the loop's clock.
 
-        `person` is the requester, read with the groups of `policy`. `words` are in the language of the user who typed or
-        clicked. If an approver retries a request that needs a confirmation, its requester is asked for it.
+        `asker` is the requester. `words` are in the language of the user who typed or clicked. If an approver retries a
+        request that needs a confirmation, its requester is asked for it.
         """
         appids = share.appids
         appid = appids[0] if len(appids) == 1 else ""
-        decisions = decide_all(policy, origin, person, appids, share.env)
-        owner = owner_of(policy, share.env) or ""
+        decisions = asker.decisions(appids, share.env)
+        owner = decisions.owner or ""
         own = retry is None or retry.by == origin.user_id  # and nobody for them
-        ruled = ruling(words, policy, decisions, owner, own=own)
+        ruled = ruling(words, decisions, own=own)
         if isinstance(ruled, NeedsApproval):
             ruled = await self.reachable(words, ruled, origin.user_id, until)
         rule_name = ruled.rule.name if ruled.rule else None
@@ -93,7 +92,7 @@ class Intake:
             owner,
             ruled.rule.name,
             share.reason,
-            decisions[0].ask.person.language,
+            asker.facts.person.language,
             () if appid else appids,
             again=share.again,
         )

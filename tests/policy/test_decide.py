@@ -3,13 +3,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.policy.decide import (
     approver_users,
     covering,
     decide,
+    decide_all,
     deciding_rule,
     explain,
     is_operator,
@@ -24,6 +25,7 @@ from bot.policy.kinds import (
     Allow,
     Approvers,
     Ask,
+    Decided,
     Decision,
     DeniedByRule,
     Deny,
@@ -704,3 +706,37 @@ def test_approvers_do_not_influence_the_decision(policy: Policy, asked: Ask) -> 
     )
     before, after = decide(policy, asked), decide(Policy(others), asked)
     assert type(before) is type(after)
+
+
+# Many appids at once.
+
+
+@given(
+    st.lists(
+        RULES.map(lambda rule: replace(rule, appids=(ANYONE,)))
+        | RULES.map(lambda rule: replace(rule, users=users(ANYONE), channels=users())),
+        max_size=3,
+    ),
+    ASKS,
+)
+@example([replace(NOBODY_MAY, appids=(A,)), ALL_MAY], ask())
+def test_each_of_several_appids_is_decided_as_by_itself(rules: list[Rule], asked: Ask) -> None:
+    policy, appids = Policy(tuple(rules)), [A, B, "wx00000000000000aa"]
+    asks = [replace(asked, appid=appid) for appid in appids]
+    alone = [Decided(each, decide(policy, each)) for each in asks]
+    assert [*decide_all(policy, asked, appids)] == alone
+
+
+class Unread(tuple[str, ...]):
+    """Appids of which nobody may look at one."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        pytest.fail("a rule may list hundreds, and a batch has hundreds")
+
+
+def test_rules_for_other_envs_tell_no_appids_of_a_batch_apart() -> None:
+    elsewhere = replace(ALL_MAY, envs=("live-*",), appids=Unread((A, B)))
+    batch = decide_all(Policy((ALL_MAY, elsewhere)), ask(), [A, B])
+    assert [decision for _, decision in batch] == [Allow(ALL_MAY)] * 2

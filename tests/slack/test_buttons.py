@@ -14,7 +14,7 @@ from bot.playground.slack.server import PostedMessage
 from bot.playground.world import APPID, TEAM
 from bot.slack.api import DOUBT_PAUSE, RESPONSE_URL
 from bot.slack.forms import MESSAGE_SHORTCUT
-from bot.workflow.click_steps import Reply
+from bot.workflow.click_decisions import Reply
 from tests.conftest import ENV, RELEASES, REQUESTER, ledger_down, opened, serving, soon, states
 from tests.languages import CHINESE
 from tests.rig import (

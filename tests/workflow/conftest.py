@@ -13,6 +13,7 @@ from bot.playground.world import OWNER
 from bot.policy.kinds import Effect, Person, Policy, Rule
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
+from bot.workflow.judge import Judge
 from bot.workflow.ports import PolicyInForce, Ports
 from tests.languages import LANGUAGES
 
@@ -73,6 +74,11 @@ def begun() -> list[Entry]:
 
 
 @pytest.fixture
+def judge(members: Members, runtime: Runtime) -> Judge:
+    return Judge(PolicyInForce(OPEN_TO_ALL), members, runtime.now)
+
+
+@pytest.fixture
 def ports(
     members: Members, ledger: Ledger, begun: list[Entry], runtime: Runtime, tasks: Tasks
 ) -> Ports:
@@ -86,7 +92,6 @@ def ports(
         return Readiness.UNKNOWN
 
     return Ports(
-        PolicyInForce(OPEN_TO_ALL),
         members,
         ledger,
         process,

@@ -20,6 +20,7 @@ from bot.playground.world import APPID
 from bot.policy.kinds import (
     Approvers,
     Ask,
+    Decided,
     Deny,
     Effect,
     GroupUnreadable,
@@ -31,7 +32,7 @@ from bot.policy.kinds import (
 )
 from bot.workflow.batches import AT_ONCE
 from bot.workflow.brake import BrakeVerdict, brake_verdict
-from bot.workflow.ruling import Decided, decide_all
+from bot.workflow.judge import Asker, Decisions
 from tests.conftest import (
     ENV,
     RELEASES,
@@ -75,6 +76,13 @@ KNOWN = Person("T1", "U1")
 IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
 
 
+def decisions(policy: Policy, person: Person | Unreadable) -> Decisions:
+    """Return the decisions on the batch, asked for by this person."""
+    trouble = person if isinstance(person, Unreadable) else None
+    asker = Asker(policy, Ask(KNOWN if isinstance(person, Unreadable) else person, "C1"), trouble)
+    return asker.decisions(REQUEST.appids, REQUEST.env)
+
+
 @pytest.mark.parametrize(
     ("entry", "rules", "person", "expected"),
     [
@@ -105,20 +113,18 @@ def test_earlier_confirmations_and_approvals_count_as_the_current_policy_require
     entry: Entry, rules: list[Rule], person: Person | Unreadable, expected: BrakeVerdict
 ) -> None:
     policy = Policy(tuple(rules), default_owner=OWNER)
-    request = entry.request
-    decisions = decide_all(policy, request.origin, person, request.appids, request.env)
-    assert brake_verdict(policy, entry, decisions) is expected
+    assert brake_verdict(entry, decisions(policy, person)) is expected
 
 
 @pytest.mark.parametrize("person", [KNOWN, Unreadable.SLACK_DOWN])
 def test_a_request_is_stopped_if_its_env_has_another_owner_now(person: Person | Unreadable) -> None:
     policy = Policy((PLAIN,), (Owner("wx00000000000000ff", ("prod-*",)),), default_owner=OWNER)
-    decisions = decide_all(policy, REQUEST.origin, person, REQUEST.appids, REQUEST.env)
-    assert brake_verdict(policy, ASKED, decisions) is BrakeVerdict.STOP
+    assert brake_verdict(ASKED, decisions(policy, person)) is BrakeVerdict.STOP
 
 
 def test_a_batch_without_open_items_is_not_stopped() -> None:
-    assert brake_verdict(Policy((NO,), default_owner=OWNER), ASKED, []) is BrakeVerdict.GO
+    nothing = Decisions(Policy((NO,), default_owner=OWNER), REQUEST.env, ())
+    assert brake_verdict(ASKED, nothing) is BrakeVerdict.GO
 
 
 # Batches.
@@ -461,5 +467,6 @@ def test_a_deleted_group_stops_a_request_and_a_group_that_slack_does_not_return_
     ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
     denied = Deny(GroupUnreadable(rule, trouble))
     gone = trouble in {Unreadable.NOT_FOUND, Unreadable.PAID_PLAN}
-    found = brake_verdict(Policy((rule,), default_owner=OWNER), entry, [Decided(ask, denied)])
-    assert found is (BrakeVerdict.STOP if gone else BrakeVerdict.IN_DOUBT)
+    policy = Policy((rule,), default_owner=OWNER)
+    verdict = brake_verdict(entry, Decisions(policy, ENV, (Decided(ask, denied),)))
+    assert verdict is (BrakeVerdict.STOP if gone else BrakeVerdict.IN_DOUBT)

@@ -31,6 +31,7 @@ from bot.messages.click_replies import too_late
 from bot.messages.conversation import answer
 from bot.policy.kinds import (
     Approvers,
+    Ask,
     Effect,
     Operators,
     Person,
@@ -39,8 +40,7 @@ from bot.policy.kinds import (
     Standing,
     Unreadable,
 )
-from bot.workflow.click_decisions import step_of
-from bot.workflow.click_steps import (
+from bot.workflow.click_decisions import (
     ApplyMove,
     CancelRest,
     ClickContext,
@@ -48,7 +48,9 @@ from bot.workflow.click_steps import (
     Reply,
     Resubmit,
     late,
+    step_of,
 )
+from bot.workflow.judge import Asker
 from tests.checking import checks
 from tests.conftest import REQUESTER
 from tests.languages import ENGLISH
@@ -97,7 +99,15 @@ def context(
     policy = Policy(rules or (PLAIN,), default_owner=OWNER, operators=operators)
     asked_by = requester or (clicker if user_id == "U1" else person("U1"))
     failed = request.receivers
-    return ClickContext(clicked, entry, policy, ENGLISH, clicker, asked_by, failed)
+    by_click, by_request = asker(policy, clicker), asker(policy, asked_by)
+    return ClickContext(clicked, entry, ENGLISH, by_click, by_request, failed)
+
+
+def asker(policy: Policy, who: Person | Unreadable) -> Asker:
+    """Return somebody who asks in the channel of the request."""
+    if isinstance(who, Unreadable):
+        return Asker(policy, Ask(person("U1"), ASKED.channel_id), who)
+    return Asker(policy, Ask(who, ASKED.channel_id))
 
 
 def brief(step: ClickStep) -> tuple[object, ...]:
@@ -135,7 +145,7 @@ def test_a_stranger_moves_no_request_and_submits_only_for_themselves(
                 step = step_of(
                     act, context(state, STRANGER, FOUR, request=request_, outcome=FAILED)
                 )
-                theirs = isinstance(step, Resubmit) and step.requester is STRANGER
+                theirs = isinstance(step, Resubmit) and step.asker.person is STRANGER
                 assert theirs or isinstance(step, Reply)
 
 
@@ -518,7 +528,7 @@ def test_a_retry_is_answered_at_the_place_of_its_button(
     step = step_of(Act.RETRY, replace(clicked, click=replace(clicked.click, origin=here)))
     assert isinstance(step, Resubmit)
     assert step.origin == replace(origin, trigger_id="2.2")
-    assert step.requester == person("U1")
+    assert step.asker.person == person("U1")
 
 
 @pytest.mark.parametrize("failed", [(), (APPID,), (APPID, OTHER)])

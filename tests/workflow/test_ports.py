@@ -10,6 +10,7 @@ import pytest
 
 from bot.playground.slack.server import LocalSlack
 from bot.policy.kinds import Effect, Policy, Rule
+from bot.workflow.judge import Judge
 from bot.workflow.ports import PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
@@ -90,7 +91,7 @@ async def flipping(in_force: PolicyInForce, *policies: Policy) -> AsyncIterator[
 
 @pytest.mark.parametrize("text", [f"why {ASK}", f"{ASK} --dry-run", "whoami", "help"])
 async def test_each_command_is_decided_by_one_policy_however_often_it_changes(
-    slack: LocalSlack, ports: Ports, text: str
+    slack: LocalSlack, judge: Judge, ports: Ports, text: str
 ) -> None:
     origin, numbers = request_of(slack).origin, count()
 
@@ -101,8 +102,7 @@ async def test_each_command_is_decided_by_one_policy_however_often_it_changes(
         return str(await sharing.command(replace(origin, trigger_id=str(number)), text))
 
     async def answers(in_force: PolicyInForce) -> set[str]:
-        by = replace(ports, in_force=in_force)
-        sharing = SlashCommands(Intake(by), by)
+        sharing = SlashCommands(Intake(ports), replace(judge, in_force=in_force), ports)
         return set(await asyncio.gather(*(answer(sharing) for _ in range(50))))
 
     [alpha], [beta] = await answers(PolicyInForce(ALPHA)), await answers(PolicyInForce(BETA))

@@ -26,8 +26,9 @@ def rig(rig: Rig) -> Rig:
 
 
 def due(rig: Rig) -> None:
-    """Let the looks be due that are planned."""
-    rows(rig.database, "UPDATE requests SET recheck = 1, doubted = 1 WHERE recheck IS NOT NULL")
+    """Let the looks be due that are planned, for calls of two hours ago."""
+    doubted = f"strftime('%s') - {2 * LATER}"
+    rows(rig.database, f"UPDATE requests SET recheck = 1, doubted = {doubted} WHERE recheck > 0")  # noqa: S608  # the tests' own
 
 
 async def looked_at(rig: Rig) -> None:
@@ -196,3 +197,31 @@ async def test_without_doubt_no_request_is_looked_at_again(rig: Rig) -> None:
         await rig.decide(APPROVER, "approve")
         await rig.over()
     assert rows(rig.database, "SELECT doubted, recheck FROM requests") == [(None, None)]
+
+
+async def test_another_look_is_due_in_a_minute_if_slack_refuses_this_one(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "bot.workflow.recheck")
+    async with rig.bot(ALLOW):
+        await share_with_twin(rig)
+        rig.slack.fail("conversations.history", Code("restricted_action"), times=None)
+        due(rig)
+        await soon(lambda: "messages in doubt could not be looked at" in caplog.messages)
+        in_a_minute = "SELECT recheck - strftime('%s') BETWEEN 1 AND 61 FROM requests"
+        await soon(lambda: rows(rig.database, in_a_minute) == [(1,)])
+
+
+async def test_a_request_that_cannot_be_read_keeps_no_other_from_being_looked_at(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with rig.bot(ALLOW):
+        await share_with_twin(rig)
+        broken = """INSERT INTO requests (id, trigger_id, team, "user", channel, channel_name, appid, env,
+            owner, rule, state, created, ended, ending)
+            SELECT 'broken', 'broken', team, "user", channel, channel_name, appid, env,
+            owner, rule, state, created, ended, '{' FROM requests"""
+        rows(rig.database, broken)
+        rows(rig.database, "UPDATE requests SET recheck = CASE id WHEN 'broken' THEN 1 ELSE 2 END")
+        await soon(lambda: len(rig.slack.parents(RELEASES)) == 1)
+    assert "unforeseen error" in caplog.text

@@ -1,21 +1,19 @@
 """Combining the decisions about all appids into one ruling."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request, State
-from bot.policy.decide import decide
 from bot.policy.kinds import (
-    ANYONE,
     Allow,
     Approvers,
     Ask,
+    Decided,
     Decision,
     DeniedByRule,
     Deny,
@@ -31,19 +29,10 @@ from bot.policy.kinds import (
     Rule,
     Unreadable,
 )
-from bot.workflow.ruling import (
-    Decided,
-    Refusal,
-    decide_all,
-    deciding_rules,
-    doubt_in,
-    first_state,
-    ground_against,
-    ruling,
-    strictest,
-)
+from bot.workflow.judge import Decisions, doubt_in
+from bot.workflow.ruling import Refusal, first_state, ruling
 from tests.languages import ENGLISH
-from tests.policy.test_decide import ASKS, RULES, A, B
+from tests.policy.test_decide import A
 
 OWNER = "wx0123456789abcdef"
 ORIGIN = Origin("T1", "U1", "C1", "releases", "1.1", "")
@@ -64,20 +53,20 @@ DENIALS = [
 ]
 PASSED = [Allow(PLAIN), NeedsConfirmation(SURE), NeedsApproval(FOUR), NeedsApproval(BOTH)]
 DECISIONS = st.lists(st.sampled_from([*PASSED, *DENIALS]), min_size=1, max_size=6)
-POLICY = Policy((PLAIN,))
+POLICY = Policy((PLAIN,), default_owner=OWNER)
+OWNERLESS = Policy((PLAIN,))
 
 
-def decided(decisions: list[Decision]) -> list[Decided]:
-    person = Person("T1", "U1")
-    asks = decide_all(POLICY, ORIGIN, person, [f"wx{n:016x}" for n in range(len(decisions))], "e")
-    return [Decided(ask, decision) for (ask, _), decision in zip(asks, decisions, strict=True)]
+def decided(decisions: list[Decision], policy: Policy = POLICY) -> Decisions:
+    asks = [replace(ASKED, appid=f"wx{n:016x}", env="e") for n in range(len(decisions))]
+    return Decisions(policy, "e", tuple(map(Decided, asks, decisions)))
 
 
 @given(DECISIONS)
 def test_a_request_is_accepted_only_if_one_rule_allows_all_appids(
     decisions: list[Decision],
 ) -> None:
-    ruled = ruling(ENGLISH, POLICY, decided(decisions), OWNER)
+    ruled = ruling(ENGLISH, decided(decisions))
     rules = {each.rule.name for each in decisions if not isinstance(each, Deny)}
     if any(isinstance(each, Deny) for each in decisions) or len(rules) > 1:
         assert isinstance(ruled, Refusal)
@@ -89,7 +78,7 @@ def test_a_request_is_accepted_only_if_one_rule_allows_all_appids(
 @given(DECISIONS)
 def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> None:
     sure = [each for each in decisions if each in DENIALS[:3]]
-    ruled = ruling(ENGLISH, POLICY, decided(decisions), OWNER)
+    ruled = ruling(ENGLISH, decided(decisions))
     if sure:
         assert isinstance(ruled, Refusal)
         assert ruled.detail == type(sure[0].because).__name__
@@ -102,14 +91,14 @@ def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> 
 
 @pytest.mark.parametrize("no", DENIALS[:3])
 def test_of_a_batch_that_is_denied_as_a_whole_no_part_is_to_be_left_out(no: Deny) -> None:
-    ruled = ruling(ENGLISH, POLICY, decided([no, no]), OWNER)
+    ruled = ruling(ENGLISH, decided([no, no]))
     assert isinstance(ruled, Refusal)
     assert "may not share `e` with 2 mini programs" in ruled.message.text
     assert "Leave" not in ruled.message.text
 
 
 def test_a_batch_that_is_denied_for_several_reasons_is_told_to_ask_for_the_right() -> None:
-    ruled = ruling(ENGLISH, POLICY, decided([*DENIALS[:2]]), OWNER)
+    ruled = ruling(ENGLISH, decided([*DENIALS[:2]]))
     assert isinstance(ruled, Refusal)
     assert "with any of these mini programs" in ruled.message.text
     assert "Ask for the right to share with these." in ruled.message.text
@@ -120,7 +109,7 @@ def test_a_batch_that_is_denied_for_several_reasons_is_told_to_ask_for_the_right
 def test_a_batch_in_doubt_is_not_said_to_be_denied(
     doubtful: Deny, count: int, receivers: str
 ) -> None:
-    ruled = ruling(ENGLISH, POLICY, decided([*[doubtful] * count, Allow(PLAIN)]), OWNER)
+    ruled = ruling(ENGLISH, decided([*[doubtful] * count, Allow(PLAIN)]))
     assert isinstance(ruled, Refusal)
     said = ruled.message.text
     assert f"cannot tell whether you may share `e` with {receivers}" in said
@@ -129,7 +118,7 @@ def test_a_batch_in_doubt_is_not_said_to_be_denied(
 
 
 def test_several_deciding_rules_are_named_with_their_appids() -> None:
-    ruled = ruling(ENGLISH, POLICY, decided([Allow(PLAIN), NeedsApproval(FOUR)]), OWNER)
+    ruled = ruling(ENGLISH, decided([Allow(PLAIN), NeedsApproval(FOUR)]))
     assert isinstance(ruled, Refusal)
     assert ruled.detail == "SeveralRules"
     assert "Rule “plain”: `wx0000000000000000`" in ruled.message.text
@@ -138,7 +127,7 @@ def test_several_deciding_rules_are_named_with_their_appids() -> None:
 
 def test_of_many_deciding_rules_the_number_of_those_not_named_is_told() -> None:
     rules = [Allow(replace(PLAIN, name=f"rule {number}")) for number in range(6)]
-    ruled = ruling(ENGLISH, POLICY, decided([*rules]), OWNER)
+    ruled = ruling(ENGLISH, decided([*rules]))
     assert isinstance(ruled, Refusal)
     assert ruled.message.text.count("Rule “") == 4
     assert ruled.message.text.endswith("and 2 more")
@@ -146,73 +135,28 @@ def test_of_many_deciding_rules_the_number_of_those_not_named_is_told() -> None:
 
 @pytest.mark.parametrize("passed", PASSED)
 def test_a_request_for_an_env_without_an_owner_is_refused(passed: Decision) -> None:
-    ruled = ruling(ENGLISH, POLICY, decided([passed]), "")
+    ruled = ruling(ENGLISH, decided([passed], OWNERLESS))
     assert isinstance(ruled, Refusal)
     assert (ruled.kind, ruled.detail) == ("no owner", None)
 
 
 @pytest.mark.parametrize("no", DENIALS)
 def test_a_denied_person_is_not_told_that_the_owner_is_unknown(no: Deny) -> None:
-    ruled = ruling(ENGLISH, POLICY, decided([no]), "")
+    ruled = ruling(ENGLISH, decided([no], OWNERLESS))
     assert isinstance(ruled, Refusal)
     assert ruled.kind == "denied"
-
-
-def test_a_person_who_cannot_be_looked_up_may_share_nothing() -> None:
-    appids = ["wx0000000000000000", "wx0000000000000001"]
-    asked = decide_all(POLICY, ORIGIN, Unreadable.SLACK_DOWN, appids, "prod-1")
-    assert [ask.appid for ask, _ in asked] == appids
-    assert {decision for _, decision in asked} == {Deny(PersonUnreadable(Unreadable.SLACK_DOWN))}
-
-
-@given(
-    st.lists(
-        RULES.map(lambda rule: replace(rule, appids=(ANYONE,)))
-        | RULES.map(lambda rule: replace(rule, users=frozenset({ANYONE}), channels=frozenset())),
-        max_size=3,
-    ),
-    ASKS,
-)
-@example([replace(NO, appids=(A,)), PLAIN], ASKED)
-def test_each_appid_of_a_batch_is_decided_as_by_itself(rules: list[Rule], asked: Ask) -> None:
-    policy, appids = Policy(tuple(rules)), [A, B, "wx00000000000000aa"]
-    origin = replace(ORIGIN, channel_id=asked.channel)
-    batch = decide_all(policy, origin, asked.person, appids, asked.env)
-    asks = [replace(asked, appid=appid) for appid in appids]
-    assert batch == [Decided(ask, decide(policy, ask)) for ask in asks]
-
-
-class Unread(tuple[str, ...]):
-    """Appids of which nobody may look at one."""
-
-    __slots__ = ()
-
-    def __iter__(self) -> Iterator[str]:
-        pytest.fail("a rule may list hundreds, and a batch has hundreds")
-
-
-def test_rules_for_other_envs_tell_no_appids_of_a_batch_apart() -> None:
-    elsewhere = replace(PLAIN, envs=("live-*",), appids=Unread((A, B)))
-    batch = decide_all(Policy((PLAIN, elsewhere)), ORIGIN, ASKED.person, [A, B], "prod-1")
-    assert [decision for _, decision in batch] == [Allow(PLAIN)] * 2
-
-
-def test_a_request_is_decided_for_its_channel() -> None:
-    ((ask, decision),) = decide_all(POLICY, ORIGIN, Person("T1", "U1"), ["wx0"], "prod-1")
-    assert (ask.channel, ask.env, ask.person.user_id) == ("C1", "prod-1", "U1")
-    assert decision == Allow(PLAIN)
 
 
 @given(DECISIONS)
 def test_the_strictest_decision_is_a_denial_then_a_doubtful_one_then_the_first(
     decisions: list[Decision],
 ) -> None:
-    _, found = strictest(decided(decisions))
+    _, strictest = decided(decisions).strictest
 
     def rank(each: Decision) -> int:
         return DENIALS.index(each) // 3 if isinstance(each, Deny) else 2
 
-    assert found == min(decisions, key=rank)
+    assert strictest == min(decisions, key=rank)
 
 
 @given(DECISIONS, st.sampled_from([OWNER, "wx00000000000000aa", None]))
@@ -222,7 +166,7 @@ def test_a_waiting_request_continues_by_one_rule_with_the_same_owner_or_has_the_
     request = Request("r1", ORIGIN, "", "e", OWNER, FOUR.name, appids=("wx1", "wx2"))
     policy = replace(POLICY, default_owner=owner)
     rules = {each.rule.name for each in decisions if not isinstance(each, Deny)}
-    ground = ground_against(policy, request, decided(decisions))
+    ground = decided(decisions, policy).ground_against(request)
     if any(isinstance(each, Deny) for each in decisions):
         assert ground is Ground.NOT_ALLOWED
     elif len(rules) > 1:
@@ -283,4 +227,4 @@ def test_the_approvers_of_the_current_rule_decide_or_those_of_any_rule_can_end_t
     rules: tuple[Rule, ...], decisions: list[Decision], deciding: list[Rule]
 ) -> None:
     request = Request("r1", ORIGIN, "wx0123456789abcdef", "e", OWNER, FOUR.name)
-    assert [*deciding_rules(Policy(rules), request, decided(decisions))] == deciding
+    assert [*decided(decisions, Policy(rules)).deciding_rules(request)] == deciding

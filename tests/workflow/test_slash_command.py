@@ -21,10 +21,11 @@ from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.world import APPID, OWNER, TEAM
-from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
+from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
-from bot.workflow.ports import AwayError, PolicyInForce, Ports
+from bot.workflow.judge import Asker, Judge
+from bot.workflow.ports import AwayError, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from tests.conftest import (
@@ -712,19 +713,19 @@ class NobodyKnows(Members):
 
 
 async def test_a_command_without_arguments_opens_the_form_without_any_lookup(
-    slack: LocalSlack, members: Members, ledger: Ledger, ports: Ports
+    slack: LocalSlack, members: Members, ledger: Ledger, judge: Judge, ports: Ports
 ) -> None:
-    sharing = SlashCommands(Intake(ports), ports)
+    sharing = SlashCommands(Intake(ports), judge, ports)
     assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
     assert members.lookups == 0
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
 
 
 async def test_a_stopping_bot_accepts_no_request_and_says_so(
-    slack: LocalSlack, ledger: Ledger, begun: list[Entry], ports: Ports, tasks: Tasks
+    slack: LocalSlack, ledger: Ledger, begun: list[Entry], judge: Judge, ports: Ports, tasks: Tasks
 ) -> None:
     ports = replace(ports, stopping=lambda: True)
-    sharing = SlashCommands(Intake(ports), ports)
+    sharing = SlashCommands(Intake(ports), judge, ports)
     answers = [
         await sharing.command(request_of(slack).origin, text)
         for text in (ASK, f"{MANY} {ENV}", "whoami", f"{ASK} --dry-run")
@@ -750,12 +751,10 @@ async def test_a_request_is_accepted_in_time_while_slack_does_not_tell_the_appro
 ) -> None:
     approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
     policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
-    intake = Intake(replace(ports, in_force=PolicyInForce(policy), people=people))
-    origin, me = request_of(slack).origin, Person(TEAM, REQUESTER)
+    intake, origin = Intake(replace(ports, people=people)), request_of(slack).origin
+    me = Asker(policy, Ask(Person(TEAM, REQUESTER), origin.channel_id))
     async with asyncio.timeout(30):
-        told = await intake.submit(
-            policy, origin, Share((APPID,), ENV), me, within(1.0), words=ENGLISH
-        )
+        told = await intake.submit(me, origin, Share((APPID,), ENV), within(1.0), words=ENGLISH)
     await tasks.drain(5)
     assert told.text.startswith("Sharing `prod-1` with")
     assert [entry.state for entry in begun] == [State.WAITING]

@@ -51,6 +51,7 @@ from bot.wechat.tokens import TokenServer, TokenSource
 from bot.wechat.transport import Transport, WeChatApi
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
+from bot.workflow.judge import Judge
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Owners, Places, PolicyInForce
 from bot.workflow.retrying import RetryingLedger
@@ -128,7 +129,7 @@ def make(
     posts = Posts(api, BOT, sleep)
     people = Directory(api, slack.world.team_id, time.monotonic)
     approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, people)
-    brake = Brake(in_force, people, time.time, 5.0)
+    brake = Brake(Judge(in_force, people, time.time), 5.0)
 
     at_once = AcksFirst().step
 

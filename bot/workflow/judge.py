@@ -1,0 +1,167 @@
+"""The judge: the one place that has the policy, the people and the clock, and so the only one that decides who may what."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.outcome import Ground
+from bot.domain.request import Origin, Request
+from bot.policy.decide import decide_all, owner_of, rights
+from bot.policy.kinds import (
+    Ask,
+    Decided,
+    Decision,
+    Deny,
+    Doubt,
+    Effect,
+    NeedsApproval,
+    Person,
+    PersonUnreadable,
+    Policy,
+    Rule,
+    Standing,
+    Unreadable,
+)
+from bot.workflow.ports import People, PolicyInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """What one policy decides about each appid of a request, and what follows for all of it."""
+
+    policy: Policy
+    env: str
+    of_each: tuple[Decided, ...]
+
+    @property
+    def owner(self) -> str | None:
+        """The appid of the env's owner, if it has one."""
+        return owner_of(self.policy, self.env)
+
+    @property
+    def strictest(self) -> Decided:
+        """The decision that counts for a batch: the first sure denial, else one in doubt, else the first."""
+
+        def rank(decided: Decided) -> int:
+            if isinstance(decided.decision, Deny):
+                return 1 if doubt_in(decided.decision) else 0
+            return 2
+
+        return min(self.of_each, key=rank)
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """What Slack did not return, if nothing else keeps the request from going on."""
+        return doubt_in(self.strictest.decision)
+
+    def ground_against(self, request: Request) -> Ground | None:
+        """Return why a recorded request cannot go on; None if one rule lets it, with the same owner."""
+        rules = set[str]()
+        for _, decision in self.of_each:
+            if isinstance(decision, Deny):
+                return Ground.NOT_ALLOWED
+            rules.add(decision.rule.name)
+        if len(rules) > 1:
+            return Ground.SEVERAL_RULES
+        return None if self.owner == request.owner else Ground.OTHER_OWNER
+
+    def deciding_rules(self, request: Request) -> tuple[Rule, ...]:
+        """Return the rules whose approvers may decide: the one rule that now requires an approval for all of it.
+
+        If there is no such rule, they are all rules that require an approval for a part of it, and the rule it was accepted
+        under. Their approvers can reject the request; they can approve it only if the policy now allows it without approval.
+        """
+        asking = [each for _, each in self.of_each if isinstance(each, NeedsApproval)]
+        rules = {decision.rule.name: decision.rule for decision in asking}
+        if len(rules) == 1 and len(asking) == len(self.of_each):
+            return tuple(rules.values())
+        if before := approving_rule(self.policy, request):
+            rules[before.name] = before
+        return tuple(rules.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Somebody who asks, and the one policy by which all that they ask is decided.
+
+    `facts` is what is known of each of their questions; of a person whom Slack did not return, `unreadable` tells why.
+    """
+
+    policy: Policy
+    facts: Ask
+    unreadable: Unreadable | None = None
+
+    @property
+    def person(self) -> Person | Unreadable:
+        """The person, or why Slack did not return them."""
+        return self.unreadable or self.facts.person
+
+    @property
+    def rights(self) -> tuple[Rule, ...]:
+        """The rules that let them share anything, from anywhere."""
+        return () if self.unreadable else rights(self.policy, self.facts.person)
+
+    def decisions(self, appids: Sequence[str], env: str) -> Decisions:
+        """Return whether they may share `env` with each of `appids`; a person whom Slack does not know is denied."""
+        ask = replace(self.facts, env=env)
+        if self.unreadable:
+            no = Deny(PersonUnreadable(self.unreadable))
+            each = tuple(Decided(replace(ask, appid=appid), no) for appid in appids)
+            return Decisions(self.policy, env, each)
+        return Decisions(self.policy, env, decide_all(self.policy, ask, appids))
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Decides by the policy in force, and by what Slack tells of the people."""
+
+    in_force: PolicyInForce
+    people: People
+    now: Callable[[], float]
+    """In Unix seconds."""
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force at this moment."""
+        return self.in_force.policy
+
+    async def asker(self, origin: Origin, *, fresh: bool = False) -> Asker:
+        """Return who asks there, under the policy in force; `fresh` bypasses the cache of people and groups."""
+        (asker,) = await self.askers([origin], fresh=fresh)
+        return asker
+
+    async def askers(
+        self, origins: Sequence[Origin], policy: Policy | None = None, *, fresh: bool = False
+    ) -> list[Asker]:
+        """Return who asks at each of these origins, all of one workspace; without a `policy`, under the one in force."""
+        if not origins:
+            return []
+        policy = policy or self.policy
+        user_ids = [*dict.fromkeys(origin.user_id for origin in origins)]
+        people = await self.people.several(origins[0].team_id, user_ids, policy.groups, fresh=fresh)
+        return [self._asker(policy, origin, people[origin.user_id]) for origin in origins]
+
+    def _asker(self, policy: Policy, origin: Origin, person: Person | Unreadable) -> Asker:
+        if isinstance(person, Unreadable):
+            nobody = Person(origin.team_id, origin.user_id, Standing.OUTSIDER)
+            return Asker(policy, Ask(nobody, origin.channel_id), person)
+        return Asker(policy, Ask(person, origin.channel_id))
+
+    async def again(
+        self, request: Request, appids: Sequence[str] | None = None, *, fresh: bool = False
+    ) -> Decisions:
+        """Return the current decisions on a recorded request or, with `appids`, on the rest of a batch."""
+        requester = await self.asker(request.origin, fresh=fresh)
+        return requester.decisions(request.receivers if appids is None else appids, request.env)
+
+
+def doubt_in(decision: Decision) -> Doubt | None:
+    """Return what Slack did not return (a person, or the members of a group), if that is the only reason to deny."""
+    if isinstance(decision, Deny) and isinstance(decision.because, Doubt):
+        return decision.because
+    return None
+
+
+def approving_rule(policy: Policy, request: Request) -> Rule | None:
+    """Return the rule that a request was accepted under, if it still requires an approval."""
+    named = (rule for rule in policy.rules if rule.name == request.rule)
+    return next((rule for rule in named if rule.effect is Effect.APPROVE), None)

@@ -1,0 +1,110 @@
+"""The judge: it asks the policy in force about the people as Slack tells of them, and leaves nothing out."""
+
+import ast
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from bot.domain.request import Origin, Request
+from bot.policy.kinds import (
+    Allow,
+    Ask,
+    Deny,
+    Effect,
+    Person,
+    PersonUnreadable,
+    Policy,
+    Rule,
+    Standing,
+    Unreadable,
+)
+from bot.workflow.judge import Asker, Judge
+from bot.workflow.ports import PolicyInForce
+from tests.workflow.conftest import Members
+
+ROOT = Path(__file__).parents[2] / "bot"
+ORIGIN = Origin("T1", "U1", "C1", "releases", "1.1", "")
+ONE, TWO = "wx0000000000000001", "wx0000000000000002"
+PLAIN, NO = Rule("plain", Effect.ALLOW), Rule("no", Effect.DENY)
+BY_GROUP = Rule("group", Effect.ALLOW, groups=frozenset({"S1"}))
+BATCH = Request("r1", ORIGIN, "", "prod-1", "wx0", "plain", appids=(ONE, TWO))
+
+
+@pytest.fixture
+def judge(judge: Judge) -> Judge:
+    return replace(judge, in_force=PolicyInForce(Policy((BY_GROUP,))))
+
+
+async def test_a_question_has_every_fact_that_a_rule_can_ask_for(judge: Judge) -> None:
+    asker = await judge.asker(ORIGIN)
+    ((ask, decision),) = asker.decisions([ONE], "prod-1").of_each
+    assert ask == replace(ask, person=Person("T1", "U1", groups=frozenset({"S1"})), channel="C1")
+    assert [each.name for each in fields(ask) if not getattr(ask, each.name)] == []
+    assert decision == Allow(BY_GROUP)
+
+
+async def test_a_recorded_request_is_decided_by_the_policy_in_force_now(judge: Judge) -> None:
+    judge.in_force.swap(Policy((PLAIN,)))
+    decisions = await judge.again(BATCH)
+    assert [(ask.appid, ask.env, decision) for ask, decision in decisions.of_each] == [
+        (appid, "prod-1", Allow(PLAIN)) for appid in (ONE, TWO)
+    ]
+    (rest,) = (await judge.again(BATCH, [TWO])).of_each
+    assert rest.ask.appid == TWO
+
+
+async def test_several_are_looked_up_once_each_and_each_asks_where_they_are(
+    judge: Judge, members: Members
+) -> None:
+    there = replace(ORIGIN, channel_id="C2")
+    here, elsewhere, other = await judge.askers([ORIGIN, there, replace(ORIGIN, user_id="U2")])
+    assert members.lookups == 2
+    assert here.person == elsewhere.person != other.person
+    assert [each.facts.channel for each in (here, elsewhere, other)] == ["C1", "C2", "C1"]
+    assert await judge.askers([]) == []
+
+
+async def test_all_that_somebody_asks_is_decided_by_one_policy(judge: Judge) -> None:
+    asker = await judge.asker(ORIGIN)
+    judge.in_force.swap(Policy((NO,)))
+    assert asker.decisions([ONE], "prod-1").of_each[0].decision == Allow(BY_GROUP)
+    (under,) = await judge.askers([ORIGIN], asker.policy)
+    assert under.policy is asker.policy
+
+
+class Gone(Members):
+    """A directory that knows nobody."""
+
+    async def several(self, *_: object, **__: object) -> dict[str, Unreadable]:  # type: ignore[override]  # all the same
+        """Return that Slack is down."""
+        return {"U1": Unreadable.SLACK_DOWN}
+
+
+async def test_a_person_who_cannot_be_looked_up_may_share_nothing(judge: Judge) -> None:
+    asker = await replace(judge, people=Gone()).asker(ORIGIN)
+    assert (asker.person, asker.rights) == (Unreadable.SLACK_DOWN, ())
+    decisions = asker.decisions([ONE, TWO], "prod-1").of_each
+    assert [ask.appid for ask, _ in decisions] == [ONE, TWO]
+    assert {ask.person.standing for ask, _ in decisions} == {Standing.OUTSIDER}
+    assert {decision for _, decision in decisions} == {
+        Deny(PersonUnreadable(Unreadable.SLACK_DOWN))
+    }
+
+
+@pytest.mark.parametrize("standing", Standing)
+def test_somebody_has_the_rights_of_their_standing(standing: Standing) -> None:
+    asker = Asker(Policy((PLAIN, NO)), Ask(Person("T1", "U1", standing)))
+    assert asker.rights == ((PLAIN,) if standing is Standing.MEMBER else ())
+
+
+def test_only_the_judge_and_the_command_that_explains_the_policy_let_it_decide() -> None:
+    deciding = {"decide", "decide_all"}
+    askers = {
+        path.relative_to(ROOT).as_posix()
+        for path in ROOT.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.module == "bot.policy.decide"
+        if deciding & {each.name for each in node.names}
+    }
+    assert askers == {"workflow/judge.py", "ops/policy_command.py", "policy/file.py"}
