@@ -53,6 +53,10 @@ async def share_with_twin(rig: Rig) -> list[PostedMessage]:
     rig.slack.fail("chat.postMessage", Late(None, Drop()), channel=RELEASES)
     await rig.ask()
     await rig.over()
+    # The look at the end of the request must not find what is posted late.
+    await soon(
+        lambda: rows(rig.database, "SELECT 1 FROM requests WHERE recheck > ended + 600") == [(1,)]
+    )
     await land(rig, "chat.postMessage")
     parents = rig.slack.parents(RELEASES)
     assert len(parents) == 2
