@@ -105,6 +105,8 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
     for noisy in ("slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(quiet)
+    # It logs the URL of each request, also at debug: ours say which call it was.
+    logging.getLogger("httpx").setLevel(max(logging.WARNING, logging.root.level))
     # It quotes malformed requests, and anybody can send thousands; our own errors there are logged by `ops.listener`.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
