@@ -125,7 +125,7 @@ class Owners(Protocol):
 
 
 class People(Protocol):
-    """Looks up people and their groups, in time for the ack."""
+    """Looks up people and their groups, in time for the ack, and channels for what is posted after it."""
 
     async def person(
         self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
@@ -143,6 +143,9 @@ class People(Protocol):
 
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> Sequence[str]:
         """Return up to `most` users whom a rule names and who may decide about this requester's request; raises AwayError."""
+
+    def prefetch_channel(self, channel: str) -> None:
+        """Begin to read what has to be known of a channel before an answer is posted there; returns at once."""
 
 
 class LinkTo(Protocol):

@@ -45,6 +45,9 @@ class SlashCommands:
         if isinstance(command, OpenForm):
             return command
         until = within(_ACK_SECONDS)
+        if isinstance(command, Share) and not command.dry_run:
+            # Of a batch, one rule has to cover all.
+            self._judge.prefetch_place(origin, command.appids[0], command.env)
         asker = await self._judge.asker(origin)
         person = asker.person
         words = self._ports.languages.to(person)

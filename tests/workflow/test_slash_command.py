@@ -25,7 +25,7 @@ from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
 from bot.workflow.judge import Asker, Judge
-from bot.workflow.ports import AwayError, Ports
+from bot.workflow.ports import AwayError, PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from tests.conftest import (
@@ -35,6 +35,7 @@ from tests.conftest import (
     REQUESTER,
     Start,
     appids,
+    calls_of,
     ended,
     kinds,
     ledger_down,
@@ -46,7 +47,7 @@ from tests.conftest import (
     states,
 )
 from tests.languages import CHINESE, ENGLISH
-from tests.rig import ALLOW, SECOND, Rig, approved_by
+from tests.rig import ALLOW, SECOND, Rig, approved_by, for_platform_team
 from tests.said import CANNOT_TELL, DENIED, NO_APPROVER, NOT_RECORDED, USABLE
 from tests.token_server import TokenWeChat
 from tests.workflow.conftest import Members
@@ -719,6 +720,48 @@ async def test_a_command_without_arguments_opens_the_form_without_any_lookup(
     assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
     assert members.lookups == 0
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "read"),
+    [
+        (Rule("all", Effect.ALLOW), ASK, [RELEASES]),
+        (Rule("all", Effect.APPROVE), f"{MANY} {ENV}", [RELEASES]),
+        (Rule("others", Effect.ALLOW, users=frozenset({"U0ELSE"})), ASK, [RELEASES]),
+        (Rule("here", Effect.ALLOW, channels=frozenset({RELEASES})), ASK, [RELEASES]),
+        (Rule("there", Effect.ALLOW, channels=frozenset({"C0ELSE"})), ASK, []),
+        (Rule("other env", Effect.ALLOW, envs=("test-*",)), ASK, []),
+        (Rule("other appid", Effect.ALLOW, appids=("wx00000000000000aa",)), ASK, []),
+        (Rule("nobody", Effect.DENY), ASK, []),
+        (Rule("confirmed first", Effect.ALLOW, confirm=True), ASK, []),
+        (Rule("all", Effect.ALLOW), f"{ASK} --dry-run", []),
+        *((Rule("all", Effect.ALLOW), text, []) for text in ("help", f"why {ASK}", "", "nonsense")),
+    ],
+)
+async def test_the_channel_is_read_ahead_only_if_the_policy_may_let_a_share_begin(
+    slack: LocalSlack,
+    members: Members,
+    judge: Judge,
+    ports: Ports,
+    rule: Rule,
+    text: str,
+    read: list[str],
+) -> None:
+    judge = replace(judge, in_force=PolicyInForce(Policy((rule,), default_owner=OWNER)))
+    await SlashCommands(Intake(ports), judge, ports).command(request_of(slack).origin, text)
+    assert members.channels == read
+
+
+async def test_the_channel_is_read_at_the_same_time_as_the_person(rig: Rig) -> None:
+    rig.slack.fail("users.info", Slow(None))
+    async with rig.bot(for_platform_team(ALLOW)):
+        asked = asyncio.create_task(rig.ask())
+        await rig.slack.until(lambda slack: calls_of(slack, "conversations.info") == 1)
+        assert calls_of(rig.slack, "users.info") == 0
+        rig.slack.clear("users.info")
+        await asked
+        await rig.slack.until(ended)
+    assert calls_of(rig.slack, "conversations.info") == 1
 
 
 async def test_a_stopping_bot_accepts_no_request_and_says_so(
