@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.command.grammar import MOST_APPIDS
 from bot.domain.batch import Pause
 from bot.domain.link import LinkState
 from bot.domain.outcome import AfterShare, Called, Outcome, Readiness, Step, Tally
@@ -210,3 +211,5 @@ class Ports:
     readiness: ReadinessCheck
     changed: Callable[[Request], None] = no_op
     """Called after each recorded move of a request."""
+    most_appids: int = MOST_APPIDS
+    """How many appids one command or form may name."""

@@ -41,7 +41,7 @@ class SlashCommands:
 
     async def command(self, origin: Origin, text: str) -> Message | OpenForm:
         """Return what to say at once, to the requester alone, or that the form is wanted."""
-        command = parse(text)
+        command = parse(text, self._ports.most_appids)
         if isinstance(command, OpenForm):
             return command
         until = within(_ACK_SECONDS)

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from bot.command.form import Fields
 from bot.command.grammar import OpenForm, Share
+from bot.command.mistake import Mistake, Wrong
 from bot.domain.outcome import Shared
 from bot.domain.request import State
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
+from bot.messages import Message
 from bot.messages.answers import accepted
+from bot.messages.blocks import Copied
 from bot.messages.click_replies import NothingDone, refused
 from bot.messages.conversation import answer, parent
 from bot.messages.notices import stopping
@@ -22,8 +26,10 @@ from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule
+from bot.runtime.cache import Cache
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
+from bot.workflow.form import FormHandler
 from bot.workflow.judge import Asker, Judge
 from bot.workflow.ports import AwayError, PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
@@ -33,6 +39,7 @@ from tests.conftest import (
     ENV,
     RELEASES,
     REQUESTER,
+    Clock,
     Start,
     appids,
     calls_of,
@@ -750,6 +757,24 @@ async def test_the_channel_is_read_ahead_only_if_the_policy_may_let_a_share_begi
     judge = replace(judge, in_force=PolicyInForce(Policy((rule,), default_owner=OWNER)))
     await SlashCommands(Intake(ports), judge, ports).command(request_of(slack).origin, text)
     assert members.channels == read
+
+
+async def test_how_many_appids_go_together_is_one_number_for_command_and_form(
+    slack: LocalSlack, judge: Judge, ports: Ports, clock: Clock
+) -> None:
+    ports = replace(ports, most_appids=1)
+
+    async def owned(_: str) -> tuple[tuple[str, ...], float]:
+        return (), 0.0
+
+    text = f"{MANY} {ENV}"
+    told = await SlashCommands(Intake(ports), judge, ports).command(request_of(slack).origin, text)
+    assert isinstance(told, Message)
+    assert told.text.startswith("Up to 1 appids go together, and there are 2.")
+    assert Copied(f"/share-env {APPID} {ENV}") in told.parts
+    form = FormHandler(Intake(ports), judge, ports, Cache(owned, clock))
+    wrong = Mistake(Wrong.TOO_MANY_APPIDS, tuple(MANY.split()), most=1)
+    assert form.read(Fields(ENV, MANY)) == {"appids": wrong}
 
 
 async def test_the_channel_is_read_at_the_same_time_as_the_person(rig: Rig) -> None:
