@@ -26,7 +26,7 @@ from bot.settings.access import SlackSettings
 from bot.settings.load import Settings
 from bot.slack.api import SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
-from bot.wechat.transport import Transport, WeChatApi
+from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(
-        Transport(session, getproxies()), settings.wechat_url, observers.called_wechat
+        client_over(session, getproxies()), settings.wechat_url, observers.called_wechat
     )
     slack = await _slack(settings.slack, session, runtime, observers)
     listeners = [

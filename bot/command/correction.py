@@ -14,7 +14,6 @@ from bot.command.grammar import (
     BLANK_ENV,
     BLANK_REASON,
     FLAGS,
-    MOST_APPIDS,
     REASON_LIMIT,
     SLASH_COMMAND,
     Options,
@@ -119,8 +118,10 @@ class Reading:
         return None
 
 
-def corrected_line(words: Sequence[str], options: Options) -> str | None:
+def corrected_line(words: Sequence[str], options: Options, most: int) -> str | None:
     """Return a complete line to copy, with placeholders for what is missing; None if a word may ask for something else.
+
+    It shares with the first `most` appids.
 
     The options are kept, and a subcommand remains that subcommand.
     """
@@ -137,7 +138,7 @@ def corrected_line(words: Sequence[str], options: Options) -> str | None:
         options = replace(options, reason=BLANK_REASON)
     if first_with(Sense.DRY_RUN, named.extra):
         options = replace(options, dry_run=True)
-    ids = [*(named.appids[:MOST_APPIDS] or [BLANK_APPID]), named.env or BLANK_ENV]
+    ids = [*(named.appids[:most] or [BLANK_APPID]), named.env or BLANK_ENV]
     return " ".join([SLASH_COMMAND, *ids, *_as_typed(options)])
 
 
@@ -172,16 +173,17 @@ def wrong_reason(reason: str) -> Mistake | None:
     """Return why `reason` cannot be one; an empty one is none."""
     if is_blank_reason(reason):
         return Mistake(Wrong.MISSING_REASON)
-    too_long = len(reason) > REASON_LIMIT
-    return Mistake(Wrong.REASON_TOO_LONG, (reason,)) if too_long else None
+    if len(reason) > REASON_LIMIT:
+        return Mistake(Wrong.REASON_TOO_LONG, (reason,), most=REASON_LIMIT)
+    return None
 
 
-def wrong_share(named: Reading) -> Mistake:
-    """Return what is wrong with words that are not exactly appids and an env."""
+def wrong_share(named: Reading, most: int) -> Mistake:
+    """Return what is wrong with words that are not exactly up to `most` appids and an env."""
     if unclear := _unclear(named):
         return Mistake(Wrong.NOT_UNDERSTOOD, (unclear,))
-    if len(named.appids) > MOST_APPIDS and not named.damaged:
-        return Mistake(Wrong.TOO_MANY_APPIDS, tuple(named.appids))
+    if len(named.appids) > most and not named.damaged:
+        return Mistake(Wrong.TOO_MANY_APPIDS, tuple(named.appids), most=most)
     return wrong_pair(named)
 
 

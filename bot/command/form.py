@@ -31,14 +31,14 @@ Mistakes = Mapping[str, Mistake]
 """The mistakes, each by the name of its field."""
 
 
-def read_fields(fields: Fields) -> Share | Mistakes:
-    """Return what the form asks for, or its mistakes. Duplicate appids count once. Never raises."""
+def read_fields(fields: Fields, most: int = MOST_APPIDS) -> Share | Mistakes:
+    """Return what the form asks for, or its mistakes. Duplicate appids count once, `most` at most. Never raises."""
     env = fields.env.strip()
     appids = tuple(dict.fromkeys(tokenize_unquoted(_ITEM.sub("", fields.appids))))
     reason = " ".join(seen(fields.reason).split())
     wrong = {
         "env": _wrong_env(env),
-        "appids": _wrong_appids(appids),
+        "appids": _wrong_appids(appids, most),
         "reason": wrong_reason(reason),
     }
     mistakes = {name: mistake for name, mistake in wrong.items() if mistake}
@@ -57,11 +57,11 @@ def _wrong_env(env: str) -> Mistake | None:
     return None if is_env(env) else Mistake(Wrong.NOT_AN_ENV, (env,))
 
 
-def _wrong_appids(appids: tuple[str, ...]) -> Mistake | None:
+def _wrong_appids(appids: tuple[str, ...], most: int) -> Mistake | None:
     if not appids:
         return Mistake(Wrong.MISSING_APPID)
     damaged = tuple(word for word in appids if not is_appid(word))
     if damaged:
         kind = Wrong.NOT_AN_APPID if len(damaged) == 1 else Wrong.NOT_APPIDS
         return Mistake(kind, damaged)
-    return Mistake(Wrong.TOO_MANY_APPIDS, appids) if len(appids) > MOST_APPIDS else None
+    return Mistake(Wrong.TOO_MANY_APPIDS, appids, most=most) if len(appids) > most else None

@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from bot.command.grammar import MOST_APPIDS, REASON_LIMIT
-
 
 class Wrong(Enum):
     """What is wrong; the value is the sentence for it.
 
-    Its placeholders: `words`, their number `count`, the `length` of the first one in characters, and `nearest`.
+    Its placeholders: `words`, their number `count`, the `length` of the first one in characters, `nearest`, and `most`.
     """
 
     UNCLOSED_QUOTE = "A quotation mark is never closed."
@@ -32,15 +30,13 @@ class Wrong(Enum):
     """The opposite of a share, or that none is made."""
     NOT_UNDERSTOOD = "I do not understand {words}."
     """It may ask for something else, so a corrected line must not leave it out."""
-    TOO_MANY_APPIDS = (
-        f"Up to {MOST_APPIDS} appids go together, and there are {{count}}. Send them in parts."
-    )
+    TOO_MANY_APPIDS = "Up to {most} appids go together, and there are {count}. Send them in parts."
     UNKNOWN_WORD = "I do not know {words}. Did you mean {nearest}?"
     """Similar to a subcommand or an option."""
     UNKNOWN_OPTION = "There is no option {words}. I know `--reason`, `--dry-run` and `--again`."
     MISSING_REASON = "The reason is missing. Put your own words there."
     """Also where a placeholder stands for it."""
-    REASON_TOO_LONG = f"The reason has {{length}} characters. Up to {REASON_LIMIT} fit."
+    REASON_TOO_LONG = "The reason has {length} characters. Up to {most} fit."
 
     @property
     def label(self) -> str:
@@ -50,11 +46,12 @@ class Wrong(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """What is wrong, with the words that it is about, and the nearest word that the command knows, if any."""
+    """What is wrong, with the words that it is about; the nearest word that the command knows, or the limit, if any."""
 
     wrong: Wrong
     words: tuple[str, ...] = ()
     nearest: str | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,8 @@ class Split(NamedTuple):
     mistake: Mistake | None
 
 
-def parse(text: str) -> Command | Misread:
-    """Return the command in `text`, or a Misread that says what is wrong with it. Never raises."""
+def parse(text: str, most: int = MOST_APPIDS) -> Command | Misread:
+    """Return the command in `text`, with `most` appids at most, or a Misread that says what is wrong with it. Never raises."""
     words, closed = tokenize(text)
     outside = list[str]()
     if not closed:
@@ -75,17 +75,17 @@ def parse(text: str) -> Command | Misread:
         outside = _split_options(words, closed=True).words
         words = list(map(Word, tokenize_unquoted(text)))
     split = _split_options(words, closed=closed)
-    if not split.mistake and (exact := _exact(split.words, split.options)):
+    if not split.mistake and (exact := _exact(split.words, split.options, most)):
         return exact
     said = split_chinese(split.words)
     others = tuple(word for word in said if not is_appid(word))
     if len(others) > _MOST_WORDS:
         extra = Mistake(Wrong.EXTRA_WORDS, others)
-        return Misread(extra, text.strip()[:RECEIVED_LIMIT], corrected_line([], Options()))
-    read = _objection(split, [*said, *split_chinese(outside)]) or _read(words, split, said)
+        return Misread(extra, text.strip()[:RECEIVED_LIMIT], corrected_line([], Options(), most))
+    read = _objection(split, [*said, *split_chinese(outside)]) or _read(words, split, said, most)
     if not isinstance(read, Mistake):
         return read
-    return Misread(read, text.strip()[:RECEIVED_LIMIT], _instead(read, said, split.options))
+    return Misread(read, text.strip()[:RECEIVED_LIMIT], _instead(read, said, split.options, most))
 
 
 def _split_options(words: Sequence[Word], *, closed: bool) -> Split:
@@ -150,7 +150,7 @@ def _reason(value: str, rest: deque[Word], before: list[str], *, closed: bool) -
     return said
 
 
-def _exact(words: list[str], options: Options) -> Share | None:
+def _exact(words: list[str], options: Options, most: int) -> Share | None:
     """Return the share if the words are exactly appids and an env, which saves the search for everyday words."""
     *appids, env = words or [""]
     if not (appids and all(map(is_appid, appids)) and is_env(env)):
@@ -159,7 +159,7 @@ def _exact(words: list[str], options: Options) -> Share | None:
         return None
     if len(appids) > 1:
         appids = list(dict.fromkeys(appids))
-        if len(appids) > MOST_APPIDS or is_damaged_appid(env):
+        if len(appids) > most or is_damaged_appid(env):
             return None
     return Share(tuple(appids), env, options.reason, options.dry_run, options.again)
 
@@ -179,7 +179,7 @@ def _objection(split: Split, said: Sequence[str]) -> Mistake | None:
     return Mistake(Wrong.UNKNOWN_WORD, (look,), Verb.HISTORY) if look and asks else None
 
 
-def _read(words: Sequence[Word], split: Split, said: list[str]) -> Command | Mistake:
+def _read(words: Sequence[Word], split: Split, said: list[str], most: int) -> Command | Mistake:
     """Return the command; a whole sentence is corrected instead of executed."""
     if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
         return Query(Verb.HELP)
@@ -201,7 +201,7 @@ def _read(words: Sequence[Word], split: Split, said: list[str]) -> Command | Mis
         return _query(sub, following(sub, first, said))
     if undashed := first_with(Sense.DRY_RUN, said):
         return Mistake(Wrong.UNKNOWN_WORD, (undashed,), "--dry-run")
-    return wrong_share(Reading(said))
+    return wrong_share(Reading(said), most)
 
 
 def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
@@ -222,7 +222,7 @@ def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
             assert_never(sub.takes)
 
 
-def _instead(mistake: Mistake, said: Sequence[str], options: Options) -> str | None:
+def _instead(mistake: Mistake, said: Sequence[str], options: Options, most: int) -> str | None:
     """Return the corrected line, if there is one that does what was meant."""
     match mistake:
         case Mistake(Wrong.ONLY_SHARES):
@@ -230,6 +230,8 @@ def _instead(mistake: Mistake, said: Sequence[str], options: Options) -> str | N
         case Mistake(Wrong.UNKNOWN_OPTION) if not subcommand(first_word(said)):
             return None
         case Mistake(_, words, near) if near in FIRST_WORDS:
-            return corrected_line([near, *(each for each in said if each not in words)], options)
+            return corrected_line(
+                [near, *(each for each in said if each not in words)], options, most
+            )
         case _:
-            return corrected_line(said, options)
+            return corrected_line(said, options, most)

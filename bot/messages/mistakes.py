@@ -63,6 +63,7 @@ def sentence(words: Words, mistake: Mistake) -> Mrkdwn:
         count=len(mistake.words),
         length=length,
         nearest=code(mistake.nearest or ""),
+        most=mistake.most or 0,
     )
     if mistake.wrong is not Wrong.NOT_AN_APPID or length == _APPID_LENGTH:
         return said

@@ -47,6 +47,8 @@ from bot.policy.kinds import (
     Verdict,
 )
 
+_SOMEBODY = Person("", "")
+_OF_PERSON = {each.miss for each in WHO}
 _BEYOND = tuple(each for each in CONDITIONS if each not in OF_ENV)
 
 
@@ -168,6 +170,13 @@ def may_share_env(policy: Policy, person: Person, env: str) -> bool:
         elif not any(all(each.covers(wider, rule) for each in _BEYOND) for wider in shut):
             return True
     return False
+
+
+def may_begin(policy: Policy, channel: str, appid: str, env: str) -> bool:
+    """Return whether anybody may share `env` with `appid` from `channel` without being asked to confirm; True if in doubt."""
+    asked = Ask(_SOMEBODY, channel, appid, env)
+    begins = (rule for rule in policy.rules if rule.effect is not Effect.DENY and not rule.confirm)
+    return any(misses(rule, asked) <= _OF_PERSON for rule in begins)
 
 
 def named_envs(policy: Policy) -> tuple[str, ...]:

@@ -135,6 +135,11 @@ class Directory:
         if groups:
             self._groups.reread(_ALL)
 
+    def prefetch_channel(self, channel: str) -> None:
+        """Begin to read a channel, so that `why_private` need not wait."""
+        if not channel.startswith(DIRECT):
+            self._channels.get(channel)
+
     async def close(self) -> None:
         """Cancel the reads under way."""
         await self._people.close()

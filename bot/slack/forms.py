@@ -9,7 +9,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.command.form import Fields, read_fields
+from bot.command.form import Fields
 from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import modals as say
@@ -64,7 +64,7 @@ class FormListeners:
     async def _submitted(self, ack: AsyncAck, body: Body) -> None:
         fields = _fields(body)
         origin = _sent_from(body, fields)
-        found = read_fields(fields)
+        found = self._handler.read(fields)
         if not isinstance(found, Share):
             await ack(
                 response_action="errors",

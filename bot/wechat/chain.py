@@ -251,7 +251,7 @@ class Chain:
         told = await self._component.refresh_token(platform, owner)
         if isinstance(told, str):
             return await make(platform, owner, told)
-        # While a code may still be used, why it was not is the reason: the owner need not authorise anew.
+        # The code is tried again later, so report why its exchange failed: the owner need not authorise once more.
         return exchanged or told
 
     async def _exchange(

@@ -18,13 +18,12 @@ from bot.guidance import AutoRetry, Guidance, Trouble
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import RENEWED, TOKEN_SERVER, Renewed
 from bot.wechat.api import NoAnswer
-from bot.wechat.transport import UNPACKED, exchange
+from bot.wechat.transport import UnansweredError
 
 _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9
 _LONGEST_LIFE = 7200.0  # JSON numbers can be too large for a float
 _TIMEOUT = 5.0
-_BODY_LIMIT = 64 * 1024
 _TOKEN = re.compile(r"\s*([!-~]+)\s*")
 _OK, _UNAUTHORISED, _FORBIDDEN, _SERVER_ERROR = 200, 401, 403, 500
 _NO_ANSWER = (Trouble.TOKEN_SERVER_DOWN.value, Trouble.TOKEN_SERVER_SLOW.value)
@@ -89,7 +88,7 @@ class TokenServer:
     Any other answer without a token ends its use, since the server may have dropped the owner.
     """
 
-    _http: httpx.AsyncBaseTransport
+    _http: httpx.AsyncClient
     _url: str
     _authorization: str | None
     _clock: Callable[[], float]
@@ -152,19 +151,22 @@ class TokenServer:
     async def _fetch(self, owner: str) -> tuple[str, float] | NoAnswer:
         """Return the server's token and its life in seconds."""
         authorization = {"Authorization": self._authorization} if self._authorization else {}
-        url = self._url.replace("{appid}", owner)
-        request = httpx.Request("GET", url, headers=UNPACKED | authorization)
-        answer = await exchange(self._http, request, self.timeout, _BODY_LIMIT)
-        if isinstance(answer, NoAnswer):
-            late = answer.guidance is Trouble.TIMEOUT.value
+        address, _, query = self._url.replace("{appid}", owner).partition("#")[0].partition("?")
+        extensions = {"query": query}  # may hold a key
+        try:
+            response = await self._http.get(
+                address, headers=authorization, timeout=self.timeout, extensions=extensions
+            )
+        except UnansweredError as error:
+            late = error.why.guidance is Trouble.TIMEOUT.value
             why = Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN
             return NoAnswer(why.value)
-        status, body = answer
+        status = response.status_code
         if status in {_UNAUTHORISED, _FORBIDDEN}:
             return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value, status=status)
         if status != _OK:
             return NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value, status=status)
-        return read_token(body) or NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value)
+        return read_token(response.content) or NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value)
 
 
 def read_token(body: bytes) -> tuple[str, float] | None:

@@ -1,4 +1,4 @@
-"""Send one HTTP request and read a bounded response, or return the Trouble that prevented it."""
+"""The transport below the httpx client for WeChat and the token server: one exchange, bounded in time and size."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
-from typing import TypeVar, cast
+from typing import TypeVar
 from urllib.parse import urlencode
 from urllib.request import proxy_bypass
 
@@ -20,10 +20,8 @@ from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledWeChat
 from bot.wechat.api import BODY_LIMIT, Call, NoAnswer, read_answer
 
-UNPACKED = {"Accept": "application/json", "Accept-Encoding": "identity"}
-"""The headers of every request: no compression."""
-
-_HEADERS = httpx.Headers({**UNPACKED, "Content-Type": "application/json"})
+_UNPACKED = {"Accept": "application/json", "Accept-Encoding": "identity"}
+_JSON = {"Content-Type": "application/json"}
 _LONGEST_CONNECT = 5.0
 _SERVER_ERROR = 500
 
@@ -32,19 +30,38 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
+class UnansweredError(httpx.TransportError):
+    """There is no response to a request; `why` is the trouble that prevented it."""
+
+    def __init__(self, why: NoAnswer) -> None:
+        super().__init__(why.label)
+        self.why = why
+
+
+def client_over(
+    session: aiohttp.ClientSession, proxies: Mapping[str, str] = MappingProxyType({})
+) -> httpx.AsyncClient:
+    """Return a client whose requests go over the session, or by the environment's proxies, by the scheme that each is for.
+
+    The caller closes the session; the client holds nothing else.
+    """
+    transport = _Transport(session, proxies)
+    return httpx.AsyncClient(transport=transport, headers=_UNPACKED, trust_env=False)
+
+
 class _RequestBody(aiohttp.BytesPayload):
     """The body of a request; notes as `sent` that it is about to be written, before which no call can have arrived.
 
     A proxy's CONNECT has no body. aiohttp's tracing would tell too, but it takes 0.04 ms for each call of the session.
     """
 
-    def __init__(self, content: bytes, extensions: dict[str, object]) -> None:
+    def __init__(self, content: bytes) -> None:
         super().__init__(content)
         self._content = content
-        self._extensions = extensions
+        self.sent = False
 
     async def write(self, writer: AbstractStreamWriter) -> None:
-        self._extensions["sent"] = True
+        self.sent = True
         await writer.write(self._content)
 
     async def write_with_length(
@@ -55,43 +72,54 @@ class _RequestBody(aiohttp.BytesPayload):
         await self.write(writer)
 
 
-class Transport(httpx.AsyncBaseTransport):
-    """Sends httpx requests over an aiohttp session; the query, which holds secrets, is visible to nothing else.
+class _Transport(httpx.AsyncBaseTransport):
+    """Sends httpx requests over an aiohttp session, or raises UnansweredError.
 
-    There is no httpx.AsyncClient on top: for each call it handles cookies, redirects and hooks, which takes five times as
-    long as the rest, and it logs every URL. The package httpx-aiohttp has such a transport too, but its errors do not tell
-    what was sent from what was not, and it fails on a status line that is not UTF-8, such as a proxy's in GBK.
+    The extension `query` is the request's query, which holds secrets: so it is not in the URL, which httpx logs. The
+    timeout is for the whole exchange. A response has the body as sent, compressed or not, or none if it is longer than
+    `BODY_LIMIT` bytes, and no headers: so httpx does not unpack it, since a kilobyte can unpack to gigabytes, and keeps no
+    cookies. Redirects are not followed, since they would carry the token elsewhere; nothing is retried.
+
+    The package httpx-aiohttp has such a transport too, but its errors do not tell what was sent from what was not, and it
+    fails on a status line that is not UTF-8, such as a proxy's in GBK.
     """
 
-    def __init__(
-        self, session: aiohttp.ClientSession, proxies: Mapping[str, str] = MappingProxyType({})
-    ) -> None:
-        """Take the session, and the environment's proxies by the scheme that each is for."""
+    def __init__(self, session: aiohttp.ClientSession, proxies: Mapping[str, str]) -> None:
         self._session = session
         self._proxies = proxies
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send the request with the extensions set by `exchange`; raises aiohttp's errors."""
-        extensions = request.extensions
-        query, connect = extensions["query"], extensions["timeout"]["connect"]
-        content = b"".join(cast("httpx.SyncByteStream", request.stream))
+        """Send the request and return the response."""
+        seconds = request.extensions["timeout"]["read"]
         # What has no body, such as a token server's GET, counts as sent once there is a connection.
-        extensions["sent"] = not content
+        body = _RequestBody(request.content) if request.content else None
+        try:
+            # Not aiohttp's total timeout: if the caller's deadline passes at the same time, it swallows the cancellation.
+            async with asyncio.timeout(seconds):
+                return await self._exchange(request, body, connect_within(seconds))
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # A ValueError if a proxy's address or answer cannot be read. `from None`: its text may quote the query.
+            raise UnansweredError(_no_answer(error, sent=body is None or body.sent)) from None
+
+    async def _exchange(
+        self, request: httpx.Request, body: _RequestBody | None, connect: float
+    ) -> httpx.Response:
+        query = request.extensions.get("query")
         response = await self._session.request(
             request.method,
             f"{request.url}?{query}" if query else str(request.url),
             headers=request.headers,
-            data=_RequestBody(content, extensions) if content else None,
+            data=body,
             proxy=self._proxy_for(request.url),
             allow_redirects=False,
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(connect=connect),
         )
         try:
-            body = await read_at_most(response, extensions["limit"])
+            content = await read_at_most(response, BODY_LIMIT)
         finally:
             response.release()
-        return httpx.Response(response.status, stream=httpx.ByteStream(body or b""))
+        return httpx.Response(response.status, content=content or b"")
 
     def _proxy_for(self, url: httpx.URL) -> str | None:
         """Return the proxy for a URL; with `trust_env` aiohttp finds it too, but sends the passwords in ~/.netrc."""
@@ -102,27 +130,6 @@ class Transport(httpx.AsyncBaseTransport):
 def connect_within(seconds: float) -> float:
     """Return the connect timeout for an exchange of at most `seconds`: at most half of it."""
     return min(_LONGEST_CONNECT, seconds / 2)
-
-
-async def exchange(
-    http: httpx.AsyncBaseTransport, request: httpx.Request, seconds: float, limit: int
-) -> tuple[int, bytes] | NoAnswer:
-    """Return status and body of the response to `request`, or the trouble that prevented it within `seconds`.
-
-    The body is as sent, compressed or not, and empty if it has more than `limit` bytes. Redirects are not followed, since
-    they would carry the token elsewhere; nothing is retried; and nothing is decompressed, since a kilobyte can unpack to
-    gigabytes.
-    """
-    own = {"timeout": {"connect": connect_within(seconds)}, "limit": limit}
-    request.extensions = {"query": "", **request.extensions, **own}
-    try:
-        # Not aiohttp's total timeout: if the caller's deadline passes at the same time, it swallows the cancellation.
-        async with asyncio.timeout(seconds):
-            response = await http.handle_async_request(request)
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        # A ValueError if a proxy's address or answer cannot be read.
-        return _no_answer(error, sent=request.extensions.get("sent", True))
-    return response.status_code, b"".join(cast("httpx.SyncByteStream", response.stream))
 
 
 def _no_answer(error: Exception, *, sent: bool) -> NoAnswer:
@@ -148,7 +155,7 @@ def _no_answer(error: Exception, *, sent: bool) -> NoAnswer:
 class WeChatApi:
     """WeChat's API at the base `url`; `called` is an observer of each call, unless its caller cancels it."""
 
-    http: httpx.AsyncBaseTransport
+    http: httpx.AsyncClient
     url: str
     called: CalledWeChat | None = None
 
@@ -156,16 +163,20 @@ class WeChatApi:
         self, call: Call, seconds: float, read: Callable[[Mapping[str, object]], T | NoAnswer]
     ) -> T | NoAnswer:
         """Send `call` and return what `read` makes of the answer, or why there is none."""
-        request = httpx.Request(
-            "POST",
-            _address(self.url, call.path),
-            headers=_HEADERS,
-            stream=httpx.ByteStream(call.body),  # `content=` would also compute a Content-Length
-            extensions={"query": urlencode(call.query)},
-        )
         began = time.monotonic()
-        got = await exchange(self.http, request, seconds, BODY_LIMIT)
-        answered = got if isinstance(got, NoAnswer) else read_answer(*got, read)
+        answered: T | NoAnswer
+        try:
+            response = await self.http.post(
+                _address(self.url, call.path),
+                content=call.body,
+                headers=_JSON,
+                timeout=seconds,
+                extensions={"query": urlencode(call.query)},
+            )
+        except UnansweredError as error:
+            answered = error.why
+        else:
+            answered = read_answer(response.status_code, response.content, read)
         api = call.path.rpartition("/")[2]
         answer = answered.label if isinstance(answered, NoAnswer) else "0"
         if self.called:

@@ -5,7 +5,7 @@ The policy decides when the form is submitted, whatever it offered before.
 
 import asyncio
 
-from bot.command.form import Mistakes, env_in
+from bot.command.form import Fields, Mistakes, env_in, read_fields
 from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import Message
@@ -73,6 +73,10 @@ class FormHandler:
             return owner_of(policy, env) is not None and may_share_env(policy, person, env)
 
         return [env for env in known if part in env.lower() and may(env)], typed_env
+
+    def read(self, fields: Fields) -> Share | Mistakes:
+        """Return what the form asks for, or its mistakes."""
+        return read_fields(fields, self._ports.most_appids)
 
     async def submit(self, origin: Origin, share: Share) -> Message:
         """Submit the form's request, and return the answer to the user."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request
-from bot.policy.decide import decide_all, owner_of, rights
+from bot.policy.decide import decide_all, may_begin, owner_of, rights
 from bot.policy.kinds import (
     Ask,
     Decided,
@@ -123,6 +123,11 @@ class Judge:
     def policy(self) -> Policy:
         """The policy in force at this moment."""
         return self.in_force.policy
+
+    def prefetch_place(self, origin: Origin, appid: str, env: str) -> None:
+        """Begin to read the channel if a share may begin there at once, while the person is looked up; returns at once."""
+        if may_begin(self.policy, origin.channel_id, appid, env):
+            self.people.prefetch_channel(origin.channel_id)
 
     async def asker(self, origin: Origin, *, fresh: bool = False) -> Asker:
         """Return who asks there, under the policy in force; `fresh` bypasses the cache of people and groups."""

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.command.grammar import MOST_APPIDS
 from bot.domain.batch import Pause
 from bot.domain.link import LinkState
 from bot.domain.outcome import AfterShare, Called, Outcome, Readiness, Step, Tally
@@ -125,7 +126,7 @@ class Owners(Protocol):
 
 
 class People(Protocol):
-    """Looks up people and their groups, in time for the ack."""
+    """Looks up people and their groups, in time for the ack, and channels for what is posted after it."""
 
     async def person(
         self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
@@ -143,6 +144,9 @@ class People(Protocol):
 
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> Sequence[str]:
         """Return up to `most` users whom a rule names and who may decide about this requester's request; raises AwayError."""
+
+    def prefetch_channel(self, channel: str) -> None:
+        """Begin to read what has to be known of a channel before an answer is posted there; returns at once."""
 
 
 class LinkTo(Protocol):
@@ -207,3 +211,5 @@ class Ports:
     readiness: ReadinessCheck
     changed: Callable[[Request], None] = no_op
     """Called after each recorded move of a request."""
+    most_appids: int = MOST_APPIDS
+    """How many appids one command or form may name."""

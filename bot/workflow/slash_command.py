@@ -41,10 +41,13 @@ class SlashCommands:
 
     async def command(self, origin: Origin, text: str) -> Message | OpenForm:
         """Return what to say at once, to the requester alone, or that the form is wanted."""
-        command = parse(text)
+        command = parse(text, self._ports.most_appids)
         if isinstance(command, OpenForm):
             return command
         until = within(_ACK_SECONDS)
+        if isinstance(command, Share) and not command.dry_run:
+            # Of a batch, one rule has to cover all.
+            self._judge.prefetch_place(origin, command.appids[0], command.env)
         asker = await self._judge.asker(origin)
         person = asker.person
         words = self._ports.languages.to(person)

@@ -17,6 +17,7 @@ from rich.console import Console
 from tests.benchmarks.bars import Bar, Measured, bars
 from tests.benchmarks.batches import batched
 from tests.benchmarks.capacity import PAGE, Questions, answered, machine
+from tests.benchmarks.distances import distant
 from tests.benchmarks.earlier import sources_of
 from tests.benchmarks.floods import flood_bars, floods
 from tests.benchmarks.grown import grown
@@ -117,7 +118,9 @@ async def _measure(plan: Plan, earlier: Path | None) -> Measured:
     _tell(f"A ledger with {plan.requests:,} requests")
     ledger = await grown(plan.requests)
     _tell("Take-overs")
-    return Measured(figures, grows, batches, ledger, await taken_over(plan.take_overs))
+    taken = await taken_over(plan.take_overs)
+    _tell("Real distances")
+    return Measured(figures, grows, batches, ledger, taken, await distant(plan.people))
 
 
 def _run(work: Coroutine[Any, Any, T], within: float | None = None) -> T:

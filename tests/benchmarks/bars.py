@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.benchmarks.batches import AT_ONCE, LATENCY, Batched
+from tests.benchmarks.distances import Distant
 from tests.benchmarks.grown import Grown
 from tests.benchmarks.measure import Figures, Growth, Plan
 from tests.benchmarks.processes import Variant
@@ -32,6 +33,7 @@ class Measured:
     batched: Batched
     grown: Grown
     taken_over: TakenOver
+    distant: Distant
 
 
 def bars(measured: Measured, plan: Plan) -> list[Bar]:
@@ -44,6 +46,7 @@ def bars(measured: Measured, plan: Plan) -> list[Bar]:
         *_grown(measured.grown),
         _at_most("take-over from a killed replica", measured.taken_over.killed, 10, "s"),
         _at_most("take-over from a stopped replica", measured.taken_over.stopped, 1, "s"),
+        *_distant(measured.distant),
     ]
 
 
@@ -93,6 +96,12 @@ def _grown(grown: Grown) -> Iterator[Bar]:
     most = f"with {grown.many:,} requests"
     yield _at_most(f"command {most}", grown.accept, 1.1, f"× with {grown.few}")
     yield _at_most(f"history {most}", grown.history, 1.1, f"× with {grown.few}")
+
+
+def _distant(distant: Distant) -> Iterator[Bar]:
+    trips = "× round trips"
+    yield _at_most("answer to a first command, distant", distant.first, 1.35, trips)
+    yield _at_most("answer to a later command, distant", distant.later, 1.1, trips)
 
 
 def _at_most(what: str, measured: float, most: float, unit: str) -> Bar:

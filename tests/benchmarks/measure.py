@@ -15,7 +15,7 @@ _SETTLE = 1.0  # idle seconds before memory is read
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The extent of a run: numbers of commands, except `rounds`, `batches`, `take_overs`, `at_once`, `batch` and `requests`.
+    """The extent of a run: numbers of commands, except `rounds`, `batches`, `take_overs`, `people`, `at_once`, `batch`, `requests`.
 
     A batch has `batch` appids, a large ledger `requests`; memory is read after `early` and after `late` commands.
     """
@@ -31,6 +31,7 @@ class Plan:
     batch: int = 500
     batches: int = 5
     take_overs: int = 5
+    people: int = 9
 
 
 QUICK = Plan(
@@ -41,6 +42,7 @@ QUICK = Plan(
     late=1_500,
     requests=50_000,
     take_overs=1,
+    people=3,
 )
 """The same rows from smaller samples."""
 

@@ -30,9 +30,10 @@ class WrongResultError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """The seconds that one command took until its ack, and until its reply stands and its parent message is edited."""
+    """The seconds that one command took until its ack, until its reply stands, and until its parent is edited as well."""
 
     ack: float
+    reply: float
     answer: float
 
 
@@ -47,12 +48,14 @@ class Load:
 class StandIns:
     """Both servers. Each command shares the same env with another appid, by which its answer is recognised.
 
-    That corresponds to serving many merchants from few envs. Commands come from `channels` in turn.
+    That corresponds to serving many merchants from few envs. Commands come from `requester`, in
+    `channels` in turn.
     """
 
     def __init__(self, slack: LocalSlack, wechat: TokenWeChat) -> None:
         self.slack = slack
         self.wechat = wechat
+        self.requester = REQUESTER
         self.channels: Sequence[str] = (CHANNEL,)
         self._asked = 0
         self._waiting: dict[tuple[str, str], asyncio.Future[float]] = {}
@@ -144,12 +147,13 @@ class StandIns:
         edited = self._waiting[appid, "edited"] = future()
         begun = perf_counter()
         channel = self.channels[self._asked % len(self.channels)]
-        ack = await self.slack.command(REQUESTER, channel, f"{appid} {_ENV}")
+        ack = await self.slack.command(self.requester, channel, f"{appid} {_ENV}")
         if ack.error is not None:
             raise WrongResultError(f"The ack of {appid}: {ack.error}.")
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
-                return Took(ack.seconds, max(await replied, await edited) - begun)
+                reply, edit = await replied, await edited
+                return Took(ack.seconds, reply - begun, max(reply, edit) - begun)
         except TimeoutError:
             raise WrongResultError(f"{appid} was not answered; its ack: {ack.payload}.") from None
 

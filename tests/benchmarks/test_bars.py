@@ -6,6 +6,7 @@ import pytest
 
 from tests.benchmarks.bars import Measured, bars
 from tests.benchmarks.batches import Batched
+from tests.benchmarks.distances import Distant
 from tests.benchmarks.grown import Grown
 from tests.benchmarks.measure import Figures, Growth, Plan, Speed
 from tests.benchmarks.processes import Memory, Variant
@@ -32,6 +33,7 @@ ON_THE_BARS = Measured(
     Batched(500, 2.8, ack_idle=4.0, ack_beside=6.0, answer_idle=120.0, answer_beside=180.0),
     Grown(100, 1_000_000, accept=1.1, history=1.1),
     TakenOver(killed=10.0, stopped=1.0),
+    Distant(first=1.35, later=1.1),
 )  # fmt: skip
 
 
@@ -45,7 +47,7 @@ def missed(measured: Measured) -> list[str]:
 
 def test_figures_exactly_on_the_bars_meet_them() -> None:
     assert missed(ON_THE_BARS) == []
-    assert len(bars(ON_THE_BARS, PLAN)) == 16
+    assert len(bars(ON_THE_BARS, PLAN)) == 18
 
 
 BATCHED, GROWN, GROWTH = ON_THE_BARS.batched, ON_THE_BARS.grown, ON_THE_BARS.growth
@@ -68,6 +70,8 @@ BATCHED, GROWN, GROWTH = ON_THE_BARS.batched, ON_THE_BARS.grown, ON_THE_BARS.gro
         (replace(ON_THE_BARS, grown=replace(GROWN, history=1.2)), "history with 1,000,000 requests: 1.20 × with 100"),
         (replace(ON_THE_BARS, taken_over=TakenOver(12.0, 1.0)), "take-over from a killed replica: 12.00 s"),
         (replace(ON_THE_BARS, taken_over=TakenOver(10.0, 1.5)), "take-over from a stopped replica: 1.50 s"),
+        (replace(ON_THE_BARS, distant=Distant(1.36, 1.1)), "answer to a first command, distant: 1.36 × round trips"),
+        (replace(ON_THE_BARS, distant=Distant(1.35, 1.12)), "answer to a later command, distant: 1.12 × round trips"),
     ],
 )  # fmt: skip
 def test_a_worse_figure_misses_only_its_own_bar(worse: Measured, bar: str) -> None:
@@ -103,5 +107,5 @@ def test_the_median_is_taken_for_each_figure_so_that_one_bad_round_changes_nothi
 
 
 def test_the_figures_of_a_load_are_in_milliseconds_and_per_second() -> None:
-    load = Load(tuple(Took(n / 1000, n / 100) for n in range(1, 102)), together=2.0)
+    load = Load(tuple(Took(n / 1000, n / 200, n / 100) for n in range(1, 102)), together=2.0)
     assert Speed.of(load) == pytest.approx(Speed(51.0, 100.0, 510.0, 1000.0, 50.5))

@@ -440,12 +440,12 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"{A} {B} prod-1 --reason", Mistake(Wrong.MISSING_REASON), f"{A} {B} prod-1 {WHY}"),
     (
         f"{A} {B} prod-1 --reason {'x' * 301}",
-        Mistake(Wrong.REASON_TOO_LONG, ("x" * 301,)),
+        Mistake(Wrong.REASON_TOO_LONG, ("x" * 301,), most=300),
         f'{A} {B} prod-1 --reason "{"x" * 299}…"',
     ),
     (
         f"{' '.join(MANY)} prod-1 --again",
-        Mistake(Wrong.TOO_MANY_APPIDS, MANY),
+        Mistake(Wrong.TOO_MANY_APPIDS, MANY, most=500),
         f"{' '.join(MANY[:500])} prod-1 --again",
     ),
     (f"why {A} {B} prod-1", Mistake(Wrong.EXTRA_WORDS, (B,)), f"why {A} prod-1"),
@@ -648,17 +648,17 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     ("whoami --reason me", Mistake(Wrong.EXTRA_WORDS, ("--reason",)), "whoami"),
     (
         f"{A} prod-1 --reason {'x' * 301} --dry-run",
-        Mistake(Wrong.REASON_TOO_LONG, ("x" * 301,)),
+        Mistake(Wrong.REASON_TOO_LONG, ("x" * 301,), most=300),
         f'{A} prod-1 --reason "{"x" * 299}…" --dry-run',
     ),
     (
         f"--again {A} prod-1 --reason {'x' * 301}",
-        Mistake(Wrong.REASON_TOO_LONG, ("x" * 301,)),
+        Mistake(Wrong.REASON_TOO_LONG, ("x" * 301,), most=300),
         f'{A} prod-1 --reason "{"x" * 299}…" --again',
     ),
     (
         f'{A} prod-1 --reason "{"x" * 298} yz"',
-        Mistake(Wrong.REASON_TOO_LONG, (f"{'x' * 298} yz",)),
+        Mistake(Wrong.REASON_TOO_LONG, (f"{'x' * 298} yz",), most=300),
         f'{A} prod-1 --reason "{"x" * 298}…"',
     ),
     (f"{A} prod-1 {WHY}", Mistake(Wrong.MISSING_REASON), f"{A} prod-1 {WHY}"),

@@ -171,7 +171,7 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     )
     yield (
         "too many appids",
-        Mistake(Wrong.TOO_MANY_APPIDS, (APPID,) * 501),
+        Mistake(Wrong.TOO_MANY_APPIDS, (APPID,) * 501, most=500),
         f"{APPID} {OWNER} … {ENV}",
         fixed,
     )
@@ -185,7 +185,7 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     yield "no reason", Mistake(Wrong.MISSING_REASON), f"{APPID} {ENV} --reason", blank
     yield (
         "reason too long",
-        Mistake(Wrong.REASON_TOO_LONG, ("x" * 512,)),
+        Mistake(Wrong.REASON_TOO_LONG, ("x" * 512,), most=300),
         f"{APPID} {ENV} --reason …",
         fixed,
     )

@@ -384,6 +384,16 @@ async def test_the_groups_are_read_ahead_for_a_new_policy_only_if_it_names_any(
     await slack.until(lambda slack: calls_of(slack, "usergroups.list") == 1)
 
 
+async def test_a_channel_that_was_read_ahead_is_not_read_again_and_a_direct_message_never(
+    slack: LocalSlack, directory: Directory
+) -> None:
+    directory.prefetch_channel(RELEASES)
+    directory.prefetch_channel("D0BOT")
+    assert await directory.why_private(RELEASES) is None
+    assert await directory.why_private("D0BOT") is None
+    assert [call.args["channel"] for call in slack.calls] == [RELEASES]
+
+
 def test_a_group_whose_members_slack_does_not_list_has_none() -> None:
     assert users_of({"id": PLATFORM, "users": None}) == frozenset()
 

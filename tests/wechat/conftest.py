@@ -15,7 +15,7 @@ from bot.guidance import Guidance
 from bot.playground.faults import Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer
-from bot.wechat.transport import Transport
+from bot.wechat.transport import client_over
 from tests.conftest import Clock
 from tests.databases import Database
 from tests.wechat.replicas import Replica, Replicas
@@ -157,14 +157,14 @@ def pauses(clock: Clock) -> Pauses:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncBaseTransport]:
+async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with aiohttp.ClientSession() as session:
-        yield Transport(session)
+        yield client_over(session)
 
 
 @pytest.fixture
 async def replicas(
-    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, sqlite: Database
+    http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock, sqlite: Database
 ) -> AsyncIterator[Replicas]:
     """A factory of replicas on one SQLite file."""
     replicas = Replicas(http, wechat, sqlite, clock)
@@ -174,7 +174,7 @@ async def replicas(
 
 @pytest.fixture
 async def replicas_on_postgresql(
-    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, clock: Clock, on_postgresql: Database
+    http: httpx.AsyncClient, wechat: LocalWeChat, clock: Clock, on_postgresql: Database
 ) -> AsyncIterator[Replicas]:
     """A factory of replicas on one PostgreSQL."""
     replicas = Replicas(http, wechat, on_postgresql, clock)

@@ -79,7 +79,7 @@ class Replica:
 class Replicas:
     """Makes replicas with one database, one WeChat and, by default, one clock."""
 
-    http: httpx.AsyncBaseTransport
+    http: httpx.AsyncClient
     wechat: LocalWeChat
     database: Database
     clock: Callable[[], float]

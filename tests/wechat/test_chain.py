@@ -38,9 +38,7 @@ def expire(replicas: Replicas, clock: Clock) -> Expire:
 
 
 @pytest.fixture
-def share(
-    http: httpx.AsyncBaseTransport, wechat: LocalWeChat, replica: Replica, clock: Clock
-) -> Share:
+def share(http: httpx.AsyncClient, wechat: LocalWeChat, replica: Replica, clock: Clock) -> Share:
     """A function that shares the owner's env with the replica's token."""
     client = WeChat(
         WeChatApi(http, wechat.url), replica.chain, timeout=30, clock=clock, sleep=briefly

@@ -28,7 +28,7 @@ Maker = Callable[..., WeChat]
 
 
 @pytest.fixture
-def bot(http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock, pauses: Pauses) -> Maker:
+def bot(http: httpx.AsyncClient, wechat: TokenWeChat, clock: Clock, pauses: Pauses) -> Maker:
     """A factory of the client, by default for the stand-ins and with a jitter of one half."""
 
     def make(

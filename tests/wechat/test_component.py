@@ -51,7 +51,7 @@ DEAD_TOKEN = (40001, 40014, 42001, 42006)
 
 
 @pytest.fixture
-def make(http: httpx.AsyncBaseTransport, wechat: LocalWeChat, pauses: Pauses) -> Maker:
+def make(http: httpx.AsyncClient, wechat: LocalWeChat, pauses: Pauses) -> Maker:
     """A factory of the platform's client, given the seconds for one call."""
     appid, secret = wechat.platform.component_appid, wechat.platform.appsecret
     return lambda seconds: Component(WeChatApi(http, wechat.url), appid, secret, seconds, pauses)
@@ -76,7 +76,7 @@ def test_two_tries_of_a_call_fit_into_a_renewal_and_a_renewal_into_its_lease() -
 
 @pytest.mark.parametrize("endpoint", CALLS)
 async def test_each_call_is_made_as_documented_and_counted_under_its_name(
-    http: httpx.AsyncBaseTransport, pauses: Pauses, endpoint: str
+    http: httpx.AsyncClient, pauses: Pauses, endpoint: str
 ) -> None:
     (_, call), (query, arguments), counted = CALLS[endpoint], SENT[endpoint], set[str]()
     async with answers(http_answer(b"")) as server:
@@ -196,7 +196,7 @@ async def test_the_second_try_may_succeed(
 
 
 async def test_a_refused_connection_is_reported_as_a_network_error(
-    http: httpx.AsyncBaseTransport, pauses: Pauses, unused_tcp_port: int
+    http: httpx.AsyncClient, pauses: Pauses, unused_tcp_port: int
 ) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     component = Component(WeChatApi(http, url), "wxc0de00000000c0de", "s", 1.0, pauses)

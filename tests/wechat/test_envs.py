@@ -34,7 +34,7 @@ Maker = Callable[..., Envs]
 
 
 @pytest.fixture
-def make(http: httpx.AsyncBaseTransport, wechat: TokenWeChat, clock: Clock) -> Maker:
+def make(http: httpx.AsyncClient, wechat: TokenWeChat, clock: Clock) -> Maker:
     def make(
         tokens: TokenSource | None = None,
         timeout: float = 30.0,

@@ -21,10 +21,11 @@ OPEN_TO_ALL = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
 
 
 class Members:
-    """A directory in which everybody is in every group; `lookups` counts the people that were looked up."""
+    """A directory in which everybody is in every group; it counts the `lookups` of people, and lists the `channels` to read."""
 
     def __init__(self) -> None:
         self.lookups = 0
+        self.channels: list[str] = []
 
     async def person(
         self, team_id: str, user_id: str, groups: frozenset[str], *, fresh: bool = False
@@ -45,6 +46,10 @@ class Members:
     async def approvers(self, rule: Rule, requester_id: str, most: int) -> list[str]:
         """Return all users that the rule names."""
         return sorted(rule.approvers.users - {requester_id})[:most]
+
+    def prefetch_channel(self, channel: str) -> None:
+        """Note which channel would be read."""
+        self.channels.append(channel)
 
 
 @pytest.fixture

@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from bot.command.form import Fields
 from bot.command.grammar import OpenForm, Share
+from bot.command.mistake import Mistake, Wrong
 from bot.domain.outcome import Shared
 from bot.domain.request import State
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
+from bot.messages import Message
 from bot.messages.answers import accepted
+from bot.messages.blocks import Copied
 from bot.messages.click_replies import NothingDone, refused
 from bot.messages.conversation import answer, parent
 from bot.messages.notices import stopping
@@ -22,10 +26,12 @@ from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule
+from bot.runtime.cache import Cache
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
+from bot.workflow.form import FormHandler
 from bot.workflow.judge import Asker, Judge
-from bot.workflow.ports import AwayError, Ports
+from bot.workflow.ports import AwayError, PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from tests.conftest import (
@@ -33,8 +39,10 @@ from tests.conftest import (
     ENV,
     RELEASES,
     REQUESTER,
+    Clock,
     Start,
     appids,
+    calls_of,
     ended,
     kinds,
     ledger_down,
@@ -46,7 +54,7 @@ from tests.conftest import (
     states,
 )
 from tests.languages import CHINESE, ENGLISH
-from tests.rig import ALLOW, SECOND, Rig, approved_by
+from tests.rig import ALLOW, SECOND, Rig, approved_by, for_platform_team
 from tests.said import CANNOT_TELL, DENIED, NO_APPROVER, NOT_RECORDED, USABLE
 from tests.token_server import TokenWeChat
 from tests.workflow.conftest import Members
@@ -719,6 +727,66 @@ async def test_a_command_without_arguments_opens_the_form_without_any_lookup(
     assert await sharing.command(request_of(slack).origin, " ") == OpenForm()
     assert members.lookups == 0
     assert await ledger.history((TEAM, REQUESTER), None, 9) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "text", "read"),
+    [
+        (Rule("all", Effect.ALLOW), ASK, [RELEASES]),
+        (Rule("all", Effect.APPROVE), f"{MANY} {ENV}", [RELEASES]),
+        (Rule("others", Effect.ALLOW, users=frozenset({"U0ELSE"})), ASK, [RELEASES]),
+        (Rule("here", Effect.ALLOW, channels=frozenset({RELEASES})), ASK, [RELEASES]),
+        (Rule("there", Effect.ALLOW, channels=frozenset({"C0ELSE"})), ASK, []),
+        (Rule("other env", Effect.ALLOW, envs=("test-*",)), ASK, []),
+        (Rule("other appid", Effect.ALLOW, appids=("wx00000000000000aa",)), ASK, []),
+        (Rule("nobody", Effect.DENY), ASK, []),
+        (Rule("confirmed first", Effect.ALLOW, confirm=True), ASK, []),
+        (Rule("all", Effect.ALLOW), f"{ASK} --dry-run", []),
+        *((Rule("all", Effect.ALLOW), text, []) for text in ("help", f"why {ASK}", "", "nonsense")),
+    ],
+)
+async def test_the_channel_is_read_ahead_only_if_the_policy_may_let_a_share_begin(
+    slack: LocalSlack,
+    members: Members,
+    judge: Judge,
+    ports: Ports,
+    rule: Rule,
+    text: str,
+    read: list[str],
+) -> None:
+    judge = replace(judge, in_force=PolicyInForce(Policy((rule,), default_owner=OWNER)))
+    await SlashCommands(Intake(ports), judge, ports).command(request_of(slack).origin, text)
+    assert members.channels == read
+
+
+async def test_how_many_appids_go_together_is_one_number_for_command_and_form(
+    slack: LocalSlack, judge: Judge, ports: Ports, clock: Clock
+) -> None:
+    ports = replace(ports, most_appids=1)
+
+    async def owned(_: str) -> tuple[tuple[str, ...], float]:
+        return (), 0.0
+
+    text = f"{MANY} {ENV}"
+    told = await SlashCommands(Intake(ports), judge, ports).command(request_of(slack).origin, text)
+    assert isinstance(told, Message)
+    assert told.text.startswith("Up to 1 appids go together, and there are 2.")
+    assert Copied(f"/share-env {APPID} {ENV}") in told.parts
+    form = FormHandler(Intake(ports), judge, ports, Cache(owned, clock))
+    wrong = Mistake(Wrong.TOO_MANY_APPIDS, tuple(MANY.split()), most=1)
+    assert form.read(Fields(ENV, MANY)) == {"appids": wrong}
+
+
+async def test_the_channel_is_read_at_the_same_time_as_the_person(rig: Rig) -> None:
+    rig.slack.fail("users.info", Slow(None))
+    async with rig.bot(for_platform_team(ALLOW)):
+        asked = asyncio.create_task(rig.ask())
+        await rig.slack.until(lambda slack: calls_of(slack, "conversations.info") == 1)
+        assert calls_of(rig.slack, "users.info") == 0
+        rig.slack.clear("users.info")
+        await asked
+        await rig.slack.until(ended)
+    assert calls_of(rig.slack, "conversations.info") == 1
 
 
 async def test_a_stopping_bot_accepts_no_request_and_says_so(

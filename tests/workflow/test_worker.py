@@ -48,7 +48,7 @@ from bot.slack.thread import Threads
 from bot.wechat.api import NoAnswer
 from bot.wechat.client import WeChat
 from bot.wechat.tokens import TokenServer, TokenSource
-from bot.wechat.transport import Transport, WeChatApi
+from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.judge import Judge
@@ -112,9 +112,9 @@ def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
 
 @pytest.fixture
 def owners(wechat: TokenWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
-    transport = Transport(http)
-    tokens = TokenServer(transport, wechat.token_url, wechat.authorization, clock, clock)
-    return WeChat(WeChatApi(transport, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
+    client = client_over(http)
+    tokens = TokenServer(client, wechat.token_url, wechat.authorization, clock, clock)
+    return WeChat(WeChatApi(client, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
 
 
 Make = Callable[..., Worker]

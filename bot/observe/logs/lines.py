@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from bot.observe.logs.redaction import Redactor
 from bot.observe.output import json_line, printable
+from bot.runtime.tasks import current_request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HUGE = 1e300  # larger floats, inf and nan are not valid in every JSON parser
@@ -47,7 +48,7 @@ class LineFormatter(logging.Formatter):
     def _fields(self, record: logging.LogRecord) -> _Fields:
         facts = {k: v for k, v in vars(record).items() if k not in _STANDARD and v is not None}
         fields = _least(record, datetime.fromtimestamp(record.created, UTC))
-        if request := facts.pop("request", None):
+        if request := facts.pop("request", None) or current_request_id():
             fields["request"] = _plain(request)
         fields |= {name: _plain(fact) for name, fact in facts.items() if name not in fields}
         if record.exc_info and record.exc_info[0]:

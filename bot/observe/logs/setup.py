@@ -1,7 +1,6 @@
 """Set up logging: one line for each event on standard error, including uncaught exceptions, written by a thread.
 
-So neither the event loop nor the ledger's thread waits for it. Records that arrive shortly after each other are written
-in one call: each write releases the GIL, and getting it back next to a busy event loop takes milliseconds.
+So neither the event loop nor the ledger's thread waits for it.
 """
 
 import logging
@@ -10,81 +9,75 @@ import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
-from queue import SimpleQueue
+from logging.handlers import QueueHandler, QueueListener
+from queue import Full, Queue
 from types import TracebackType
 from typing import TextIO
 
-from bot.observe.logs.lines import LineFormatter, message_of
+from bot.observe.logs.lines import LineFormatter
 from bot.observe.logs.redaction import Redactor
-from bot.runtime.tasks import current_request_id
 
-_TOGETHER = 0.02
-"""Seconds for which more records are collected before a write; a bot that is killed loses those."""
 MOST = 10_000
-"""The maximum of queued records; more are dropped and counted."""
+"""The maximum of queued lines; more are dropped and counted."""
 _PATIENCE = 1.0
 """Seconds that a flush waits for a blocked stream."""
+
+_Lines = Queue[logging.LogRecord]
 
 _log = logging.getLogger(__name__)
 
 
-class LogWriter(logging.Handler):
-    """Writes records to a stream from its own thread; what the stream does not accept is dropped."""
+class LogQueue(QueueHandler):
+    """Formats each record where it is logged, and queues the line for the thread that writes it to a stream."""
 
     def __init__(self, stream: TextIO) -> None:
-        super().__init__()
-        self._stream = stream
-        self._records: SimpleQueue[logging.LogRecord | threading.Event | None] = SimpleQueue()
+        self._lines = _Lines(MOST)
+        super().__init__(self._lines)
         self._dropped = 0
-        self._flushing = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="log", daemon=True)
-        self._thread.start()
+        self._writer = _Writer(self._lines, stream)
+        self._writer.start()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Queue a record, with the request id of the calling task or thread."""
-        if self._records.qsize() >= MOST:
+    def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
+        """Return a record of the line alone."""
+        return logging.makeLogRecord({"msg": self.format(record)})
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Queue a line, after one that tells how many were dropped before it, if any."""
+        try:
+            if self._dropped:
+                self._lines.put_nowait(self.prepare(_too_many(self._dropped)))
+                self._dropped = 0
+            self._lines.put_nowait(record)
+        except Full:
             self._dropped += 1
-            return
-        # Format now: the arguments may have changed by the time the line is written.
-        record.msg, record.args = message_of(record), None
-        record.request = getattr(record, "request", None) or current_request_id()
-        self._records.put(record)
 
     def flush(self) -> None:
         """Wait until everything logged so far is written, for at most a second."""
-        written = threading.Event()
-        self._records.put(written)
-        self._flushing.set()
-        written.wait(_PATIENCE)
+        with self._lines.all_tasks_done:  # as `Queue.join` does, which has no timeout
+            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, _PATIENCE)
 
     def close(self) -> None:
-        """Write the queued records, and end the thread."""
-        self._records.put(None)
-        self._flushing.set()
-        self._thread.join(_PATIENCE)
+        """Let the thread end once it has written what is queued; logging flushes before, at exit."""
+        with suppress(Full):
+            self._writer.enqueue_sentinel()
         super().close()
 
-    def _serve(self) -> None:
-        closing = False
-        while not closing:
-            taken = [self._records.get()]
-            self._flushing.wait(_TOGETHER)
-            self._flushing.clear()
-            while not self._records.empty():
-                taken.append(self._records.get())
-            self._write([each for each in taken if isinstance(each, logging.LogRecord)])
-            for each in taken:
-                if isinstance(each, threading.Event):
-                    each.set()
-            closing = None in taken
 
-    def _write(self, records: list[logging.LogRecord]) -> None:
-        if self._dropped:
-            records.append(_too_many(self._dropped))
-            self._dropped = 0
-        # A full disk, a closed stream, no memory: later records may be written.
+class _Writer(QueueListener):
+    """Writes lines from its own thread; what the stream does not accept is lost.
+
+    It has no handler for that: at exit, logging waits for the lock of each, which one with a blocked stream would hold.
+    """
+
+    def __init__(self, lines: _Lines, stream: TextIO) -> None:
+        super().__init__(lines)
+        self._stream = stream
+
+    def handle(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        # A full disk, a closed stream, no memory: later lines may be written.
         with suppress(Exception):
-            self._stream.write("".join(f"{self.format(record)}\n" for record in records))
+            self._stream.write(f"{record.getMessage()}\n")
             self._stream.flush()
 
 
@@ -96,7 +89,7 @@ def _too_many(lines: int) -> logging.LogRecord:
 def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     """Send all log records of the process to standard error, redacted; as text on a terminal, else as JSON."""
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
-    handler = LogWriter(_own_stream())
+    handler = LogQueue(_own_stream())
     handler.setFormatter(LineFormatter(Redactor(secrets), as_json=as_json))
     # Not used in any line, so not collected. Source: docs.python.org, howto/logging (Optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
@@ -105,6 +98,8 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     quiet = logging.NOTSET if level == "DEBUG" else max(logging.WARNING, logging.root.level)
     for noisy in ("slack_bolt", "slack_sdk", "aiohttp.access", "alembic"):
         logging.getLogger(noisy).setLevel(quiet)
+    # It logs the URL of each request, also at debug: ours say which call it was.
+    logging.getLogger("httpx").setLevel(max(logging.WARNING, logging.root.level))
     # It quotes malformed requests, and anybody can send thousands; our own errors there are logged by `ops.listener`.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 

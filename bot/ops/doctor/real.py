@@ -29,7 +29,7 @@ from bot.wechat.api import (
     read_envs,
     read_readiness,
 )
-from bot.wechat.transport import Transport, WeChatApi
+from bot.wechat.transport import WeChatApi, client_over
 
 _INTRODUCTION = (
     "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only "
@@ -89,9 +89,9 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
     ledger = LedgerLook()
     if isinstance(settings.tokens, PlatformSettings):
         ledger = await asyncio.to_thread(inspect_ledger, settings.database_url, settings.tokens)
-    transport = Transport(http, getproxies())
-    read = reader(transport, settings.tokens, ledger, runtime)
-    wechat = WeChatApi(transport, settings.wechat_url)
+    client = client_over(http, getproxies())
+    read = reader(client, settings.tokens, ledger, runtime)
+    wechat = WeChatApi(client, settings.wechat_url)
 
     async def one(owner: str) -> list[Tried]:
         return await _of(wechat, await read(owner))

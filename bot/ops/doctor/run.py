@@ -22,7 +22,7 @@ from bot.ops.doctor.transport import DEADLINE, Traffic, promptly, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.runtime.clock import Runtime
 from bot.settings.load import read_parts
-from bot.wechat.transport import Transport
+from bot.wechat.transport import client_over
 
 T = TypeVar("T")
 Check = Callable[[Setup], Coroutine[Any, Any, Sequence[Finding]]]
@@ -77,7 +77,7 @@ async def examine(
             _guarded("deliveries", read_counts(parts.listener), longest, lambda _: None),
         )
         setup = Setup(
-            environ, parts, Transport(http, getproxies()), runtime, traffic, slack, ledger, bot
+            environ, parts, client_over(http, getproxies()), runtime, traffic, slack, ledger, bot
         )
         findings = list[Finding]()
         for checks in (_CHECKS, _AFTER):

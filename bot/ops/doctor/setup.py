@@ -58,7 +58,7 @@ class Setup:
 
     environ: Mapping[str, str]
     parts: Parts
-    http: httpx.AsyncBaseTransport
+    http: httpx.AsyncClient
     """For WeChat and the token server."""
     runtime: Runtime
     traffic: Traffic

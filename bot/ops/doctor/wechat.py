@@ -53,7 +53,7 @@ Read = Callable[[str], Awaitable[str | NoAnswer | None]]
 
 
 def reader(
-    http: httpx.AsyncBaseTransport, tokens: TokenSettings, ledger: LedgerLook, runtime: Runtime
+    http: httpx.AsyncClient, tokens: TokenSettings, ledger: LedgerLook, runtime: Runtime
 ) -> Read:
     """Return a function that gets an owner's token without renewing it; None if the ledger has no valid one."""
 

@@ -23,7 +23,7 @@ NOISY = ("slack_bolt", "slack_sdk", "aiohttp.access")
 def _logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
-    levels = {name: logging.getLogger(name).level for name in (*NOISY, "aiohttp.server")}
+    levels = {name: logging.getLogger(name).level for name in (*NOISY, "httpx", "aiohttp.server")}
     yield
     for handler in root.handlers:
         if handler not in handlers:
@@ -326,6 +326,16 @@ def test_verbose_libraries_are_logged_fully_at_debug_only(
         logging.getLogger(f"{name}.part").log(logging.getLevelNamesMapping()[word.upper()], word)
     lines = written(capsys).splitlines()
     assert [json.loads(line)["event"] for line in lines] == expected
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"), [("DEBUG", "WARNING"), ("INFO", "WARNING"), ("ERROR", "ERROR")]
+)
+def test_httpx_which_logs_urls_is_quiet_at_every_level(level: str, expected: str) -> None:
+    set_up(level, "json", ())
+    assert (
+        logging.getLogger("httpx").getEffectiveLevel() == logging.getLevelNamesMapping()[expected]
+    )
 
 
 @pytest.mark.parametrize(
