@@ -101,7 +101,6 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         homes.listen,
         clicks.listen,
         unheard=resources.observers.unheard,
-        acks=resources.acks,
     )
     token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
     socket = socket_mode(app, token, url, resources.observers) if token else None
@@ -165,7 +164,7 @@ def _worker(
     resources: Resources, wechat: WeChat, envs: Envs, slack: _Slack, homes: Homes
 ) -> Worker:
     runtime, ledger = resources.runtime, resources.ledger
-    leased = LeasedSteps(ledger, runtime.sleep, resources.acks.step, resources.tasks.stopping)
+    leased = LeasedSteps(ledger, runtime.sleep, resources.tasks.stopping)
     brake = Brake(resources.in_force, slack.people, runtime.now, runtime.brake_every)
     return Worker(
         ledger,

@@ -21,7 +21,6 @@ from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
 from bot.runtime.observers import Unheard, no_op
-from bot.runtime.tasks import AcksFirst
 from bot.slack.payloads import Body, command_origin, text_if_any
 from bot.slack.private import log_unforeseen
 
@@ -73,7 +72,6 @@ class App:
         open_form: Callable[[Origin], Awaitable[None]],
         *listen: Callable[[AsyncApp], None],
         unheard: Unheard = no_op,
-        acks: AcksFirst | None = None,
     ) -> None:
         """Take the result of auth.test, the use cases of the command and the form, and what adds listeners to Bolt's app.
 
@@ -85,7 +83,6 @@ class App:
         self._words = words
         self._unheard = unheard
         self._log = UnheardPayloads(time.monotonic)
-        self._acks = acks or AcksFirst()
         self._bolt = _bolt(client, identity)
         self._bolt.error(self._unforeseen)
         self._bolt.command(SLASH_COMMAND)(self._share_env)
@@ -94,14 +91,13 @@ class App:
 
     async def answer(self, body: dict[str, Any]) -> str:
         """Return the ack of a payload, as JSON; empty if it says nothing."""
-        with self._acks:
-            try:
-                # In its other mode Bolt would parse the body.
-                request = AsyncBoltRequest(mode="socket_mode", body=body)
-                response = await self._bolt.async_dispatch(request)
-            except Exception as error:  # noqa: BLE001  # Slack has to get an ack
-                response = await self._unforeseen(error, body)
-            return response.body
+        try:
+            # In its other mode Bolt would parse the body.
+            request = AsyncBoltRequest(mode="socket_mode", body=body)
+            response = await self._bolt.async_dispatch(request)
+        except Exception as error:  # noqa: BLE001  # Slack has to get an ack
+            response = await self._unforeseen(error, body)
+        return response.body
 
     async def _share_env(self, ack: AsyncAck, body: Body) -> None:
         """Ack with the answer, or open the form; the ledger recognises a command that is delivered twice."""

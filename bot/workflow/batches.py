@@ -31,7 +31,6 @@ from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
 from bot.workflow.ports import AwayError, Owners
 
 AT_ONCE = 20
-_TURNS = 2  # writes at once, so that other requests need not wait long for the ledger
 _UNSURE = 15  # ticks after which progress is shown once more, since an edit had failed
 _APART = 0.002  # seconds between the starts of the workers, so that their calls are spread out
 
@@ -122,7 +121,6 @@ class _Run:
     todo: deque[Item] = field(default_factory=deque)
     ends: Counter[type] = field(default_factory=Counter)
     """The number of items by the type of their outcome, NoneType while they are open."""
-    turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
     under_way: dict[str, None] = field(default_factory=dict)
     """The appids that WeChat is being called for."""
     expired: bool = False
@@ -180,7 +178,6 @@ class _Run:
         while not (all_recorded := await keep_trying(partial(self.items.queue, self.batch))):
             if all_recorded is None:
                 raise LeaseLostError
-            await self.leased.turn()
         for item in await keep_trying(partial(self.items.items, self.batch.request)):
             self.ends[type(item.outcome)] += 1
             if item.outcome is None:
@@ -209,14 +206,12 @@ class _Run:
 
         Returns that item, and whether it may be called: not if it was cancelled. Raises LeaseLostError.
         """
-        async with self.turns:
-            await self.leased.turn()
-            item = self.todo.popleft() if self.todo and self._may_begin() else None
-            if done is None and item is None:
-                return None, False
-            following, again = (item.id, item.called_again) if item else (None, False)
-            advance = partial(self.items.advance, self.batch, done, following, again=again)
-            may = await self.leased.keep_trying(advance)
+        item = self.todo.popleft() if self.todo and self._may_begin() else None
+        if done is None and item is None:
+            return None, False
+        following, again = (item.id, item.called_again) if item else (None, False)
+        advance = partial(self.items.advance, self.batch, done, following, again=again)
+        may = await self.leased.keep_trying(advance)
         if may is None:
             raise LeaseLostError
         if done is not None:

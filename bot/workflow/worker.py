@@ -82,7 +82,6 @@ class Worker:
         called_again = entry.called_again or (taken and entry.state is State.PLACED)
         began = self.brake.now()
         while True:
-            await self.leased.turn()
             late = taken or is_late(entry, self.brake.now() - began)
             try:
                 reached = await self._step(entry, called_again=called_again, late=late)

@@ -15,7 +15,6 @@ from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import no_op
-from bot.runtime.tasks import AcksFirst
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.worker import Worker
 from tests.conftest import RELEASES, REQUESTER, Sleep, kinds, rows, soon, states
@@ -306,7 +305,7 @@ def worker_for(
     ledger: Ledger, sleep: Sleep, stub: Any, changed: Callable[[Request], None] = no_op
 ) -> Worker:
     """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
-    leased, unused = LeasedSteps(ledger, sleep, AcksFirst().step, lambda: False), stub
+    leased, unused = LeasedSteps(ledger, sleep, lambda: False), stub
     parts = (ledger, leased, stub, unused, stub, unused, unused, unused, unused)
     return Worker(*parts, changed=changed)
 
