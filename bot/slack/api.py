@@ -223,7 +223,7 @@ class SlackApi:
 async def _once(send: _Send, body: _Json | None, read: _Read) -> Result:
     try:
         async with send(data=None if body is None else orjson.dumps(body)) as response:
-            raw = await read_at_most(response, ANSWER_LIMIT)
+            raw = await read_at_most(response.content, ANSWER_LIMIT)
             if raw is None:
                 return Doubtful(NOT_FROM_SLACK)
             return read(response.status, response.headers, raw, object_in(raw))

@@ -88,7 +88,7 @@ class Transport(httpx.AsyncBaseTransport):
             timeout=aiohttp.ClientTimeout(connect=connect),
         )
         try:
-            body = await read_at_most(response, extensions["limit"])
+            body = await read_at_most(response.content, extensions["limit"])
         finally:
             response.release()
         return httpx.Response(response.status, stream=httpx.ByteStream(body or b""))
