@@ -18,12 +18,10 @@ from bot.runtime.bounded import BODIES, Bodies
 from bot.runtime.observers import ELSEWHERE, RefusedPost, no_op
 
 _LAST_ACKS = 3.0  # seconds for requests under way at the stop; Slack waits no longer
-_KEEPALIVE = (
-    300.0  # seconds; longer than reverse proxies keep idle connections: nginx 60, Caddy 120
-)
-_LINGERING = (
-    0.1  # seconds for a refused client to read the response, while what it sends is dropped
-)
+_KEEPALIVE = 300.0  # seconds; reverse proxies keep idle connections for less: nginx 60, Caddy 120
+_LINGERING = 0.02  # seconds for a refused client to read the response; what it sends is dropped
+
+_BACKLOG = 1024  # connections that wait to be accepted; one that finds no room comes again after a second
 
 # Bytes buffered per connection, before anybody knows whether its request is Slack's.
 _SOCKET_BUFFER = 8 << 10  # Linux doubles it, see socket(7)
@@ -62,11 +60,12 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
     await runner.setup()
     stack.push_async_callback(_finish, runner)
     loop = asyncio.get_running_loop()
-    for family, *_, address in await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for family, *_, address in dict.fromkeys(found):  # a name may have the same address twice
         listening = socket.create_server(address, family=family)
         # Connections inherit it; a TCPSite gives no way to its socket.
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
-        await web.SockSite(runner, listening).start()
+        await web.SockSite(runner, listening, backlog=_BACKLOG).start()
     return origin(host, port)
 
 
