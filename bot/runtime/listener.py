@@ -19,13 +19,15 @@ from bot.runtime.observers import ELSEWHERE, RefusedPost, no_op
 
 _LAST_ACKS = 3.0  # seconds for requests under way at the stop; Slack waits no longer
 _KEEPALIVE = 300.0  # seconds; reverse proxies keep idle connections for less: nginx 60, Caddy 120
-_LINGERING = 0.02  # seconds for a refused client to read the response; what it sends is dropped
+_LINGERING = 0.01  # seconds for a refused client to read the response; what it sends is dropped
 
-_BACKLOG = 1024  # connections that wait to be accepted; one that finds no room comes again after a second
+_BACKLOG = (
+    1024  # connections that wait to be accepted; one that finds no room comes again after a second
+)
 
 # Bytes buffered per connection, before anybody knows whether its request is Slack's.
 _SOCKET_BUFFER = 8 << 10  # Linux doubles it, see socket(7)
-_READ_BUFFER = 2 << 10  # aiohttp stops reading at twice as much
+_READ_BUFFER = 16 << 10  # aiohttp stops reading at twice as much
 
 _log = logging.getLogger(__name__)
 
