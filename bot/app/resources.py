@@ -21,7 +21,7 @@ from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
-from bot.runtime.tasks import AcksFirst, Tasks
+from bot.runtime.tasks import Tasks
 from bot.settings.access import SlackSettings
 from bot.settings.load import Settings
 from bot.slack.api import SlackApi, web_client
@@ -65,7 +65,6 @@ class Resources:
     observers: Observers
     in_force: PolicyInForce
     tasks: Tasks
-    acks: AcksFirst
     wechat: WeChatApi
     slack: Slack
     ledger: Ledger
@@ -93,9 +92,8 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     in_force = PolicyInForce(settings.policy)
     _warn_if_nobody_may(settings.policy)
     in_force.subscribe(_warn_if_nobody_may)
-    tasks, acks = Tasks(), AcksFirst()
     return Resources(
-        settings, runtime, metrics, observers, in_force, tasks, acks, wechat, slack, ledger
+        settings, runtime, metrics, observers, in_force, Tasks(), wechat, slack, ledger
     )
 
 

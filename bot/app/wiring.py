@@ -103,7 +103,6 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         homes.listen,
         clicks.listen,
         unheard=resources.observers.unheard,
-        acks=resources.acks,
     )
     token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
     socket = socket_mode(app, token, url, resources.observers) if token else None
@@ -168,7 +167,7 @@ def _worker(
 ) -> Worker:
     runtime = resources.runtime
     ledger = RetryingLedger(resources.ledger, runtime.sleep)
-    leased = LeasedSteps(ledger, runtime.sleep, resources.acks.step, resources.tasks.stopping)
+    leased = LeasedSteps(ledger, runtime.sleep, resources.tasks.stopping)
     brake = Brake(slack.judge, runtime.brake_every)
     return Worker(
         ledger,

@@ -197,7 +197,6 @@ class Writer:
             return self._failed(wanted, error)
         self._resolve(wanted)
         self._unpublished += happened.events
-        time.sleep(0)  # gives the loop the GIL first: a caller may have an ack to send
         return []
 
     def _verify_file(self) -> None:

@@ -1,1 +1,1 @@
-"""What any program needs: clock, background tasks, scheduling, cache, observers, log context, and a bounded HTTP server."""
+"""What any program needs: clock, background tasks, cache, observers, log context, bounded bodies, and the HTTP listener."""

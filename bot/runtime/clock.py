@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,11 +20,8 @@ async def sleep(seconds: float) -> None:
 
 
 def new_id() -> str:
-    """Return a new request id: short enough to read out, one of 6e11.
-
-    Ids are no secret, so `random` is enough. os.urandom releases the GIL for each letter, and reacquiring it delays acks.
-    """
-    return "".join(random.choices(_ID_LETTERS, k=8))  # noqa: S311
+    """Return a new request id: short enough to read out, one of 6e11."""
+    return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The HTTP listener: handlers by path, and why an address cannot be used."""
 
+import asyncio
 import errno
 import logging
 import os
@@ -13,11 +14,20 @@ from aiohttp.typedefs import Handler as MiddlewareHandler
 from aiohttp.typedefs import Middleware
 
 from bot.domain.finding import Problem
-from bot.runtime.bodies import BODIES, Bodies
-from bot.runtime.http_server import HttpServer, connection_limit
+from bot.runtime.bounded import BODIES, Bodies
 from bot.runtime.observers import ELSEWHERE, RefusedPost, no_op
 
 _LAST_ACKS = 3.0  # seconds for requests under way at the stop; Slack waits no longer
+_KEEPALIVE = 300.0  # seconds; reverse proxies keep idle connections for less: nginx 60, Caddy 120
+_LINGERING = 0.01  # seconds for a refused client to read the response; what it sends is dropped
+
+_BACKLOG = (
+    1024  # connections that wait to be accepted; one that finds no room comes again after a second
+)
+
+# Bytes buffered per connection, before anybody knows whether its request is Slack's.
+_SOCKET_BUFFER = 8 << 10  # Linux doubles it, see socket(7)
+_READ_BUFFER = 16 << 10  # aiohttp stops reading at twice as much
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +50,41 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
     server[BODIES] = Bodies()
     server.add_routes([web.post(*each) for each in posts.items()])
     server.add_routes([web.get(*each) for each in gets.items()])
-    await HttpServer(connection_limit()).serve(stack, server, host, port, _LAST_ACKS)
+    runner = web.AppRunner(
+        server,
+        access_log=None,
+        auto_decompress=False,  # neither Slack nor WeChat compresses requests
+        keepalive_timeout=_KEEPALIVE,
+        lingering_time=_LINGERING,
+        read_bufsize=_READ_BUFFER,
+        shutdown_timeout=_LAST_ACKS,
+    )
+    await runner.setup()
+    stack.push_async_callback(_finish, runner)
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    for family, *_, address in dict.fromkeys(found):  # a name may have the same address twice
+        listening = socket.create_server(address, family=family)
+        # Connections inherit it; a TCPSite gives no way to its socket.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
+        await web.SockSite(runner, listening, backlog=_BACKLOG).start()
     return origin(host, port)
+
+
+async def _finish(runner: web.AppRunner) -> None:
+    """Accept no more connections, and give the requests under way their last seconds.
+
+    Without the abort, clients that do not read their response would get that time twice.
+    """
+
+    def abort_all() -> None:
+        for each in runner.server.connections if runner.server else ():
+            if each.transport is not None:
+                each.transport.abort()
+
+    deadline = asyncio.get_running_loop().call_later(_LAST_ACKS, abort_all)
+    await runner.cleanup()
+    deadline.cancel()
 
 
 class NotServed(Enum):

@@ -226,7 +226,7 @@ class SlackApi:
                 proxy=self.proxy,
                 allow_redirects=False,
             ) as response:
-                raw = await read_at_most(response, ANSWER_LIMIT)
+                raw = await read_at_most(response.content, ANSWER_LIMIT)
                 if raw is None:
                     return Doubtful(NOT_FROM_SLACK)
                 return call.read(response.status, response.headers, raw, object_in(raw))

@@ -11,7 +11,7 @@ from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 
 from bot.domain.finding import SET_THE_CLOCK, Problem
-from bot.runtime.bodies import BODIES, Unread
+from bot.runtime.bounded import BODIES, Unread
 from bot.runtime.observers import Acked, RefusedPost, no_op
 from bot.slack.api import object_in
 from bot.slack.listeners import App

@@ -7,11 +7,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-import orjson
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.error import BoltUnhandledRequestError
-from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -23,7 +21,6 @@ from bot.messages.modals import trouble
 from bot.messages.notices import broken, unknown_command
 from bot.messages.words import Words
 from bot.runtime.observers import Unheard, no_op
-from bot.runtime.tasks import AcksFirst
 from bot.slack.payloads import Body, command_origin, text_if_any
 from bot.slack.private import log_unforeseen
 
@@ -64,7 +61,7 @@ def _type_of(body: Mapping[str, object]) -> str:
 
 
 class App:
-    """Acks any payload, before the event loop runs other work: a command's by its use case, all others' by Bolt."""
+    """Acks any payload of Slack's by Bolt's listener for it: the slash command's here, and those that are added."""
 
     def __init__(  # noqa: PLR0913  # all that an app is made of
         self,
@@ -75,45 +72,42 @@ class App:
         open_form: Callable[[Origin], Awaitable[None]],
         *listen: Callable[[AsyncApp], None],
         unheard: Unheard = no_op,
-        acks: AcksFirst | None = None,
     ) -> None:
         """Take the result of auth.test, the use cases of the command and the form, and what adds listeners to Bolt's app.
 
         `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
         """
         self.client = client
-        self._bolt = _bolt(client, identity)
         self._command = command
         self._open_form = open_form
         self._words = words
         self._unheard = unheard
         self._log = UnheardPayloads(time.monotonic)
-        self._acks = acks or AcksFirst()
+        self._bolt = _bolt(client, identity)
         self._bolt.error(self._unforeseen)
+        self._bolt.command(SLASH_COMMAND)(self._share_env)
         for add_to in listen:
             add_to(self._bolt)
 
     async def answer(self, body: dict[str, Any]) -> str:
         """Return the ack of a payload, as JSON; empty if it says nothing."""
-        with self._acks:
-            try:
-                if body.get("command") == SLASH_COMMAND:  # without Bolt, which took a seventh of it
-                    return await self._answer_command(body)
-                # In its other mode Bolt would parse the body.
-                request = AsyncBoltRequest(mode="socket_mode", body=body)
-                response = await self._bolt.async_dispatch(request)
-            except Exception as error:  # noqa: BLE001  # Slack has to get an ack
-                response = await self._unforeseen(error, body)
-            return response.body
+        try:
+            # In its other mode Bolt would parse the body.
+            request = AsyncBoltRequest(mode="socket_mode", body=body)
+            response = await self._bolt.async_dispatch(request)
+        except Exception as error:  # noqa: BLE001  # Slack has to get an ack
+            response = await self._unforeseen(error, body)
+        return response.body
 
-    async def _answer_command(self, body: Body) -> str:
-        """Return a command's ack, empty if it only opens the form; the ledger recognises one that is delivered twice."""
+    async def _share_env(self, ack: AsyncAck, body: Body) -> None:
+        """Ack with the answer, or open the form; the ledger recognises a command that is delivered twice."""
         origin = command_origin(body)
         answer = await self._command(origin, text_if_any(body, "text"))
         if isinstance(answer, OpenForm):
+            await ack()
             await self._open_form(origin)
-            return ""
-        return orjson.dumps(as_response(answer)).decode()
+        else:
+            await ack(as_response(answer))
 
     async def _unforeseen(self, error: Exception, body: Body) -> BoltResponse:
         """Return the ack after an error: the apology that this type of payload can show."""

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from bot.ledger.tokens import TICKET, OwnerPush, Tokens
 from bot.ledger.writer import LedgerDownError
-from bot.runtime.bodies import BODIES, Unread
+from bot.runtime.bounded import BODIES, Unread
 from bot.runtime.observers import no_op
 from bot.settings.access import PlatformSettings
 from bot.wechat.chain import Chain

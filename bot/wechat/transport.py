@@ -116,7 +116,7 @@ class _Transport(httpx.AsyncBaseTransport):
             timeout=aiohttp.ClientTimeout(connect=connect),
         )
         try:
-            content = await read_at_most(response, BODY_LIMIT)
+            content = await read_at_most(response.content, BODY_LIMIT)
         finally:
             response.release()
         return httpx.Response(response.status, content=content or b"")

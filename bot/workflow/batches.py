@@ -10,7 +10,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from types import NoneType
 
 from bot.domain.batch import Pause, finished_of, limit_in, tally_of
@@ -29,7 +28,6 @@ from bot.workflow.ports import AwayError, Owners
 from bot.workflow.retrying import RetryingLedger
 
 AT_ONCE = 20
-_TURNS = 2  # writes at once, so that other requests need not wait long for the ledger
 _UNSURE = 15  # ticks after which progress is shown once more, since an edit had failed
 _APART = 0.002  # seconds between the starts of the workers, so that their calls are spread out
 
@@ -109,7 +107,6 @@ class _Run:
     todo: deque[Item] = field(default_factory=deque)
     ends: Counter[type] = field(default_factory=Counter)
     """The number of items by the type of their outcome, NoneType while they are open."""
-    turns: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, _TURNS))
     under_way: dict[str, None] = field(default_factory=dict)
     """The appids that WeChat is being called for."""
     expired: bool = False
@@ -166,7 +163,6 @@ class _Run:
         while not (all_recorded := await self.ledger.batches.queue(self.batch)):
             if all_recorded is None:
                 raise LeaseLostError
-            await self.leased.turn()
         for item in await self.ledger.batches.items(self.batch.request):
             self.ends[type(item.outcome)] += 1
             if item.outcome is None:
@@ -195,13 +191,11 @@ class _Run:
 
         Returns that item, and whether it may be called: not if it was cancelled. Raises LeaseLostError.
         """
-        async with self.turns:
-            await self.leased.turn()
-            item = self.todo.popleft() if self.todo and self._may_begin() else None
-            if done is None and item is None:
-                return None, False
-            following, again = (item.id, item.called_again) if item else (None, False)
-            may = await self.ledger.batches.advance(self.batch, done, following, again=again)
+        item = self.todo.popleft() if self.todo and self._may_begin() else None
+        if done is None and item is None:
+            return None, False
+        following, again = (item.id, item.called_again) if item else (None, False)
+        may = await self.ledger.batches.advance(self.batch, done, following, again=again)
         if may is None:
             raise LeaseLostError
         if done is not None:

@@ -16,7 +16,6 @@ from bot.workflow.retrying import RetryingLedger
 _LOOKS_PER_LEASE = 12
 _LOOKS_PER_HEARTBEAT = 3
 _TAKEN_AT_ONCE = 50  # so that other replicas get their share
-_LULL = 0.001  # seconds; who has read an answer may type the next command at once
 
 _log = logging.getLogger(__name__)
 
@@ -35,8 +34,6 @@ class LeasedSteps:
 
     ledger: RetryingLedger
     sleep: Callable[[float], Awaitable[None]]
-    turn: Callable[[], Awaitable[None]]
-    """Waits until a step or an item of a batch may begin, since acks go first."""
     stopping: Callable[[], bool]
 
     async def run(self, resume: Callable[[Entry], None], lease: float = LEASE) -> None:
@@ -86,13 +83,7 @@ class LeasedSteps:
             raise LeaseLostError
 
     async def end(self, entry: Entry, how: str, why: str | None = None) -> None:
-        """Record the end; until then another replica may deliver the answer again.
-
-        It waits a moment, and for pending acks: nobody waits for the end, but an ack would have to wait for a transaction
-        that has begun.
-        """
-        await self.sleep(_LULL)
-        await self.turn()
+        """Record the end; until then another replica may deliver the answer again."""
         await self.ledger.end(entry, how, why)
 
     async def owe(self, entry: Entry, away: AwayError) -> None:

@@ -85,7 +85,6 @@ class Worker:
         called_again = entry.called_again or (taken and entry.state is State.PLACED)
         began, stale = self.brake.now(), False
         while True:
-            await self.leased.turn()
             try:
                 if stale:  # the step may have recorded something before it failed
                     entry, stale = await self._read_again(entry), False

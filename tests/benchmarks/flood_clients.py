@@ -46,10 +46,6 @@ def _command() -> list[str]:
     ]
 
 
-def _endless() -> list[str]:
-    return ["POST /slack/events HTTP/1.1", *(f"X-{n}: {'x' * 8000}" for n in range(120))]
-
-
 def _xml(size: int) -> bytes:
     return (b"<xml><Encrypt>x</Encrypt>" + b"<a/>" * (size // 4))[:size]
 
@@ -64,7 +60,6 @@ FLOODS = {
     "commands of a mebibyte": Flood(_command, b"x" * _SLACK_LIMIT),
     "commands of a mebibyte, as fast as possible": Flood(_command, b"x" * _SLACK_LIMIT, rate=0),
     "250 commands that stall": Flood(_command, b"x" * _SLACK_LIMIT, 250, lacking=1, rate=0),
-    "250 heads that stall": Flood(_endless, b"", 250, rate=0),
 }
 
 

@@ -20,7 +20,7 @@ from tests.faults.token_chain import chain_rig, wait_for_renewals
 _SECONDS = 10.0
 _PAUSE = 0.05
 _WARM = 40  # commands
-_SLOWEST = 0.1  # seconds
+_SLOWEST = 0.3  # seconds
 _MEMORY = 20e6  # bytes
 
 
@@ -49,7 +49,7 @@ def flood_bars(found: list[FloodResult]) -> list[Bar]:
     """Return the bars: the slowest ack and the largest growth of all floods."""
     slowest, grown = max(each.slowest for each in found), max(each.grown for each in found)
     return [
-        Bar("flood, slowest ack", f"{1000 * slowest:.0f} ms", "< 100 ms", slowest < _SLOWEST),
+        Bar("flood, slowest ack", f"{1000 * slowest:.0f} ms", "≤ 300 ms", slowest <= _SLOWEST),
         Bar("flood, memory", f"{grown / 1e6:+.1f} MB", "≤ +20 MB", grown <= _MEMORY),
     ]
 

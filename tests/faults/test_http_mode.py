@@ -4,7 +4,6 @@ import asyncio
 import gzip
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
-from resource import RLIMIT_NOFILE, prlimit
 from signal import SIGTERM
 from time import time
 from urllib.parse import urlencode
@@ -36,7 +35,6 @@ LINE = "POST /slack/events HTTP/1.1"
 FORM = "application/x-www-form-urlencoded"
 LENGTH = "Content-Length"
 TIME, SIGNATURE = "X-Slack-Request-Timestamp", "X-Slack-Signature"
-CROWD, FILES = 600, 512  # connections, and the bot's limit of open files
 STALLED, MOST = 250, 32 << 20  # connections, and the memory that they may take
 DRIPS = [b"x"] * 60
 
@@ -96,7 +94,6 @@ FORGED_SIGNATURE = "v0=" + "0" * 64
 UNSIGNED = {"Content-Type": FORM}
 CHUNKED = {"Transfer-Encoding": "chunked"}
 MEBIBYTE = 1 << 20
-HEAD = "\r\n".join([LINE, *(f"X-{number}: {'x' * 8000}" for number in range(120))]).encode()
 
 
 def forged() -> dict[str, str]:
@@ -121,16 +118,6 @@ async def pipelined(client: HttpClient) -> str:
     good = good.replace(b"Connection: close\r\n", b"")
     first, second = (await client.send(good + bad)).splitlines()
     return f"{first[:3]}, then {second}"
-
-
-def with_idle_connections(data: bytes) -> Action:
-    """Return an action that opens more connections than the bot accepts, sends this on each, and then types a command."""
-
-    async def action(client: HttpClient) -> str:
-        async with open_connections(client.port, CROWD, data):
-            return await client.post(signed())
-
-    return action
 
 
 def with_stalled_bodies(data: bytes) -> Action:
@@ -191,11 +178,8 @@ CASES: dict[Fault, Action] = rows_of(
 )  # fmt: skip  # a line for each row
 FLOODS: dict[Fault, Action] = rows_of(
     "HTTP mode",
-    (f"{CROWD} connections without a word", "200", with_idle_connections(b"")),
-    (f"{CROWD} connections whose heads never end", "200", with_idle_connections(LINE.encode())),
-    (f"{CROWD} connections whose bodies never come", "200", with_idle_connections(claiming_length(999))),
+    (f"{STALLED} bodies that never come", "200", with_stalled_bodies(claiming_length(999))),
     (f"{STALLED} bodies of which the last byte never comes", "200", with_stalled_bodies(claiming_length(MEBIBYTE, bytes(MEBIBYTE - 1)))),
-    (f"{STALLED} heads of which the last line never comes", "200", with_stalled_bodies(HEAD)),
 )  # fmt: skip  # a line for each row
 FAULTS = (*CASES, *FLOODS)
 
@@ -205,7 +189,6 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Http
     """Run a bot in HTTP mode."""
     port, folder = free_port(), tmp_path_factory.mktemp("http")
     async with start_rig(folder, **over_http(port)) as rig:
-        prlimit(rig.bot.pid, RLIMIT_NOFILE, (FILES, FILES))
         rig.slack.request_url = address_at(port)
         yield HttpClient(rig, port)
 
@@ -224,7 +207,7 @@ async def test_every_post_gets_the_right_response(
 
 
 @pytest.mark.parametrize("fault", FLOODS, ids=str)
-async def test_idle_connections_do_not_keep_commands_out(
+async def test_half_sent_bodies_do_not_keep_commands_out(
     fault: Fault, client: HttpClient, responses: dict[Fault, asyncio.Task[str]]
 ) -> None:
     await asyncio.wait(responses.values())

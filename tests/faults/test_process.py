@@ -68,15 +68,6 @@ async def without_files(rig: ProcessRig) -> str:
         return await rig.answer()
 
 
-async def without_files_over_http(rig: ProcessRig) -> str:
-    """Type a command that cannot be accepted at first; later it is carried out."""
-    with no_more_files(rig):
-        told = await rig.answer()
-    await rig.slack.until(is_shared)
-    assert 0 < rig.bot.log.count("no connection can be accepted") < 10
-    return told
-
-
 async def without_memory(rig: ProcessRig) -> str:
     """Let WeChat send 100 MB to a process that may allocate only 16 MB more."""
     rig.wechat.fail("shareenv", Status(200, bytes(100 << 20)))
@@ -184,7 +175,7 @@ SHORT_GRACE: dict[Fault, Action] = rows_of(
 )
 OVER_HTTP: dict[Fault, Action] = rows_of(
     "The bot itself",
-    ("no file can be opened, in HTTP mode", "operation_timeout", without_files_over_http),
+    ("no file can be opened, in HTTP mode", "dispatch_failed", without_files),
     ("SIGTERM while a body is awaited", "no answer", with_a_body_to_come),
 )
 FAULTS = (*CASES, *SHORT_GRACE, *OVER_HTTP)

@@ -31,7 +31,7 @@ from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
-from bot.runtime.bodies import Unread
+from bot.runtime.bounded import Unread
 from bot.runtime.clock import Runtime
 from bot.runtime.listener import NotServed
 from bot.runtime.observers import ELSEWHERE

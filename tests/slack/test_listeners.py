@@ -1,14 +1,15 @@
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 import pytest
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.command.grammar import SLASH_COMMAND, OpenForm
 from bot.domain.request import Origin
 from bot.messages import Message
-from bot.messages.blocks import message
+from bot.messages.blocks import as_response, message
 from bot.messages.notices import broken, unknown_command
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
@@ -23,6 +24,7 @@ BREAKS_BOLT: tuple[JsonObject, ...] = (
     {"type": "block_actions", "user": [], "event": 1.5},
     {"type": "block_actions", "team": 1.5, "user": 1.5, "view": 1.5},
 )
+AsyncNext = Callable[[], Awaitable[None]]
 ANSWER = message("*hello*", "from the use case")
 
 
@@ -198,6 +200,34 @@ async def test_a_payload_without_a_listener_is_reported(client: AsyncWebClient) 
     assert await app.answer(odd) == ""
     assert await app.answer(BREAKS_BOLT[0]) == ""
     assert reported == [odd]
+
+
+async def test_a_command_passes_bolts_middleware_as_in_every_bolt_app(
+    client: AsyncWebClient,
+) -> None:
+    use_case, seen = StubUseCase(), list[Mapping[str, object]]()
+
+    async def middleware(body: dict[str, object], next_: AsyncNext) -> None:
+        seen.append(body)
+        await next_()
+
+    typed: JsonObject = {
+        "command": SLASH_COMMAND,
+        "team_id": "T0PLAYGROUND",
+        "channel_id": RELEASES,
+        "user_id": REQUESTER,
+        "text": ASK,
+        "trigger_id": "1.2.3",
+        "response_url": "http://127.0.0.1/commands/made-up",
+    }
+
+    def listen(bolt: AsyncApp) -> None:
+        bolt.use(middleware)
+
+    command, open_form = use_case.command, use_case.open
+    app = App(client, IDENTITY, CHINESE, command, open_form, listen)
+    assert json.loads(await app.answer(typed)) == as_response(ANSWER)
+    assert seen == [typed]
 
 
 @pytest.mark.usefixtures("use_case")

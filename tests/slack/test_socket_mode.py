@@ -18,7 +18,6 @@ from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
 from bot.runtime.observers import Observers
-from bot.runtime.tasks import AcksFirst
 from bot.slack.api import SlackApi
 from bot.slack.listeners import App
 from bot.slack.preflight import Ready, preflight
@@ -36,10 +35,10 @@ NO_OBSERVERS = Observers()
 IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV"}
 
 
-def echoing(client: AsyncWebClient, echo: Echo | None = None, acks: AcksFirst | None = None) -> App:
+def echoing(client: AsyncWebClient, echo: Echo | None = None) -> App:
     """Return an app that echoes commands."""
     echo = echo or Echo()
-    return App(client, IDENTITY, ENGLISH, echo.command, echo.open, acks=acks)
+    return App(client, IDENTITY, ENGLISH, echo.command, echo.open)
 
 
 @asynccontextmanager
@@ -318,26 +317,6 @@ async def being_handled(slack: LocalSlack, echo: SlowEcho) -> asyncio.Task[bool]
     command = asyncio.create_task(acks(slack))
     await echo.asked.wait()
     return command
-
-
-async def test_no_step_of_a_request_begins_before_a_pending_ack(
-    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("bot.runtime.tasks._LONGEST", A_WHILE)
-    echo, acks_first = SlowEcho(), AcksFirst()
-    app = echoing(client, echo, acks_first)
-    socket = socket_mode(app, slack.world.app_token, None)
-    try:
-        assert await socket.open()
-        command = await being_handled(slack, echo)
-        step = asyncio.create_task(acks_first.step())
-        await asyncio.sleep(0)
-        assert not step.done()
-        echo.permitted.set()
-        await step
-        assert await command
-    finally:
-        await socket.close()
 
 
 async def test_commands_are_answered_over_the_old_connection_while_the_next_one_is_opened(

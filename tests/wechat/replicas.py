@@ -19,7 +19,7 @@ from bot.ledger.tokens import StoredToken, Tokens
 from bot.playground.wechat.pushes import Push, Stamp, event, sealed
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
-from bot.runtime.bodies import BODIES, Bodies
+from bot.runtime.bounded import BODIES, Bodies
 from bot.runtime.tasks import Tasks
 from bot.settings.access import PlatformSettings
 from bot.wechat.callback import Callback, PushHandler

@@ -15,7 +15,6 @@ from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import PostedMessage
 from bot.runtime.observers import no_op
-from bot.runtime.tasks import AcksFirst
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.retrying import RetryingLedger
 from bot.workflow.worker import Worker
@@ -308,7 +307,7 @@ def worker_for(
 ) -> Worker:
     """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
     retrying, unused = RetryingLedger(ledger, sleep), stub
-    leased = LeasedSteps(retrying, sleep, AcksFirst().step, lambda: False)
+    leased = LeasedSteps(retrying, sleep, lambda: False)
     parts = (retrying, leased, stub, unused, stub, unused, unused, unused, unused)
     return Worker(*parts, changed=changed)
 

@@ -38,7 +38,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
 from bot.runtime.observers import Transacted, no_op
-from bot.runtime.tasks import AcksFirst, Tasks
+from bot.runtime.tasks import Tasks
 from bot.settings.policy import SETTINGS_RULE
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
@@ -63,7 +63,6 @@ from tests.conftest import (
     Sleep,
     Start,
     appids,
-    calls_of,
     ended,
     kinds,
     ledger_down,
@@ -84,7 +83,6 @@ THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel"
 Told = Callable[[Step], None]
 May = Callable[[], bool]
 APPIDS = tuple(appids(4))
-WRITES_AT_ONCE = 2
 """Items of a batch that are written at once."""
 TICK = 3.0
 PAUSE = 3.0
@@ -131,8 +129,6 @@ def make(
     approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, people)
     brake = Brake(Judge(in_force, people, time.time), 5.0)
 
-    at_once = AcksFirst().step
-
     async def readiness(_owner: str, _env: str) -> Readiness:
         return Readiness.UNKNOWN
 
@@ -140,10 +136,9 @@ def make(
         ledger: Ledger,
         places: Places = places,
         owners: Owners = owners,
-        turn: Callable[[], Awaitable[None]] = at_once,
     ) -> Worker:
         retrying = RetryingLedger(ledger, sleep)
-        leased = LeasedSteps(retrying, sleep, turn, tasks.stopping)
+        leased = LeasedSteps(retrying, sleep, tasks.stopping)
         batches = Batches(retrying, leased, owners, brake, time.time)
         return Worker(
             retrying,
@@ -502,56 +497,6 @@ class HookedOwners:
         called = await self._owners.share(owner, env, appid, hear, may_call)
         self._after()
         return called
-
-
-async def test_each_step_of_a_request_and_after_a_moment_its_end_wait_for_their_turn(
-    slack: LocalSlack, ledger: Ledger, make: Make, database: Path, sleep: Sleep
-) -> None:
-    reached: list[tuple[object, ...]] = []
-
-    async def turn() -> None:
-        reached.append((*states(database), calls_of(slack, "chat.update"), len(sleep.naps)))
-
-    await make(ledger, turn=turn).process(await accepted(ledger, request_of(slack)))
-    assert reached == [("accepted", 0, 0), ("placed", 0, 0), ("answered", 0, 0), ("answered", 1, 1)]
-
-
-async def test_each_item_of_a_batch_waits_for_its_turn(
-    slack: LocalSlack, wechat: TokenWeChat, ledger: Ledger, make: Make, tasks: Tasks
-) -> None:
-    taken, steps, its_turn = 0, 2, asyncio.Event()
-
-    async def turn() -> None:
-        nonlocal taken
-        taken += 1
-        if taken > steps:
-            await its_turn.wait()
-
-    request = request_of(slack)
-    batch = replace(request, appid="", appids=(request.appid, "wx00000000000000a1"))
-    tasks.start(make(ledger, turn=turn).process(await accepted(ledger, batch)))
-    await soon(lambda: taken == steps + WRITES_AT_ONCE)
-    assert not wechat.shared
-    its_turn.set()
-    await soon(lambda: len(wechat.shared) == len(batch.appids))
-
-
-async def test_an_item_waits_for_its_turn_right_before_its_write(
-    slack: LocalSlack, wechat: TokenWeChat, ledger: Ledger, make: Make
-) -> None:
-    waiting = most = 0
-
-    async def turn() -> None:
-        nonlocal waiting, most
-        waiting += 1
-        most = max(most, waiting)
-        await asyncio.sleep(0.001)
-        waiting -= 1
-
-    batch = replace(request_of(slack), appid="", appids=tuple(appids(8)))
-    await make(ledger, turn=turn).process(await accepted(ledger, batch))
-    assert len(wechat.shared) == len(batch.appids)
-    assert most <= WRITES_AT_ONCE  # else an ack could come between the turn and the write
 
 
 @pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
