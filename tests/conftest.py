@@ -404,14 +404,14 @@ def request_of(
 ) -> Request:
     """Return a request like one made by a command in a channel, by the rule of the bot of `environ`."""
     origin = Origin(
-        slack.world.team_id,
-        user_id,
-        channel_id,
-        slack.name_in_commands(slack.channels[channel_id]),
-        slack.next_trigger(),
-        response_url or slack.response_url(user_id, channel_id),
+        team_id=slack.world.team_id,
+        user_id=user_id,
+        channel_id=channel_id,
+        channel_name=slack.name_in_commands(slack.channels[channel_id]),
+        trigger_id=slack.next_trigger(),
+        response_url=response_url or slack.response_url(user_id, channel_id),
     )
-    return Request("request1", origin, APPID, ENV, OWNER, rule)
+    return Request(id="request1", origin=origin, appid=APPID, env=ENV, owner=OWNER, rule=rule)
 
 
 def rows(database: Path, query: str) -> list[tuple[Any, ...]]:

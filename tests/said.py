@@ -29,7 +29,21 @@ from bot.policy.kinds import (
 from tests.languages import ENGLISH
 
 _MARKUP = re.compile(r"`[^`]*`|<[^>]*>")
-_ANY = Request("0", Origin("T0", "U0", "C0", "c", "", ""), "wx0", "e", "wx1", "r")
+_ANY = Request(
+    id="0",
+    origin=Origin(
+        team_id="T0",
+        user_id="U0",
+        channel_id="C0",
+        channel_name="c",
+        trigger_id="",
+        response_url="",
+    ),
+    appid="wx0",
+    env="e",
+    owner="wx1",
+    rule="r",
+)
 _NAMED = Approvers(frozenset({"U1"}), frozenset(), "C0", timedelta(hours=1))
 _RULE = Rule("r", Effect.APPROVE, approvers=_NAMED)
 _ASK = Ask(Person("T0", "U0"), "C0", "wx0", "e")

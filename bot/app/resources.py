@@ -55,7 +55,7 @@ class Slack:
     ready: Ready
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """What all parts share, open until the stack is closed; `metrics` is None without an HTTP listener."""
 
@@ -93,7 +93,15 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     _warn_if_nobody_may(settings.policy)
     in_force.subscribe(_warn_if_nobody_may)
     return Resources(
-        settings, runtime, metrics, observers, in_force, Tasks(), wechat, slack, ledger
+        settings=settings,
+        runtime=runtime,
+        metrics=metrics,
+        observers=observers,
+        in_force=in_force,
+        tasks=Tasks(),
+        wechat=wechat,
+        slack=slack,
+        ledger=ledger,
     )
 
 

@@ -48,7 +48,7 @@ class Wired:
     recheck: Recheck
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Slack:
     """The parts that look up people, decide what they may, and write messages in Slack, and the languages."""
 
@@ -73,18 +73,18 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     ended = partial(has_ended, resources.ledger)
     private = PrivateReplies(api, slack.languages.channel, start, ended)
     ports = Ports(
-        slack.people,
-        resources.ledger,
-        worker.process,
-        slack.places.link,
-        source.states,
-        runtime.new_id,
-        start,
-        resources.tasks.stopping,
-        slack.languages,
-        private.send,
-        envs.readiness,
-        homes.changed,
+        people=slack.people,
+        ledger=resources.ledger,
+        process=worker.process,
+        link=slack.places.link,
+        token_states=source.states,
+        new_id=runtime.new_id,
+        start=start,
+        stopping=resources.tasks.stopping,
+        languages=slack.languages,
+        tell_privately=private.send,
+        readiness=envs.readiness,
+        changed=homes.changed,
     )
     intake = Intake(ports)
     owned = Cache(envs.of, runtime.clock)
@@ -107,12 +107,12 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
     socket = socket_mode(app, token, url, resources.observers) if token else None
     recheck = Recheck(
-        resources.ledger,
-        slack.places,
-        slack.approvals,
-        slack.twins,
-        worker.batches,
-        runtime.recheck_every,
+        ledger=resources.ledger,
+        places=slack.places,
+        approvals=slack.approvals,
+        twins=slack.twins,
+        batches=worker.batches,
+        every=runtime.recheck_every,
     )
     return Wired(app, socket, worker, recheck)
 
@@ -131,7 +131,14 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     approvals = ApproverMessages(posts, in_force, spoken, places.link, people)
     twins = TwinMessages(posts, spoken)
     judge = Judge(in_force, people, runtime.now)
-    return _Slack(people, judge, places, approvals, twins, spoken)
+    return _Slack(
+        people=people,
+        judge=judge,
+        places=places,
+        approvals=approvals,
+        twins=twins,
+        languages=spoken,
+    )
 
 
 def _wechat(resources: Resources, source: Source) -> WeChat:
@@ -150,12 +157,12 @@ def _wechat(resources: Resources, source: Source) -> WeChat:
 def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
     runtime = resources.runtime
     home = Home(
-        slack.judge,
-        resources.ledger,
-        slack.languages,
-        slack.places.link,
-        source.states,
-        __version__,
+        judge=slack.judge,
+        ledger=resources.ledger,
+        languages=slack.languages,
+        link=slack.places.link,
+        token_states=source.states,
+        version=__version__,
     )
     homes = Homes(resources.slack.api, home.page, runtime.clock, runtime.sleep)
     resources.in_force.subscribe(lambda _: homes.changed())
@@ -170,14 +177,21 @@ def _worker(
     leased = LeasedSteps(ledger, runtime.sleep, resources.tasks.stopping)
     brake = Brake(slack.judge, runtime.brake_every)
     return Worker(
-        ledger,
-        leased,
-        slack.places,
-        wechat,
-        slack.approvals,
-        Batches(ledger, leased, wechat, brake, runtime.now, envs.readiness),
-        brake,
-        resources.tasks.start,
-        envs.readiness,
+        ledger=ledger,
+        leased=leased,
+        places=slack.places,
+        owners=wechat,
+        approvals=slack.approvals,
+        batches=Batches(
+            ledger=ledger,
+            leased=leased,
+            owners=wechat,
+            brake=brake,
+            now=runtime.now,
+            prefetch_readiness=envs.readiness,
+        ),
+        brake=brake,
+        start=resources.tasks.start,
+        readiness=envs.readiness,
         changed=homes.changed,
     )

@@ -3,7 +3,7 @@
 A token that others keep, a fixed one or a token server's, has the state of an owner's token too.
 """
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from enum import Enum
 
 from bot.guidance import Guidance
@@ -26,6 +26,7 @@ class LinkState:
 
     link: Link
     owner: str | None
+    _: KW_ONLY
     good_until: float | None
     renewed: float | None
     trouble: Guidance | None = None

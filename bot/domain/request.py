@@ -32,7 +32,7 @@ class Approval:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request that the policy allowed; `rule` is the name of the rule that decided.
 

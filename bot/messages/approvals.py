@@ -44,7 +44,7 @@ def confirmation(
         small(reason(words, request)),
         Buttons(
             (
-                Button(words("Share it"), Act.CONFIRM, request.id, "primary"),
+                Button(words("Share it"), Act.CONFIRM, request.id, style="primary"),
                 Button(words("Cancel"), Act.CANCEL, request.id),
             )
         ),
@@ -124,8 +124,8 @@ def limits(words: Words, request: Request, until: float) -> Part:
 def choice(words: Words, request: Request) -> Buttons:
     """Return the buttons Approve and Reject."""
     which = f"{request.env}, {request.id}"
-    approve = Button(words("Approve"), Act.APPROVE, request.id, "primary", about=which)
-    reject = Button(words("Reject"), Act.REJECT, request.id, "danger", about=which)
+    approve = Button(words("Approve"), Act.APPROVE, request.id, style="primary", about=which)
+    reject = Button(words("Reject"), Act.REJECT, request.id, style="danger", about=which)
     return Buttons((approve, reject))
 
 

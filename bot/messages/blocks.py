@@ -8,7 +8,7 @@ Also the reference of a posted message, as the ledger and the modal of a decisio
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -79,6 +79,7 @@ class Button:
     label: str
     act: Act
     request_id: str
+    _: KW_ONLY
     style: Literal["primary", "danger"] | None = None
     reason: str | None = None
     about: str = ""

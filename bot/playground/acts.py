@@ -56,7 +56,9 @@ class Acts:
             slack.tell(user, channel, escape(said), thread or None)
             return None
         sent = html.escape(text, quote=False)  # Slack escapes &, < and >, and nothing else
-        slack.post(PostedMessage(slack.next_ts(), channel, user, sent, (), thread or None))
+        slack.post(
+            PostedMessage(slack.next_ts(), channel, user, sent, blocks=(), thread_ts=thread or None)
+        )
         return None
 
     async def click(self, user: str, where: Where, button: str, block: str | None = None) -> Ack:

@@ -76,7 +76,7 @@ def _choices(before: Sequence[str]) -> Sequence[Choice]:
 _MANY = " ".join(f"wx{number:016x}" for number in range(1, 13))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThingToTry:
     """One step. It is done when a typed line, or a message outside of threads, begins as `done`.
 
@@ -99,36 +99,36 @@ class ThingToTry:
 
 STEPS = (
     ThingToTry(
-        "Share an env",
-        "One line, and the answer comes in a thread.",
-        f"/share-env {APPID} prod-1",
-        "✅ <@",
+        title="Share an env",
+        words="One line, and the answer comes in a thread.",
+        line=f"/share-env {APPID} prod-1",
+        done="✅ <@",
     ),
     ThingToTry(
-        "Let WeChat fail",
-        "WeChat says 85088; the bot says what that means and who can fix it.",
-        f"/share-env {APPID} prod-2",
-        "[❌❔]",
+        title="Let WeChat fail",
+        words="WeChat says 85088; the bot says what that means and who can fix it.",
+        line=f"/share-env {APPID} prod-2",
+        done="[❌❔]",
         wechat="85088",
     ),
     ThingToTry(
-        "Ask for an approval, and decide it as somebody else",
-        "Sharing core-1 needs one: the approvers are asked in their channel.",
-        f"/share-env {APPID} core-1",
-        r"[^\w<]+<@\w+> (approved|rejected) this",
+        title="Ask for an approval, and decide it as somebody else",
+        words="Sharing core-1 needs one: the approvers are asked in their channel.",
+        line=f"/share-env {APPID} core-1",
+        done=r"[^\w<]+<@\w+> (approved|rejected) this",
         then="approver",
     ),
     ThingToTry(
-        "Share with twelve at once",
-        "A batch is one message, whose progress you can watch.",
-        f"/share-env {_MANY} prod-3",
-        r"[✅❌❔].* with \d+ mini programs",
+        title="Share with twelve at once",
+        words="A batch is one message, whose progress you can watch.",
+        line=f"/share-env {_MANY} prod-3",
+        done=r"[✅❌❔].* with \d+ mini programs",
     ),
     ThingToTry(
-        "Ask why",
-        "Which rule decides, and what you miss in it.",
-        f"/share-env why {APPID} prod-1",
-        "/share-env why ",
+        title="Ask why",
+        words="Which rule decides, and what you miss in it.",
+        line=f"/share-env why {APPID} prod-1",
+        done="/share-env why ",
         role="second",
     ),
 )

@@ -1,6 +1,6 @@
 """The made-up workspace: people, channels, scopes, and the demo's policy."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -39,6 +39,7 @@ class Channel:
 
     id: str
     name: str
+    _: KW_ONLY
     kind: ChannelKind = "public"
     members: frozenset[str] = frozenset()
     archived: bool = False
@@ -88,9 +89,9 @@ CHANNELS = (
     Channel("C0RELEASES", "releases", members=CREW | {BOT}),
     Channel("C0APPROVALS", "share-approvals", members=APPROVERS | {"U0SECOND", BOT}),
     Channel("C0LOUNGE", "lounge", members=CREW),
-    Channel("C0SECRET", "secret", "private", members=frozenset({"U0REQUESTER", "U0SECOND"})),
-    Channel("D0DIRECT", "", "im", members=frozenset({"U0REQUESTER", "U0SECOND"})),
-    Channel("D0BOT", "", "im", members=frozenset({"U0REQUESTER", BOT})),
+    Channel("C0SECRET", "secret", kind="private", members=frozenset({"U0REQUESTER", "U0SECOND"})),
+    Channel("D0DIRECT", "", kind="im", members=frozenset({"U0REQUESTER", "U0SECOND"})),
+    Channel("D0BOT", "", kind="im", members=frozenset({"U0REQUESTER", BOT})),
     Channel("C0ARCHIVED", "archived", members=CREW | {BOT}, archived=True),
     Channel("C0ANNOUNCE", "announce", members=CREW | {BOT}, read_only=True),
     Channel("C0PARTNERS", "partners", members=CREW | {BOT, "U0ELSEWHERE"}, ext_shared=True),

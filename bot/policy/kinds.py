@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
 from functools import cached_property
@@ -79,6 +79,7 @@ class Rule:
 
     name: str
     effect: Effect
+    _: KW_ONLY
     users: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()

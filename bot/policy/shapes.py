@@ -180,7 +180,7 @@ class Question(StrictTable):
     def ask(self) -> Ask:
         """Return the Ask for the policy."""
         standing = Standing.GUEST if self.guest else Standing.MEMBER
-        person = Person("", self.user, standing, frozenset(self.groups))
+        person = Person("", self.user, standing, groups=frozenset(self.groups))
         return Ask(person, self.channel or "", self.appid, self.env)
 
 

@@ -24,7 +24,7 @@ def new_id() -> str:
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
     """What the bot takes from its machine, and the intervals that tests shorten. Seconds throughout; `now` is Unix time."""
 

@@ -43,7 +43,7 @@ Transacted = Callable[[float, bool], None]
 """Called with the seconds of a ledger operation, queueing included, and whether it succeeded; from any thread."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observers:
     """All observers of the bot. Each returns at once and never raises; by default nobody observes.
 

@@ -39,7 +39,7 @@ class TokenServerSettings:
     described: ClassVar = "a token server"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlatformSettings:
     """Token source 3: the third-party platform whose token chain the bot keeps.
 
@@ -138,7 +138,12 @@ def _platform(read: Reader, keys: tuple[str, ...]) -> PlatformSettings:
         Table.WECHAT_ENCODING_AES_KEY_PREVIOUS.value(read),
     )
     return PlatformSettings(
-        appid, appsecret, tuple(filter(None, tokens)), tuple(filter(None, aes_keys)), seed, keys
+        appid=appid,
+        appsecret=appsecret,
+        message_tokens=tuple(filter(None, tokens)),
+        encoding_aes_keys=tuple(filter(None, aes_keys)),
+        refresh_token=seed,
+        encryption_keys=keys,
     )
 
 

@@ -93,7 +93,7 @@ def _passwords(database_url: str) -> list[str]:
     return [*dict.fromkeys([*found, *map(unquote, found), *map(unquote_plus, found)])]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The settings by part, for diagnosis; a part that cannot be used is None.
 
@@ -153,25 +153,33 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     whole = None
     if slack and tokens and tested and wechat_url and not (read.problems or tested.failed):
         whole = Settings(
-            slack,
-            tokens,
-            tested.policy,
-            policy_file,
-            database_url,
-            wechat_url,
-            timeout,
-            language,
-            listener,
-            level,
-            log_format,
-            grace,
-            secrets,
-            tested.text,
+            slack=slack,
+            tokens=tokens,
+            policy=tested.policy,
+            policy_file=policy_file,
+            database_url=database_url,
+            wechat_url=wechat_url,
+            wechat_timeout=timeout,
+            language=language,
+            listener=listener,
+            log_level=level,
+            log_format=log_format,
+            shutdown_grace=grace,
+            secrets=secrets,
+            policy_text=tested.text,
         )
     is_empty = not any(read.text(name) for name in NAMES if name not in _OF_MANY)
     problems = (_NOTHING_SET,) if is_empty else tuple(read.problems)
     return Parts(
-        slack, usable, tested, database_url, wechat_url, listener, problems, whole, secrets
+        slack=slack,
+        tokens=usable,
+        tested=tested,
+        database_url=database_url,
+        wechat_url=wechat_url,
+        listener=listener,
+        problems=problems,
+        whole=whole,
+        secrets=secrets,
     )
 
 

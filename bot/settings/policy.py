@@ -48,7 +48,7 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
         fix = "Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or SHARE_ENV_ALLOWED_GROUPS."
         read.wrong("Nobody may share anything yet", fix)
         return None
-    rule = Rule(SETTINGS_RULE, Effect.ALLOW, users, groups, channels)
+    rule = Rule(SETTINGS_RULE, Effect.ALLOW, users=users, groups=groups, channels=channels)
     return Tested(Policy((rule,), (), default_owner))
 
 

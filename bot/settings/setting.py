@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from ipaddress import ip_address
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ class Setting(Generic[T_co]):
     meaning: str
     where: str = ""
     """What only `.env.example` says: where to get the value, and details."""
+    _: KW_ONLY
     default: str = ""
     otherwise: str = ""
     """The README's text for a default that is not a single value."""

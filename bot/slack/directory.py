@@ -201,7 +201,14 @@ def _person(
             unreadable[name] = users
         elif user_id in users:
             held.add(name)
-    return Person(team_id, user_id, found.standing, frozenset(held), unreadable, found.language)
+    return Person(
+        team_id,
+        user_id,
+        found.standing,
+        groups=frozenset(held),
+        unreadable=unreadable,
+        language=found.language,
+    )
 
 
 def _may_be_member(found: Profile | Unreadable) -> bool:

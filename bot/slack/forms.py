@@ -103,8 +103,8 @@ def _sent_from(body: Body, fields: Fields | None = None) -> Origin:
     view = body["view"]
     digest = hashlib.sha256(repr(fields).encode("utf-8", "replace")).hexdigest()[:16]
     return Origin(
-        team_of(body),
-        text_at(body, "user", "id"),
+        team_id=team_of(body),
+        user_id=text_at(body, "user", "id"),
         trigger_id=f"{view.get('id')} {view.get('hash', '')} {digest}",
         **dict(zip(_REMEMBERED, json.loads(view["private_metadata"]), strict=True)),
     )

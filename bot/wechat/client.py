@@ -4,7 +4,7 @@ import logging
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from itertools import count
 from typing import TypeVar
@@ -41,6 +41,7 @@ class WeChat:
 
     wechat: WeChatApi
     tokens: TokenSource
+    _: KW_ONLY
     timeout: float
     """Of one call, from the settings."""
     clock: Callable[[], float]

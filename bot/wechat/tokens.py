@@ -77,7 +77,16 @@ class FixedToken:
         if self._refused_at is None:
             return ()
         dead = Trouble.TOKEN_FIXED_DEAD.value
-        return (LinkState(Link.OWNER, self._owner, None, None, dead, self._refused_at),)
+        return (
+            LinkState(
+                Link.OWNER,
+                self._owner,
+                good_until=None,
+                renewed=None,
+                trouble=dead,
+                trouble_at=self._refused_at,
+            ),
+        )
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -121,7 +130,15 @@ class TokenServer:
         cached = self._cached.get(owner) if why is not Trouble.TOKEN_SERVER_STALE.value else None
         left = max(0.0, cached.expires - self._clock()) if cached else 0.0
         good_until = self._now() + left if left else None
-        return LinkState(Link.OWNER, owner, good_until, None, why, at, left)
+        return LinkState(
+            Link.OWNER,
+            owner,
+            good_until=good_until,
+            renewed=None,
+            trouble=why,
+            trouble_at=at,
+            left=left,
+        )
 
     async def _read(self, owner: str, refused: str | None) -> str | NoAnswer:
         """Read the server once and cache the token."""

@@ -124,8 +124,16 @@ def _state(name: str, kept: StoredToken | None, age: float) -> LinkState:
     link = link_of(name)
     owner = name if link is Link.OWNER else None
     if kept is None:
-        return LinkState(link, owner, None, None)
+        return LinkState(link, owner, good_until=None, renewed=None)
     left = max(0.0, kept.left - age) if kept.value is not None else 0.0
     trouble = by_key(kept.error) if kept.error else None
     until = kept.expires if left else None
-    return LinkState(link, owner, until, kept.issued, trouble, kept.error_at, left)
+    return LinkState(
+        link,
+        owner,
+        good_until=until,
+        renewed=kept.issued,
+        trouble=trouble,
+        trouble_at=kept.error_at,
+        left=left,
+    )

@@ -9,7 +9,7 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from types import NoneType
 
 from bot.domain.batch import Pause, finished_of, limit_in, tally_of
@@ -64,8 +64,16 @@ class Batches:
         expired during a call.
         """
         ledger, leased = self.ledger, self.leased
-        gate = Gate(batch, ledger, leased, self.brake, self.now)
-        run = _Run(batch, progress, gate, ledger, leased, self.owners, self.prefetch_readiness)
+        gate = Gate(batch, ledger=ledger, leased=leased, brake=self.brake, now=self.now)
+        run = _Run(
+            batch,
+            progress=progress,
+            gate=gate,
+            ledger=ledger,
+            leased=leased,
+            owners=self.owners,
+            prefetch_readiness=self.prefetch_readiness,
+        )
         self._runs.add(run)
         showing, lost = asyncio.create_task(run.show(self.tick)), False
         try:
@@ -98,6 +106,7 @@ class _Run:
     """One batch under way on this replica."""
 
     batch: Entry
+    _: KW_ONLY
     progress: ShowProgress
     gate: Gate
     ledger: RetryingLedger

@@ -45,7 +45,7 @@ from bot.workflow.judge import Asker, Decisions
 from bot.workflow.ruling import denial
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClickContext:
     """All that a click is decided by, read once; `failed` are the receivers that a retry would be for."""
 

@@ -132,7 +132,9 @@ class ClickHandler:
         origins = [click.origin, entry.request.origin]
         clicker, requester = await self._judge.askers(origins, fresh=fresh)
         words = self._ports.languages.to(clicker.person)
-        return ClickContext(click, entry, words, clicker, requester)
+        return ClickContext(
+            click=click, entry=entry, words=words, clicker=clicker, requester=requester
+        )
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
         match step:

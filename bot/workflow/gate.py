@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 from bot.domain.batch import AtLimit, InDoubt, Pause, is_daily, next_try
 from bot.domain.outcome import Said
@@ -23,6 +23,7 @@ class Gate:
     """
 
     batch: Entry
+    _: KW_ONLY
     ledger: RetryingLedger
     leased: LeasedSteps
     brake: Brake

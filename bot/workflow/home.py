@@ -29,7 +29,7 @@ class Page:
     decides: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Home:
     """Makes pages; `link` and `token_states` are as in Ports."""
 
@@ -42,7 +42,14 @@ class Home:
 
     async def page(self, team_id: str, user_id: str) -> Page:
         """Return a person's current page; it says what could not be read."""
-        nowhere = Origin(team_id, user_id, "", "", "", "")  # the App Home is no channel
+        nowhere = Origin(
+            team_id=team_id,
+            user_id=user_id,
+            channel_id="",
+            channel_name="",
+            trigger_id="",
+            response_url="",
+        )  # the App Home is no channel
         asker = await self.judge.asker(nowhere)
         words, decider = self.languages.to(asker.person), _decider(asker)
         records = await self._records((team_id, user_id), asker.policy, decider)

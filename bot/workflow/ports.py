@@ -193,7 +193,7 @@ class PolicyInForce:
         self.trouble = tuple(problems)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
     """What the use cases need from outside."""
 

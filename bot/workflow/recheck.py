@@ -15,7 +15,7 @@ from bot.workflow.ports import Approvals, AwayError, Places, Twins
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recheck:
     """Ends twins, and writes the last state of a request that has ended over a text that came late."""
 

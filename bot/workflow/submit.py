@@ -85,15 +85,15 @@ class Intake:
             await self.record_event(ruled.kind, origin, facts | why_not, until)
             return ruled.message
         request = Request(
-            self._ports.new_id(),
-            origin,
-            appid,
-            share.env,
-            owner,
-            ruled.rule.name,
-            share.reason,
-            asker.facts.person.language,
-            () if appid else appids,
+            id=self._ports.new_id(),
+            origin=origin,
+            appid=appid,
+            env=share.env,
+            owner=owner,
+            rule=ruled.rule.name,
+            reason=share.reason,
+            language=asker.facts.person.language,
+            appids=() if appid else appids,
             again=share.again,
         )
         if share.dry_run:

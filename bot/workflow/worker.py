@@ -49,7 +49,7 @@ _log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
     """Takes requests from state to state until they end."""
 

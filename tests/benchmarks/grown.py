@@ -77,8 +77,17 @@ class _Side:
 
     async def _command(self, number: int) -> None:
         id_ = f"new{number}"
-        origin = Origin("T0", _PERSON, "C0", "releases", id_, "https://made.up/url")
-        request = Request(id_, origin, f"wxa{number:015x}", _ENV, _OWNER, "rule")
+        origin = Origin(
+            team_id="T0",
+            user_id=_PERSON,
+            channel_id="C0",
+            channel_name="releases",
+            trigger_id=id_,
+            response_url="https://made.up/url",
+        )
+        request = Request(
+            id=id_, origin=origin, appid=f"wxa{number:015x}", env=_ENV, owner=_OWNER, rule="rule"
+        )
         found = await self.ledger.accept(request)
         if not isinstance(found, Accepted):
             raise TypeError(found)

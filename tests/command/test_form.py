@@ -18,7 +18,14 @@ from tests.languages import ENGLISH, in_each_language
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 GOOD = Fields("prod-1", A)
-ORIGIN = Origin("T1", "U1", "C1", "releases", "trigger", "")
+ORIGIN = Origin(
+    team_id="T1",
+    user_id="U1",
+    channel_id="C1",
+    channel_name="releases",
+    trigger_id="trigger",
+    response_url="",
+)
 
 
 def appids(count: int) -> list[str]:

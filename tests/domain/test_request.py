@@ -1,6 +1,14 @@
 from bot.domain.request import MOVES, Origin, Request, State, before, item_ids, item_of
 
-ORIGIN = Origin("T", "U", "C", "name", "trigger", "https://hooks.example/secret", "1.2")
+ORIGIN = Origin(
+    team_id="T",
+    user_id="U",
+    channel_id="C",
+    channel_name="name",
+    trigger_id="trigger",
+    response_url="https://hooks.example/secret",
+    thread_ts="1.2",
+)
 FIRST = {State.CONFIRMING, State.WAITING, State.ACCEPTED, State.QUEUED}
 """The initial states, according to what the policy requires; `QUEUED` for the items of a batch."""
 LAWFUL = {
@@ -56,18 +64,29 @@ def test_a_response_url_is_not_in_the_repr() -> None:
 
 
 def test_a_request_for_one_appid_is_not_a_batch() -> None:
-    request = Request("r", ORIGIN, "wx0", "env", "wx1", "rule")
+    request = Request(id="r", origin=ORIGIN, appid="wx0", env="env", owner="wx1", rule="rule")
     assert request.receivers == ("wx0",)
 
 
 def test_a_batch_has_all_its_appids() -> None:
-    request = Request("r", ORIGIN, "", "env", "wx1", "rule", appids=("wx0", "wx2"))
+    request = Request(
+        id="r", origin=ORIGIN, appid="", env="env", owner="wx1", rule="rule", appids=("wx0", "wx2")
+    )
     assert request.receivers == ("wx0", "wx2")
 
 
 def test_the_ids_of_a_batchs_items_are_deterministic_and_count_from_one() -> None:
     appids = tuple(f"wx{number:016x}" for number in range(500))
-    batch = Request("k7m2p9qx", ORIGIN, "", "env", "owner", "rule", "why", appids=appids)
+    batch = Request(
+        id="k7m2p9qx",
+        origin=ORIGIN,
+        appid="",
+        env="env",
+        owner="owner",
+        rule="rule",
+        reason="why",
+        appids=appids,
+    )
     items = [item_of(batch, id_, appid) for id_, appid in item_ids(batch).items()]
     assert [item.appid for item in items] == list(appids)
     assert [item.id for item in items] == [f"{batch.id}-{number}" for number in range(1, 501)]

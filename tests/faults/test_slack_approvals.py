@@ -130,7 +130,7 @@ async def replies(workspace: Workspace) -> AsyncIterator[dict[Fault, asyncio.Tas
             approval.approver, f"approver-{number}"
         )
         members = frozenset({approval.approver, BOT})
-        where = Channel(approval.channel, f"approvals-{number}", "public", members)
+        where = Channel(approval.channel, f"approvals-{number}", kind="public", members=members)
         workspace.slack.channels[approval.channel] = where
         tasks[fault] = asyncio.create_task(action(approval, trouble))
     yield tasks

@@ -44,7 +44,9 @@ class Workspace:
         user, channel = f"U0P{self._members}", f"C0P{self._members}"
         self.slack.people[user] = SlackUser(user, f"person-{self._members}")
         members = frozenset({user, BOT} if invited else {user})
-        self.slack.channels[channel] = Channel(channel, f"member-{self._members}", kind, members)
+        self.slack.channels[channel] = Channel(
+            channel, f"member-{self._members}", kind=kind, members=members
+        )
         return Member(self, user, channel)
 
     def on_message(self, where: str, do: Callable[[PostedMessage], None]) -> None:

@@ -71,15 +71,22 @@ def new_request(**changes: Any) -> Request:
     """Return a new request with these changes; `trigger` is its trigger_id."""
     number = next(_numbers)
     trigger = changes.pop("trigger", f"trigger-{number}")
-    origin = Origin("T1", "U1", "C1", "releases", trigger, "https://hooks.example/secret")
+    origin = Origin(
+        team_id="T1",
+        user_id="U1",
+        channel_id="C1",
+        channel_name="releases",
+        trigger_id=trigger,
+        response_url="https://hooks.example/secret",
+    )
     request = Request(
-        f"request-{number}",
-        origin,
-        "wx5fe6bb43205e9e70",
-        f"env-{number}",
-        "wx0123456789abcdef",
-        "platform team",
-        "for the launch",
+        id=f"request-{number}",
+        origin=origin,
+        appid="wx5fe6bb43205e9e70",
+        env=f"env-{number}",
+        owner="wx0123456789abcdef",
+        rule="platform team",
+        reason="for the launch",
     )
     return replace(request, **changes)
 

@@ -19,7 +19,14 @@ from tests.ledger.conftest import accepted, new_request
 from tests.patience import PATIENT
 
 WRITTEN = 'SELECT kind, "user", seconds FROM events ORDER BY id'
-ORIGIN = Origin("T1", "U1", "C1", "releases", "1.2", "")
+ORIGIN = Origin(
+    team_id="T1",
+    user_id="U1",
+    channel_id="C1",
+    channel_name="releases",
+    trigger_id="1.2",
+    response_url="",
+)
 
 
 async def test_each_event_is_published_after_it_is_committed_and_in_that_order(

@@ -112,14 +112,29 @@ HALF_READ = Person(
     REQUESTER,
     unreadable={GROUP: Unreadable.MISSING_SCOPE, GROUP_2: Unreadable.RATE_LIMITED},
 )
-ORIGIN = Origin(TEAM, REQUESTER, CHANNEL, "releases", "1.2", "https://hooks.example.org/x")
+ORIGIN = Origin(
+    team_id=TEAM,
+    user_id=REQUESTER,
+    channel_id=CHANNEL,
+    channel_name="releases",
+    trigger_id="1.2",
+    response_url="https://hooks.example.org/x",
+)
 ASK = Ask(STRANGER, CHANNEL, APPID, ENV)
 OF_NOBODY = Ask(Person(TEAM, REQUESTER, Standing.OUTSIDER), CHANNEL, APPID, ENV)
 """The question of a person whom Slack does not return."""
 
 
 def request(reason: str | None = None) -> Request:
-    return Request("7kq2m9xc", ORIGIN, APPID, ENV, OWNER, "platform team", reason)
+    return Request(
+        id="7kq2m9xc",
+        origin=ORIGIN,
+        appid=APPID,
+        env=ENV,
+        owner=OWNER,
+        rule="platform team",
+        reason=reason,
+    )
 
 
 def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
@@ -257,49 +272,113 @@ def _outcomes() -> Iterator[tuple[str, Called]]:
 
 
 GOOD_UNTIL = NOW + 6000
-TICKET_FINE = LinkState(Link.TICKET, None, NOW + 43_000, NOW)
-PLATFORM_FINE = LinkState(Link.PLATFORM, None, GOOD_UNTIL, NOW - 1200)
+TICKET_FINE = LinkState(Link.TICKET, None, good_until=NOW + 43_000, renewed=NOW)
+PLATFORM_FINE = LinkState(Link.PLATFORM, None, good_until=GOOD_UNTIL, renewed=NOW - 1200)
 NO_TICKET = Trouble.NO_TICKET.value
 CHAINS: dict[str, list[LinkState]] = {
-    "fresh": [TICKET_FINE, PLATFORM_FINE, LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200)],
-    "never had": [
-        LinkState(Link.TICKET, None, None, None),
-        LinkState(Link.PLATFORM, None, None, None),
-        LinkState(Link.OWNER, OWNER, None, None),
+    "fresh": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        LinkState(Link.OWNER, OWNER, good_until=GOOD_UNTIL, renewed=NOW - 1200),
     ],
-    "run out": [TICKET_FINE, PLATFORM_FINE, LinkState(Link.OWNER, OWNER, None, NOW - 9000)],
+    "never had": [
+        LinkState(Link.TICKET, None, good_until=None, renewed=None),
+        LinkState(Link.PLATFORM, None, good_until=None, renewed=None),
+        LinkState(Link.OWNER, OWNER, good_until=None, renewed=None),
+    ],
+    "run out": [
+        TICKET_FINE,
+        PLATFORM_FINE,
+        LinkState(Link.OWNER, OWNER, good_until=None, renewed=NOW - 9000),
+    ],
     "failed": [
         TICKET_FINE,
         PLATFORM_FINE,
-        LinkState(Link.OWNER, OWNER, None, None, for_code(61003), NOW),
+        LinkState(
+            Link.OWNER,
+            OWNER,
+            good_until=None,
+            renewed=None,
+            trouble=for_code(61003),
+            trouble_at=NOW,
+        ),
     ],
     "failed, and good for a while": [
         TICKET_FINE,
         PLATFORM_FINE,
-        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200, for_code(61004), NOW),
+        LinkState(
+            Link.OWNER,
+            OWNER,
+            good_until=GOOD_UNTIL,
+            renewed=NOW - 1200,
+            trouble=for_code(61004),
+            trouble_at=NOW,
+        ),
     ],
     "no ticket": [
-        LinkState(Link.TICKET, None, None, None, for_code(40125), NOW),
-        LinkState(Link.PLATFORM, None, None, NOW - 9000, NO_TICKET, NOW),
-        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200),
+        LinkState(
+            Link.TICKET,
+            None,
+            good_until=None,
+            renewed=None,
+            trouble=for_code(40125),
+            trouble_at=NOW,
+        ),
+        LinkState(
+            Link.PLATFORM,
+            None,
+            good_until=None,
+            renewed=NOW - 9000,
+            trouble=NO_TICKET,
+            trouble_at=NOW,
+        ),
+        LinkState(Link.OWNER, OWNER, good_until=GOOD_UNTIL, renewed=NOW - 1200),
     ],
     "fixed, and refused": [
-        LinkState(Link.OWNER, OWNER, None, None, Trouble.TOKEN_FIXED_DEAD.value, NOW),
+        LinkState(
+            Link.OWNER,
+            OWNER,
+            good_until=None,
+            renewed=None,
+            trouble=Trouble.TOKEN_FIXED_DEAD.value,
+            trouble_at=NOW,
+        ),
     ],
     "the server is away, and the last one good": [
-        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, None, Trouble.TOKEN_SERVER_DOWN.value, NOW),
+        LinkState(
+            Link.OWNER,
+            OWNER,
+            good_until=GOOD_UNTIL,
+            renewed=None,
+            trouble=Trouble.TOKEN_SERVER_DOWN.value,
+            trouble_at=NOW,
+        ),
     ],
     "two owners": [
         TICKET_FINE,
         PLATFORM_FINE,
-        LinkState(Link.OWNER, OWNER, GOOD_UNTIL, NOW - 1200),
-        LinkState(Link.OWNER, APPID, None, None, for_code(61023), NOW),
+        LinkState(Link.OWNER, OWNER, good_until=GOOD_UNTIL, renewed=NOW - 1200),
+        LinkState(
+            Link.OWNER,
+            APPID,
+            good_until=None,
+            renewed=None,
+            trouble=for_code(61023),
+            trouble_at=NOW,
+        ),
     ],
     "many owners": [
         TICKET_FINE,
         PLATFORM_FINE,
         *(
-            LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW - 1200, for_code(61004), NOW)
+            LinkState(
+                Link.OWNER,
+                f"wx{n:016x}",
+                good_until=GOOD_UNTIL,
+                renewed=NOW - 1200,
+                trouble=for_code(61004),
+                trouble_at=NOW,
+            )
             for n in range(40)
         ),
     ],
@@ -357,8 +436,17 @@ def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
 
 
 def line_of(n: int, outcome: Outcome | None, link: str | None = LINK) -> Line:
-    by = Origin(TEAM, (REQUESTER, OTHER)[n % 2], CHANNEL, "releases", f"{n}.2", "")
-    asked = Request(f"7kq2m9x{n}", by, APPID, f"prod-{n}", OWNER, "platform team")
+    by = Origin(
+        team_id=TEAM,
+        user_id=(REQUESTER, OTHER)[n % 2],
+        channel_id=CHANNEL,
+        channel_name="releases",
+        trigger_id=f"{n}.2",
+        response_url="",
+    )
+    asked = Request(
+        id=f"7kq2m9x{n}", origin=by, appid=APPID, env=f"prod-{n}", owner=OWNER, rule="platform team"
+    )
     return Line(asked, outcome, NOW - n * 86_400, link)
 
 
@@ -538,7 +626,9 @@ def _misread(wrong: Wrong, count: int = 1) -> Callable[[Words, str], Message]:
 
 def _known(word: str) -> Request:
     """Return a request in which every text is `word`, as in a ledger that others have changed."""
-    return Request("7kq2m9xc", ORIGIN, word, word, word, word, word)
+    return Request(
+        id="7kq2m9xc", origin=ORIGIN, appid=word, env=word, owner=word, rule=word, reason=word
+    )
 
 
 WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
@@ -584,7 +674,12 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
         words, MEMBER, REQUESTER, TEAM, (named(name)[0],) * 12, CHAINS["many owners"]
     ),
     "owners": lambda words, name: whoami(
-        words, MEMBER, REQUESTER, TEAM, (PLATFORM,), [LinkState(Link.OWNER, name, None, None)] * 40
+        words,
+        MEMBER,
+        REQUESTER,
+        TEAM,
+        (PLATFORM,),
+        [LinkState(Link.OWNER, name, good_until=None, renewed=None)] * 40,
     ),
     "rules, help": lambda words, name: help_(words, MEMBER, (named(name)[0],) * 12),
     "contact": lambda words, text: denied(

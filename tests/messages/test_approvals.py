@@ -76,8 +76,23 @@ from tests.messages.samples import NOW, sent_to
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 AT, UNTIL = 1_764_028_800.0, 1_764_036_000.0
-ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
-ONE = Request("k7m2p9qx", ORIGIN, APPID, "prod-1", OWNER, "four eyes", "for the launch")
+ORIGIN = Origin(
+    team_id="T1",
+    user_id="U1REQUESTER",
+    channel_id="C1RELEASES",
+    channel_name="releases",
+    trigger_id="1.1",
+    response_url="",
+)
+ONE = Request(
+    id="k7m2p9qx",
+    origin=ORIGIN,
+    appid=APPID,
+    env="prod-1",
+    owner=OWNER,
+    rule="four eyes",
+    reason="for the launch",
+)
 BARE = replace(ONE, reason=None, origin=replace(ORIGIN, channel_id="D1"))
 MANY = replace(ONE, appid="", appids=tuple(f"wx{n:016x}" for n in range(12)))
 APPROVED = replace(ONE, approval=Approval("U2APPROVER"))

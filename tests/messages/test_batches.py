@@ -51,11 +51,23 @@ from tests.messages.hostile import (
 )
 from tests.messages.samples import RID
 
-ORIGIN = Origin("T1", "U1REQUESTER", "C1RELEASES", "releases", "1.1", "")
+ORIGIN = Origin(
+    team_id="T1",
+    user_id="U1REQUESTER",
+    channel_id="C1RELEASES",
+    channel_name="releases",
+    trigger_id="1.1",
+    response_url="",
+)
 APPIDS = tuple(f"wx{number:016x}" for number in range(1, 501))
 BATCH = Request(
-    *("k7m2p9qx", ORIGIN, "", "prod-1", "wx0123456789abcdef", "platform team"),
-    "for the launch",
+    id="k7m2p9qx",
+    origin=ORIGIN,
+    appid="",
+    env="prod-1",
+    owner="wx0123456789abcdef",
+    rule="platform team",
+    reason="for the launch",
     appids=APPIDS,
 )
 MIDNIGHT = 1_764_086_700.0

@@ -15,7 +15,7 @@ from bot.messages.blocks import Button, Buttons, listing, message, small
 from tests.messages.golden import golden, written
 
 ROW = Buttons(
-    (Button("Yes", Act.APPROVE, "7kq2m9xc", "primary"), Button("No", Act.REJECT, "7kq2m9xc"))
+    (Button("Yes", Act.APPROVE, "7kq2m9xc", style="primary"), Button("No", Act.REJECT, "7kq2m9xc"))
 )
 SAID = message("*Yes or no?*\nYou decide.", listing("All", ["a", "b"]), ROW, small("Small print"))
 

@@ -26,8 +26,22 @@ from bot.messages.history import Line, history
 from bot.messages.words import Words
 from tests.languages import ENGLISH, in_each_language
 
-ORIGIN = Origin("T0PLAYGROUND", "U0REQUESTER", "C0RELEASES", "releases", "1.1", "")
-REQUEST = Request("7kq2m9xc", ORIGIN, "wx5fe6bb43205e9e70", "prod-1", "wx0123456789abcdef", "team")
+ORIGIN = Origin(
+    team_id="T0PLAYGROUND",
+    user_id="U0REQUESTER",
+    channel_id="C0RELEASES",
+    channel_name="releases",
+    trigger_id="1.1",
+    response_url="",
+)
+REQUEST = Request(
+    id="7kq2m9xc",
+    origin=ORIGIN,
+    appid="wx5fe6bb43205e9e70",
+    env="prod-1",
+    owner="wx0123456789abcdef",
+    rule="team",
+)
 FAILED = for_code(85088)
 
 

@@ -166,7 +166,9 @@ def test_the_page_does_not_mention_owners() -> None:
 @given(HOSTILE)
 def test_hostile_texts_are_escaped_and_fit(words: Words, text: str) -> None:
     rule, _ = named(text)
-    asked = Request("7kq2m9xc", ORIGIN, text, text, text, text, text)
+    asked = Request(
+        id="7kq2m9xc", origin=ORIGIN, appid=text, env=text, owner=text, rule=text, reason=text
+    )
     many = replace(asked, appid="", appids=(text,) * 50)
     records = Records(
         [Line(asked, None, NOW, LINK)] * 11,

@@ -224,7 +224,14 @@ def test_a_history_shows_as_many_of_the_newest_as_fit_and_says_if_there_are_olde
 @given(words=st.lists(st.text(max_size=100), max_size=20), about=st.none() | st.text())
 def test_any_history_fits_and_has_complete_lines(words: list[str], about: str | None) -> None:
     lines = [
-        Line(Request(word, ORIGIN, word, word, OWNER, word, word), None, NOW, LINK)
+        Line(
+            Request(
+                id=word, origin=ORIGIN, appid=word, env=word, owner=OWNER, rule=word, reason=word
+            ),
+            None,
+            NOW,
+            LINK,
+        )
         for word in words
     ]
     said = history(ENGLISH, lines, about)
@@ -367,7 +374,10 @@ def test_whoami_lists_each_owner_and_only_those_other_links_that_have_trouble(na
 
 @pytest.mark.parametrize("count", [1, 5, 9, 40, 500])
 def test_of_many_owners_as_many_are_listed_as_fit(count: int) -> None:
-    links = [LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW) for n in range(count)]
+    links = [
+        LinkState(Link.OWNER, f"wx{n:016x}", good_until=GOOD_UNTIL, renewed=NOW)
+        for n in range(count)
+    ]
     said = whoami(ENGLISH, MEMBER, REQUESTER, TEAM, (PLATFORM,) * 10, links)
     shown = re.findall(r"^• `wx[0-9a-f]{16}`: good until <.*>\.$", said.text, re.MULTILINE)
     assert len(shown) >= min(count, 8)
@@ -379,7 +389,11 @@ def test_of_many_owners_as_many_are_listed_as_fit(count: int) -> None:
 
 @pytest.mark.parametrize("at", [0, 7, 39])
 def test_of_many_owners_those_with_trouble_are_listed_first(at: int) -> None:
-    links = [LinkState(Link.OWNER, f"wx{n:016x}", GOOD_UNTIL, NOW) for n in range(40)]
-    links[at] = LinkState(Link.OWNER, APPID, None, None, for_code(61023), NOW)
+    links = [
+        LinkState(Link.OWNER, f"wx{n:016x}", good_until=GOOD_UNTIL, renewed=NOW) for n in range(40)
+    ]
+    links[at] = LinkState(
+        Link.OWNER, APPID, good_until=None, renewed=None, trouble=for_code(61023), trouble_at=NOW
+    )
     said = whoami(ENGLISH, MEMBER, REQUESTER, TEAM, (PLATFORM,), links)
     assert said.text.split("\n• ")[1].startswith(f"`{APPID}`: there is none now.")

@@ -42,7 +42,7 @@ def links(ticket: float | None, platform: float | None, *owners: float | None) -
         (Link.PLATFORM, platform),
         *((Link.OWNER, one) for one in owners),
     ]
-    return [LinkState(link, None, until, None) for link, until in each]
+    return [LinkState(link, None, good_until=until, renewed=None) for link, until in each]
 
 
 @pytest.mark.parametrize(

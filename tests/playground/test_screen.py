@@ -153,7 +153,9 @@ FORGED = f"{READABLE}\n  @share-env {HOSTILE}"
 
 def form() -> View:
     field = asks("appid", line("appid", placeholder=plain(HOSTILE)))
-    return View("V1", "U0SECOND", modal(field, title=plain(FORGED), submit=plain(FORGED)))
+    return View(
+        id="V1", user="U0SECOND", body=modal(field, title=plain(FORGED), submit=plain(FORGED))
+    )
 
 
 @pytest.mark.parametrize(

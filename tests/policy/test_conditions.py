@@ -37,7 +37,7 @@ ANN = Person("T1", "U1", groups=frozenset({"S1"}))
 ASKED = Ask(ANN, "C1", "wx5fe6bb43205e9e70", "prod-1")
 NO_CONDITION = {"name", "effect", "confirm", "approvers", "self_approval"}
 
-WIDE = Rule("wide", Effect.ALLOW, frozenset({ANYONE}), guests=True)
+WIDE = Rule("wide", Effect.ALLOW, users=frozenset({ANYONE}), guests=True)
 """A rule for everybody, everywhere and everything."""
 
 NARROW: dict[str, tuple[Rule, Ask]] = {
@@ -152,7 +152,7 @@ def hidden(*rules: Rule) -> list[tuple[str, str]]:
 
 
 def rule(name: str, users: frozenset[str] = ME, **facts: object) -> Rule:
-    return Rule(name, Effect.ALLOW, users, **facts)  # type: ignore[arg-type]  # as the table says
+    return Rule(name, Effect.ALLOW, users=users, **facts)  # type: ignore[arg-type]  # as the table says
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def rule(name: str, users: frozenset[str] = ME, **facts: object) -> Rule:
         (Rule("a", Effect.DENY), rule("b", guests=True)),
         (Rule("a", Effect.DENY, envs=("PROD-*",)), rule("b", envs=("prod-1", "Prod-x-*"))),
         (Rule("a", Effect.DENY, envs=("PROD-[!2]",)), Rule("b", Effect.DENY, envs=("prod-1",))),
-        (rule("a", envs=("*-1",)), Rule("b", Effect.APPROVE, ME, envs=("prod-1",))),
+        (rule("a", envs=("*-1",)), Rule("b", Effect.APPROVE, users=ME, envs=("prod-1",))),
     ],
 )
 def test_a_rule_that_an_earlier_one_covers_never_decides(earlier: Rule, later: Rule) -> None:
@@ -191,10 +191,10 @@ def test_a_rule_that_an_earlier_one_covers_never_decides(earlier: Rule, later: R
         (rule("a", envs=("prod-*",)), rule("b", envs=("prod-*", "test-*"))),
         (rule("a", appids=("wx1*",)), rule("b", appids=("wx1*", "wx2*"))),
         (rule("a", guests=True), Rule("b", Effect.DENY)),
-        (rule("a", envs=("PROD-1",)), Rule("b", Effect.APPROVE, ME, envs=("PROD-1",))),
+        (rule("a", envs=("PROD-1",)), Rule("b", Effect.APPROVE, users=ME, envs=("PROD-1",))),
         (rule("a"), rule("b", guests=True)),
-        (rule("a"), Rule("b", Effect.DENY, ME)),
-        (rule("a", envs=("prod-*",)), Rule("b", Effect.APPROVE, ME, envs=("prod-*",))),
+        (rule("a"), Rule("b", Effect.DENY, users=ME)),
+        (rule("a", envs=("prod-*",)), Rule("b", Effect.APPROVE, users=ME, envs=("prod-*",))),
         (rule("a", envs=("PROD-*",)), rule("b", envs=("prod-1",))),
     ],
 )

@@ -70,13 +70,13 @@ def test_the_sample_in_the_documentation_is_valid() -> None:
 
 def test_keys_that_are_left_out_have_their_defaults() -> None:
     assert policy(RULE) == Policy(
-        (Rule("rule 1", Effect.ALLOW, frozenset({"U012ABCDEF"})),), (), None
+        (Rule("rule 1", Effect.ALLOW, users=frozenset({"U012ABCDEF"})),), (), None
     )
 
 
 def test_every_key_of_a_rule_is_read() -> None:
     text = 'contact = "Ann"\n' + RULE + 'name = "n"\nconfirm = true\nguests = true\n'
-    rule = Rule("n", Effect.ALLOW, frozenset({"U012ABCDEF"}), confirm=True, guests=True)
+    rule = Rule("n", Effect.ALLOW, users=frozenset({"U012ABCDEF"}), confirm=True, guests=True)
     assert policy(text) == Policy((rule,), (), None, "Ann")
 
 

@@ -28,7 +28,7 @@ OPS = users("S0OPS")
 
 
 def rule(name: str = "r", people: frozenset[str] = ME, **facts: object) -> Rule:
-    return Rule(name, Effect.ALLOW, people, **facts)  # type: ignore[arg-type]  # as the table says
+    return Rule(name, Effect.ALLOW, users=people, **facts)  # type: ignore[arg-type]  # as the table says
 
 
 def findings(found: Iterator[Finding]) -> list[tuple[str, bool]]:
@@ -168,7 +168,7 @@ def test_envs_that_no_owner_has_are_named_once() -> None:
 def test_a_pattern_is_named_if_no_owner_has_an_env_that_begins_and_ends_like_it(
     effect: Effect, glob: str, owned: str, is_lost: bool
 ) -> None:
-    policy = Policy((Rule("r", effect, ME, envs=(glob,)),), (Owner(A, (owned,)),))
+    policy = Policy((Rule("r", effect, users=ME, envs=(glob,)),), (Owner(A, (owned,)),))
     assert ownerless(policy) == [glob] * is_lost
 
 
@@ -177,7 +177,7 @@ def test_a_pattern_is_named_if_no_owner_has_an_env_that_begins_and_ends_like_it(
 def test_a_pattern_that_is_named_matches_no_env_of_an_owner(
     of_rule: tuple[str, str], of_owner: tuple[str, str], effect: Effect
 ) -> None:
-    asked = Rule("r", effect, ME, envs=(of_rule[1],))
+    asked = Rule("r", effect, users=ME, envs=(of_rule[1],))
     policy = Policy((asked,), (Owner(A, (of_owner[1],)),))
     fits = fnmatchcase if effect is Effect.ALLOW else fits_any_case
     fitting = [env for env in (of_rule[0], of_owner[0]) if fits(env, of_rule[1])]
@@ -227,7 +227,7 @@ def deciding_in(policy: Policy) -> Callable[[Ask], Rule]:
 
 
 ASKED = [
-    Ask(Person("T1", user, standing, users(*groups)), channel, appid, env)
+    Ask(Person("T1", user, standing, groups=users(*groups)), channel, appid, env)
     for user in IDS
     for standing in (Standing.MEMBER, Standing.GUEST)
     for groups in ((), (GROUPS[0],), GROUPS)

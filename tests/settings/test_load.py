@@ -114,7 +114,9 @@ def test_settings_that_are_not_set_have_their_defaults() -> None:
         tokens=FixedTokenSettings(A, TOKEN),
         policy_file=None,
         policy=Policy(
-            (Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, frozenset({"U012ABCDEF"})),), (), A
+            (Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, users=frozenset({"U012ABCDEF"})),),
+            (),
+            A,
         ),
         database_url="sqlite:///share-env.db",
         wechat_url="https://api.weixin.qq.com",
@@ -227,7 +229,9 @@ def test_a_token_server_for_each_owner_needs_no_default_owner(directory: Path) -
 
 def test_the_allowed_users_groups_and_channels_make_one_rule() -> None:
     people, groups, where = frozenset({"U012A"}), frozenset({"S012A"}), frozenset({"C012A"})
-    rule = Rule("SHARE_ENV_ALLOWED settings", Effect.ALLOW, people, groups, where)
+    rule = Rule(
+        "SHARE_ENV_ALLOWED settings", Effect.ALLOW, users=people, groups=groups, channels=where
+    )
     loaded = settings(
         changed(
             SHARE_ENV_ALLOWED_USERS="U012A",

@@ -47,9 +47,11 @@ async def time_passes(api: SlackApi) -> None:
             SlackUser("U0X", "x", is_ultra_restricted=True), Standing.GUEST, id="ultra only"
         ),
         pytest.param(SlackUser("U0X", "x", is_stranger=True), Standing.OUTSIDER, id="stranger"),
-        pytest.param(SlackUser("U0X", "x", "T0ELSE"), Standing.OUTSIDER, id="another team"),
+        pytest.param(SlackUser("U0X", "x", team_id="T0ELSE"), Standing.OUTSIDER, id="another team"),
         pytest.param(
-            SlackUser("U0X", "x", "T0ELSE", is_restricted=True), Standing.OUTSIDER, id="their guest"
+            SlackUser("U0X", "x", team_id="T0ELSE", is_restricted=True),
+            Standing.OUTSIDER,
+            id="their guest",
         ),
         pytest.param(SlackUser("U0X", "x", is_bot=True), Standing.BOT, id="bot"),
         pytest.param(SlackUser("U0X", "x", deleted=True), Standing.DEACTIVATED, id="deactivated"),

@@ -21,7 +21,14 @@ from bot.slack.private import PrivateReplies
 from tests.conftest import RELEASES, REQUESTER, Sleep
 from tests.languages import ENGLISH
 
-CLICKED = Origin(TEAM, REQUESTER, "", "", "1.1", "")
+CLICKED = Origin(
+    team_id=TEAM,
+    user_id=REQUESTER,
+    channel_id="",
+    channel_name="",
+    trigger_id="1.1",
+    response_url="",
+)
 
 
 def told(slack: LocalSlack) -> list[str]:

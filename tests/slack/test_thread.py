@@ -52,8 +52,8 @@ from tests.languages import CHINESE, ENGLISH, LANGUAGES
 from tests.rig import has_button
 from tests.said import MAY_BE_TWO
 
-GROUP = Channel("G0GROUP", "", "mpim", frozenset({REQUESTER, "U0SECOND", BOT}))
-STRANGERS = Channel("G0STRANGERS", "", "mpim", frozenset({REQUESTER, "U0SECOND"}))
+GROUP = Channel("G0GROUP", "", kind="mpim", members=frozenset({REQUESTER, "U0SECOND", BOT}))
+STRANGERS = Channel("G0STRANGERS", "", kind="mpim", members=frozenset({REQUESTER, "U0SECOND"}))
 ENDS = Shared()
 AWAY: dict[str, Fault] = {
     "5xx": Status(503),

@@ -214,7 +214,14 @@ async def cancelled(task: asyncio.Task[None]) -> None:
 
 def known_platform(appid: str, tokens: Sequence[str], keys: Sequence[str]) -> PlatformSettings:
     """Return the settings of a platform with these message tokens and EncodingAESKeys, newest first."""
-    return PlatformSettings(appid, "", tuple(tokens), tuple(keys), None, ())
+    return PlatformSettings(
+        appid=appid,
+        appsecret="",
+        message_tokens=tuple(tokens),
+        encoding_aes_keys=tuple(keys),
+        refresh_token=None,
+        encryption_keys=(),
+    )
 
 
 def endpoints(wechat: LocalWeChat) -> list[str]:

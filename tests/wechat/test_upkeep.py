@@ -281,18 +281,39 @@ def stored(
 @pytest.mark.parametrize(
     ("found", "state"),
     [
-        (None, LinkState(Link.OWNER, OWNER, None, None)),
-        (stored(OWNER, 60), LinkState(Link.OWNER, OWNER, 7300.0, 100.0, left=60.0)),
-        (stored(OWNER, 0), LinkState(Link.OWNER, OWNER, None, 100.0)),
-        (stored(OWNER, -60), LinkState(Link.OWNER, OWNER, None, 100.0)),
-        (stored(OWNER, 60, None, None), LinkState(Link.OWNER, OWNER, None, 100.0)),
+        (None, LinkState(Link.OWNER, OWNER, good_until=None, renewed=None)),
+        (
+            stored(OWNER, 60),
+            LinkState(Link.OWNER, OWNER, good_until=7300.0, renewed=100.0, left=60.0),
+        ),
+        (stored(OWNER, 0), LinkState(Link.OWNER, OWNER, good_until=None, renewed=100.0)),
+        (stored(OWNER, -60), LinkState(Link.OWNER, OWNER, good_until=None, renewed=100.0)),
+        (
+            stored(OWNER, 60, None, None),
+            LinkState(Link.OWNER, OWNER, good_until=None, renewed=100.0),
+        ),
         (
             stored(OWNER, 60, "61004"),
-            LinkState(Link.OWNER, OWNER, 7300.0, 100.0, for_code(61004), 500.0, 60.0),
+            LinkState(
+                Link.OWNER,
+                OWNER,
+                good_until=7300.0,
+                renewed=100.0,
+                trouble=for_code(61004),
+                trouble_at=500.0,
+                left=60.0,
+            ),
         ),
         (
             stored(OWNER, -60, "no-ticket"),
-            LinkState(Link.OWNER, OWNER, None, 100.0, Trouble.NO_TICKET.value, 500.0),
+            LinkState(
+                Link.OWNER,
+                OWNER,
+                good_until=None,
+                renewed=100.0,
+                trouble=Trouble.NO_TICKET.value,
+                trouble_at=500.0,
+            ),
         ),
     ],
 )

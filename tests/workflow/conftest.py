@@ -97,15 +97,15 @@ def ports(
         return Readiness.UNKNOWN
 
     return Ports(
-        members,
-        ledger,
-        process,
-        lambda ref, *, own: ref if own else None,
-        tuple,
-        runtime.new_id,
-        tasks.start,
-        tasks.stopping,
-        LANGUAGES,
-        tell_privately,
-        readiness,
+        people=members,
+        ledger=ledger,
+        process=process,
+        link=lambda ref, *, own: ref if own else None,
+        token_states=tuple,
+        new_id=runtime.new_id,
+        start=tasks.start,
+        stopping=tasks.stopping,
+        languages=LANGUAGES,
+        tell_privately=tell_privately,
+        readiness=readiness,
     )

@@ -308,8 +308,18 @@ def worker_for(
     """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
     retrying, unused = RetryingLedger(ledger, sleep), stub
     leased = LeasedSteps(retrying, sleep, lambda: False)
-    parts = (retrying, leased, stub, unused, stub, unused, unused, unused, unused)
-    return Worker(*parts, changed=changed)
+    return Worker(
+        ledger=retrying,
+        leased=leased,
+        places=stub,
+        owners=unused,
+        approvals=stub,
+        batches=unused,
+        brake=unused,
+        start=unused,
+        readiness=unused,
+        changed=changed,
+    )
 
 
 @pytest.fixture(params=["sqlite", "on_postgresql"], ids=["sqlite", "postgresql"])
@@ -321,8 +331,22 @@ def either(request: pytest.FixtureRequest) -> Database:
 
 async def recorded(ledger: Ledger) -> Entry:
     """Record a request that waits for an approval."""
-    origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
-    request = Request("r1", origin, "wx5fe6bb43205e9e70", "e", "wx0123456789abcdef", "four eyes")
+    origin = Origin(
+        team_id="T1",
+        user_id="U1",
+        channel_id="C1",
+        channel_name="releases",
+        trigger_id="1.1",
+        response_url="",
+    )
+    request = Request(
+        id="r1",
+        origin=origin,
+        appid="wx5fe6bb43205e9e70",
+        env="e",
+        owner="wx0123456789abcdef",
+        rule="four eyes",
+    )
     found = await ledger.accept(request, State.WAITING, patience=100)
     assert isinstance(found, Accepted)
     return found.entry

@@ -67,7 +67,20 @@ FOUR_FOR_ONE = replace(FOUR, appids=(ONE,))
 NOT_ONE = replace(NO, appids=(ONE,))
 BY_GROUP_ONLY = replace(PLAIN, groups=frozenset({"S1"}))
 REQUEST = Request(
-    "r1", Origin("T1", "U1", "C1", "x", "1.1", ""), "", "prod-1", OWNER, "plain", appids=(ONE, TWO)
+    id="r1",
+    origin=Origin(
+        team_id="T1",
+        user_id="U1",
+        channel_id="C1",
+        channel_name="x",
+        trigger_id="1.1",
+        response_url="",
+    ),
+    appid="",
+    env="prod-1",
+    owner=OWNER,
+    rule="plain",
+    appids=(ONE, TWO),
 )
 ASKED = Entry(REQUEST, State.PLACED, 1, 0.0)
 CONFIRMED = replace(ASKED, decided=1.0)
@@ -461,8 +474,15 @@ def test_a_deleted_group_stops_a_request_and_a_group_that_slack_does_not_return_
     trouble: Unreadable,
 ) -> None:
     rule = Rule("platform team", Effect.ALLOW, groups=frozenset({"S0PLATFORM"}))
-    origin = Origin("T1", "U1", "C1", "releases", "1.1", "")
-    request = Request("r1", origin, APPID, ENV, OWNER, rule.name)
+    origin = Origin(
+        team_id="T1",
+        user_id="U1",
+        channel_id="C1",
+        channel_name="releases",
+        trigger_id="1.1",
+        response_url="",
+    )
+    request = Request(id="r1", origin=origin, appid=APPID, env=ENV, owner=OWNER, rule=rule.name)
     entry = Entry(request, State.PLACED, 1, 0.0)
     ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
     denied = Deny(GroupUnreadable(rule, trouble))

@@ -58,9 +58,18 @@ from tests.rig import ALLOW, APPROVE, APPROVER, Rig
 from tests.said import SHARED, YOU_APPROVED
 
 OWNER, OTHER, APPID = "wx0123456789abcdef", "wxfedcba9876543210", "wx5fe6bb43205e9e70"
-ASKED = Origin("T1", "U1", "C1", "releases", "1.1", "")
+ASKED = Origin(
+    team_id="T1",
+    user_id="U1",
+    channel_id="C1",
+    channel_name="releases",
+    trigger_id="1.1",
+    response_url="",
+)
 HERE = replace(ASKED, trigger_id="2.2", response_url="https://now")
-ONE = Request("r1", ASKED, APPID, "prod-1", OWNER, "rule", "a reason")
+ONE = Request(
+    id="r1", origin=ASKED, appid=APPID, env="prod-1", owner=OWNER, rule="rule", reason="a reason"
+)
 MANY = replace(ONE, appid="", appids=(APPID, OTHER))
 FOUR_EYES = Approvers(frozenset({"U2"}), frozenset({"S2"}), "C2", timedelta(hours=3))
 PLAIN = Rule("rule", Effect.ALLOW)
@@ -100,7 +109,14 @@ def context(
     asked_by = requester or (clicker if user_id == "U1" else person("U1"))
     failed = request.receivers
     by_click, by_request = asker(policy, clicker), asker(policy, asked_by)
-    return ClickContext(clicked, entry, ENGLISH, by_click, by_request, failed)
+    return ClickContext(
+        click=clicked,
+        entry=entry,
+        words=ENGLISH,
+        clicker=by_click,
+        requester=by_request,
+        failed=failed,
+    )
 
 
 def asker(policy: Policy, who: Person | Unreadable) -> Asker:

@@ -66,8 +66,22 @@ async def test_an_error_in_the_bot_itself_is_raised() -> None:
 async def test_a_request_has_ended_once_it_has_an_outcome(
     ledger: Ledger, to: State, outcome: Outcome | None, *, ended: bool
 ) -> None:
-    asked = Origin("T1", "U1", "C1", "releases", "1.1", "")
-    request = Request("r1", asked, "wx5fe6bb43205e9e70", "prod-1", "wx0123456789abcdef", "rule")
+    asked = Origin(
+        team_id="T1",
+        user_id="U1",
+        channel_id="C1",
+        channel_name="releases",
+        trigger_id="1.1",
+        response_url="",
+    )
+    request = Request(
+        id="r1",
+        origin=asked,
+        appid="wx5fe6bb43205e9e70",
+        env="prod-1",
+        owner="wx0123456789abcdef",
+        rule="rule",
+    )
     accepted = await ledger.accept(request, State.CONFIRMING, patience=600.0)
     assert isinstance(accepted, Accepted)
     assert not await has_ended(ledger, "r1")

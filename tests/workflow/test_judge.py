@@ -24,11 +24,20 @@ from bot.workflow.ports import PolicyInForce
 from tests.workflow.conftest import Members
 
 ROOT = Path(__file__).parents[2] / "bot"
-ORIGIN = Origin("T1", "U1", "C1", "releases", "1.1", "")
+ORIGIN = Origin(
+    team_id="T1",
+    user_id="U1",
+    channel_id="C1",
+    channel_name="releases",
+    trigger_id="1.1",
+    response_url="",
+)
 ONE, TWO = "wx0000000000000001", "wx0000000000000002"
 PLAIN, NO = Rule("plain", Effect.ALLOW), Rule("no", Effect.DENY)
 BY_GROUP = Rule("group", Effect.ALLOW, groups=frozenset({"S1"}))
-BATCH = Request("r1", ORIGIN, "", "prod-1", "wx0", "plain", appids=(ONE, TWO))
+BATCH = Request(
+    id="r1", origin=ORIGIN, appid="", env="prod-1", owner="wx0", rule="plain", appids=(ONE, TWO)
+)
 
 
 @pytest.fixture

@@ -18,9 +18,12 @@ from tests.conftest import ASK, request_of
 
 PLATFORM = "S0PLATFORM"
 EVERYBODY, OURS = frozenset({"*"}), frozenset({PLATFORM})
-ALPHA = Policy((Rule("alpha opens", Effect.ALLOW, EVERYBODY),), default_owner=None)
+ALPHA = Policy((Rule("alpha opens", Effect.ALLOW, users=EVERYBODY),), default_owner=None)
 BETA = Policy(
-    (Rule("beta shuts", Effect.DENY, groups=OURS), Rule("beta opens", Effect.ALLOW, EVERYBODY)),
+    (
+        Rule("beta shuts", Effect.DENY, groups=OURS),
+        Rule("beta opens", Effect.ALLOW, users=EVERYBODY),
+    ),
     contact="the beta team",
 )
 

@@ -35,7 +35,14 @@ from tests.languages import ENGLISH
 from tests.policy.test_decide import A
 
 OWNER = "wx0123456789abcdef"
-ORIGIN = Origin("T1", "U1", "C1", "releases", "1.1", "")
+ORIGIN = Origin(
+    team_id="T1",
+    user_id="U1",
+    channel_id="C1",
+    channel_name="releases",
+    trigger_id="1.1",
+    response_url="",
+)
 APPROVERS = Approvers(frozenset({"U2"}), frozenset(), "C2", timedelta(hours=3))
 PLAIN = Rule("plain", Effect.ALLOW)
 SURE = Rule("sure", Effect.ALLOW, confirm=True)
@@ -163,7 +170,15 @@ def test_the_strictest_decision_is_a_denial_then_a_doubtful_one_then_the_first(
 def test_a_waiting_request_continues_by_one_rule_with_the_same_owner_or_has_the_reason_why_not(
     decisions: list[Decision], owner: str | None
 ) -> None:
-    request = Request("r1", ORIGIN, "", "e", OWNER, FOUR.name, appids=("wx1", "wx2"))
+    request = Request(
+        id="r1",
+        origin=ORIGIN,
+        appid="",
+        env="e",
+        owner=OWNER,
+        rule=FOUR.name,
+        appids=("wx1", "wx2"),
+    )
     policy = replace(POLICY, default_owner=owner)
     rules = {each.rule.name for each in decisions if not isinstance(each, Deny)}
     ground = decided(decisions, policy).ground_against(request)
@@ -226,5 +241,7 @@ def test_the_initial_state_of_a_request_follows_from_its_rule(
 def test_the_approvers_of_the_current_rule_decide_or_those_of_any_rule_can_end_the_request(
     rules: tuple[Rule, ...], decisions: list[Decision], deciding: list[Rule]
 ) -> None:
-    request = Request("r1", ORIGIN, "wx0123456789abcdef", "e", OWNER, FOUR.name)
+    request = Request(
+        id="r1", origin=ORIGIN, appid="wx0123456789abcdef", env="e", owner=OWNER, rule=FOUR.name
+    )
     assert [*decided(decisions, Policy(rules)).deciding_rules(request)] == deciding

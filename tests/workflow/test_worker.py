@@ -139,18 +139,18 @@ def make(
     ) -> Worker:
         retrying = RetryingLedger(ledger, sleep)
         leased = LeasedSteps(retrying, sleep, tasks.stopping)
-        batches = Batches(retrying, leased, owners, brake, time.time)
+        batches = Batches(ledger=retrying, leased=leased, owners=owners, brake=brake, now=time.time)
         return Worker(
-            retrying,
-            leased,
-            places,
-            owners,
-            approvals,
-            batches,
-            brake,
-            tasks.start,
-            readiness,
-            no_op,
+            ledger=retrying,
+            leased=leased,
+            places=places,
+            owners=owners,
+            approvals=approvals,
+            batches=batches,
+            brake=brake,
+            start=tasks.start,
+            readiness=readiness,
+            changed=no_op,
         )
 
     return make

@@ -62,7 +62,7 @@ async def try_all(
     runtime = runtime or Runtime()
     async with session() as http:
         api = web_api(settings.slack, settings.slack.bot_token, http)
-        there = RealChannel(api, channel, user, runtime.new_id(), runtime.sleep)
+        there = RealChannel(api, channel, user=user, mark=runtime.new_id(), sleep=runtime.sleep)
         try:
             tried = await there.try_all()
         finally:  # also after Ctrl-C

@@ -76,17 +76,48 @@ _TEAM, _USER, _CHANNEL = "T012ABCDEF", "U012ABCDEF", "C012ABCDEF"
 _OWNER, _APPID, _ENV = "wx0123456789abcdef", "wx5fe6bb43205e9e70", "prod-1"
 _LINK = "https://example.slack.com/archives/C012ABCDEF/p1764028801000200"
 _NOW = 1_764_028_800.0
-_ORIGIN = Origin(_TEAM, _USER, _CHANNEL, "releases", "1.2", "")
-_ONE = Request("7kq2m9xc", _ORIGIN, _APPID, _ENV, _OWNER, "four eyes", "release 12")
+_ORIGIN = Origin(
+    team_id=_TEAM,
+    user_id=_USER,
+    channel_id=_CHANNEL,
+    channel_name="releases",
+    trigger_id="1.2",
+    response_url="",
+)
+_ONE = Request(
+    id="7kq2m9xc",
+    origin=_ORIGIN,
+    appid=_APPID,
+    env=_ENV,
+    owner=_OWNER,
+    rule="four eyes",
+    reason="release 12",
+)
 _APPIDS = tuple(f"wx{number:016x}" for number in range(300))
-_MANY = Request("7kq2m9xd", _ORIGIN, "", _ENV, _OWNER, "four eyes", "release 12", appids=_APPIDS)
+_MANY = Request(
+    id="7kq2m9xd",
+    origin=_ORIGIN,
+    appid="",
+    env=_ENV,
+    owner=_OWNER,
+    rule="four eyes",
+    reason="release 12",
+    appids=_APPIDS,
+)
 _BY = Approvers(frozenset({_USER}), frozenset(), _CHANNEL, timedelta(hours=24))
-_RULE = Rule("four eyes", Effect.APPROVE, frozenset({_USER}), envs=("prod-*",), approvers=_BY)
+_RULE = Rule("four eyes", Effect.APPROVE, users=frozenset({_USER}), envs=("prod-*",), approvers=_BY)
 _POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
 _ASK = Ask(Person(_TEAM, _USER), _CHANNEL, _APPID, "vault-1")
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
 _LINE = Line(_ONE, Shared(), _NOW, _LINK)
-_TOKEN = LinkState(Link.OWNER, _OWNER, _NOW, _NOW, Trouble.NO_TICKET.value, _NOW)
+_TOKEN = LinkState(
+    Link.OWNER,
+    _OWNER,
+    good_until=_NOW,
+    renewed=_NOW,
+    trouble=Trouble.NO_TICKET.value,
+    trouble_at=_NOW,
+)
 _REFERENCE = "5f2c1e7a"
 _ENDS: list[tuple[str, Outcome | None]] = [
     *((appid, _FAILED) for appid in _APPIDS[:9]),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeAlias
 
 from bot.slack.api import BAD_TOKEN, Answered, Doubtful, Refused, Result, SlackApi, is_transient
@@ -61,6 +61,7 @@ class RealChannel:
 
     api: SlackApi
     channel: str
+    _: KW_ONLY
     user: str
     mark: str
     sleep: Callable[[float], Awaitable[None]]

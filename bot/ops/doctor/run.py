@@ -77,7 +77,14 @@ async def examine(
             _guarded("deliveries", read_counts(parts.listener), longest, lambda _: None),
         )
         setup = Setup(
-            environ, parts, client_over(http, getproxies()), runtime, traffic, slack, ledger, bot
+            environ=environ,
+            parts=parts,
+            http=client_over(http, getproxies()),
+            runtime=runtime,
+            traffic=traffic,
+            slack=slack,
+            ledger=ledger,
+            running=bot,
         )
         findings = list[Finding]()
         for checks in (_CHECKS, _AFTER):

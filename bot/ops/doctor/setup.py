@@ -52,7 +52,7 @@ async def read_counts(address: Address | None) -> BotCounts | None:
     return BotCounts(refused, int(acked)) if samples else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
     """The setup to check, and what Slack, the ledger and the running bot returned."""
 

@@ -43,7 +43,7 @@ def drafted(
         raise RefusedError("msg_too_long")
     ts, bot, metadata = workspace.next_ts(), workspace.world.bot_user_id, _metadata(args)
     blocks = tuple(identified(objects(given)))
-    return PostedMessage(ts, channel, bot, text or markdown, blocks, metadata=metadata)
+    return PostedMessage(ts, channel, bot, text or markdown, blocks=blocks, metadata=metadata)
 
 
 def _metadata(args: JsonObject) -> JsonObject | None:

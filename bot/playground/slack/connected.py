@@ -115,7 +115,16 @@ class Connected(Workspace):
         elif kind == "slash_commands" and given is not None:
             show_ack(self, given, payload)
         trigger = str(payload.get("trigger_id", ""))
-        return Ack(given, seconds, trigger, envelope_id, kind, payload, error, attempt)
+        return Ack(
+            given,
+            seconds,
+            trigger_id=trigger,
+            envelope_id=envelope_id,
+            kind=kind,
+            request=payload,
+            error=error,
+            attempt=attempt,
+        )
 
     async def send(
         self, kind: str, payload: JsonObject, envelope_id: str, attempt: int = 0

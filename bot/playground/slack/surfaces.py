@@ -11,7 +11,7 @@ ViewChange: TypeAlias = Literal["opened", "updated", "refused", "closed", "publi
 Typed: TypeAlias = dict[str, dict[str, JsonObject]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """A modal or an App Home on one person's screen; `body` is the bot's view, with Slack's additions.
 

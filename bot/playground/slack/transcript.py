@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal, TypeAlias
 
 from bot.playground.loopback import JsonObject, StandIn
@@ -52,6 +52,7 @@ class Ack:
 
     payload: JsonObject | None
     seconds: float
+    _: KW_ONLY
     trigger_id: str
     envelope_id: str
     kind: str

@@ -112,4 +112,6 @@ def updated(workspace: Workspace, view: View, body: JsonObject) -> View:
 
 
 def _new(workspace: Workspace, user: str, body: JsonObject) -> View:
-    return View(f"V{workspace.next_number():010d}", user, body, workspace.next_hash())
+    return View(
+        id=f"V{workspace.next_number():010d}", user=user, body=body, hash=workspace.next_hash()
+    )

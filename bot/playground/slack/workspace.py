@@ -89,7 +89,18 @@ class Workspace(Transcript):
     def tell(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> None:
         """Show a person a message from Slack itself that only they see."""
         ts = self.next_ts()
-        self.post(PostedMessage(ts, channel, "USLACKBOT", text, (), thread_ts, user, via="slack"))
+        self.post(
+            PostedMessage(
+                ts,
+                channel,
+                "USLACKBOT",
+                text,
+                blocks=(),
+                thread_ts=thread_ts,
+                ephemeral_to=user,
+                via="slack",
+            )
+        )
 
     def invite_bot(self, channel_id: str) -> None:
         """Add the bot to a channel, like `/invite`."""
@@ -130,7 +141,7 @@ class Workspace(Transcript):
         for channel in self.channels.values():
             if channel.kind == "im" and channel.members == pair:
                 return channel
-        opened = Channel(f"D{user_id[1:]}", "", "im", members=pair)
+        opened = Channel(f"D{user_id[1:]}", "", kind="im", members=pair)
         self.channels[opened.id] = opened
         return opened
 

@@ -337,7 +337,7 @@ async def test_nodes_sdk_acks_with_an_empty_payload(
     async with http.post(slack.api_url + "apps.connections.open", headers=headers) as response:
         url = (await response.json())["url"]
     ts = slack.next_ts()
-    slack.post(PostedMessage(ts, RELEASES, slack.world.bot_user_id, "x", (*buttons("go"),)))
+    slack.post(PostedMessage(ts, RELEASES, slack.world.bot_user_id, "x", blocks=(*buttons("go"),)))
     async with asyncio.timeout(30), http.ws_connect(url) as socket:
         assert (await socket.receive_json())["type"] == "hello"
         for act in (slack.command("U0SECOND", RELEASES, "x"), slack.click("U0SECOND", ts, "go")):

@@ -81,7 +81,7 @@ async def test_the_name_of_a_private_channel_is_hidden(
 
 async def test_a_group_conversation_is_named_after_its_people(slack: LocalSlack, app: App) -> None:
     members = frozenset({"U0SECOND", "U0REQUESTER", "U0APPROVER"})
-    slack.channels["G0GROUP"] = Channel("G0GROUP", "", "mpim", members)
+    slack.channels["G0GROUP"] = Channel("G0GROUP", "", kind="mpim", members=members)
     ack = await slack.command("U0REQUESTER", "G0GROUP", "")
     assert ack.request["channel_name"] == "mpdm-approver--requester--second-1"
     assert len(app.seen) == 1
