@@ -22,7 +22,7 @@ from bot.observe.health import (
     unless,
 )
 from bot.runtime.clock import Runtime
-from bot.runtime.listener import is_taken, listen, unusable
+from bot.runtime.listener import FewDescriptors, is_taken, listen, unusable
 from bot.runtime.observers import no_op
 from bot.settings.load import Settings
 from bot.slack.events import PATH as EVENTS
@@ -91,7 +91,7 @@ async def _listen(
     settings, observers, metrics = resources.settings, resources.observers, resources.metrics
     if settings.listener is None or metrics is None:
         return None
-    watch = Watch(observers.lagged)
+    watch, descriptors = Watch(observers.lagged), FewDescriptors(resources.runtime.clock)
     ready, alive = _ready(resources, source, parts), _alive(resources, parts, watch)
     metrics.register_gauges(
         ready,
@@ -119,7 +119,9 @@ async def _listen(
     except (OSError, ValueError) as error:
         problems = (unusable(host, port, error),)
         raise CannotStartError(problems, wrong_setup=not is_taken(error)) from error
-    stack.callback(asyncio.create_task(watch.run(metrics.refusals.log_new)).cancel)
+    stack.callback(
+        asyncio.create_task(watch.run(metrics.refusals.log_new, descriptors.warn)).cancel
+    )
     return where
 
 

@@ -126,15 +126,16 @@ class Watch:
         self._sleep = sleep
         self._lags = deque[float](maxlen=_IN_A_ROW)
 
-    async def run(self, log_refusals: Callable[[], None]) -> None:
-        """Measure every second, and have refused POSTs logged, until cancelled."""
+    async def run(self, *each_second: Callable[[], None]) -> None:
+        """Measure every second, and call the others then, until cancelled."""
         while True:
             due = self._clock() + _EVERY
             await self._sleep(_EVERY)
             lag = max(0.0, self._clock() - due)
             self._lags.append(lag)
             self._lagged(lag)
-            log_refusals()
+            for call in each_second:
+                call()
 
     def trouble(self) -> str | None:
         """Return that the loop was too late several times in a row."""

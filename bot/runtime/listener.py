@@ -3,11 +3,16 @@
 import asyncio
 import errno
 import logging
+import math
 import os
+import resource
 import socket
+import sys
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from enum import Enum
+from pathlib import Path
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler as MiddlewareHandler
@@ -18,12 +23,15 @@ from bot.runtime.bounded import BODIES, Bodies
 from bot.runtime.observers import ELSEWHERE, RefusedPost, no_op
 
 _LAST_ACKS = 3.0  # seconds for requests under way at the stop; Slack waits no longer
+_FORCED = 0.2  # seconds after those, in which aiohttp closes the connections that are left
 _KEEPALIVE = 300.0  # seconds; reverse proxies keep idle connections for less: nginx 60, Caddy 120
-_LINGERING = 0.01  # seconds for a refused client to read the response; what it sends is dropped
+_LINGERING = 0.3  # seconds for a refused client to read the response; what it sends is dropped
+_TURNS = 3  # of the loop, for each of which asyncio goes one step with a connection that it accepts
+_BACKLOG = 128  # connections that wait to be accepted
 
-_BACKLOG = (
-    1024  # connections that wait to be accepted; one that finds no room comes again after a second
-)
+_DESCRIPTORS = "/proc/self/fd"
+_NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+_NEARLY_ALL, _MINUTE = 0.9, 60.0
 
 # Bytes buffered per connection, before anybody knows whether its request is Slack's.
 _SOCKET_BUFFER = 8 << 10  # Linux doubles it, see socket(7)
@@ -62,29 +70,63 @@ async def listen(  # noqa: PLR0913, PLR0917  # the last one is an observer
     await runner.setup()
     stack.push_async_callback(_finish, runner)
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    for family, *_, address in dict.fromkeys(found):  # a name may have the same address twice
-        listening = socket.create_server(address, family=family)
-        # Connections inherit it; a TCPSite gives no way to its socket.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)
-        await web.SockSite(runner, listening, backlog=_BACKLOG).start()
+    # Not a TCPSite, which gives no way to its sockets.
+    listening = await loop.create_server(
+        _server_of(runner), host, port, backlog=_BACKLOG, start_serving=False
+    )
+    for each in listening.sockets:
+        each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER)  # inherited
+    stack.push_async_callback(_close, listening)
+    loop.set_exception_handler(_handle)
+    await listening.start_serving()
     return origin(host, port)
 
 
+def _server_of(runner: web.AppRunner) -> web.Server:
+    assert runner.server is not None  # noqa: S101  # it is set up
+    return runner.server
+
+
+async def _close(listening: asyncio.Server) -> None:
+    """Accept no more connections; asyncio forgets those that it is just accepting, unless it gets a few turns first."""
+    listening.close()
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
 async def _finish(runner: web.AppRunner) -> None:
-    """Accept no more connections, and give the requests under way their last seconds.
+    """Give the requests under way their last seconds; aiohttp would give them twice to a client that does not read."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_LAST_ACKS + _FORCED):
+            await runner.cleanup()
 
-    Without the abort, clients that do not read their response would get that time twice.
-    """
 
-    def abort_all() -> None:
-        for each in runner.server.connections if runner.server else ():
-            if each.transport is not None:
-                each.transport.abort()
+def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log an error of the loop, but not each connection that finds no file descriptor: `FewDescriptors` warns of those."""
+    error = context.get("exception")
+    if not (isinstance(error, OSError) and error.errno in _NO_DESCRIPTORS):
+        loop.default_exception_handler(context)
 
-    deadline = asyncio.get_running_loop().call_later(_LAST_ACKS, abort_all)
-    await runner.cleanup()
-    deadline.cancel()
+
+class FewDescriptors:
+    """Warns once a minute while nearly all file descriptors are used: without one, nobody gets in, and no call gets out."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._again_at = -math.inf
+
+    def warn(self) -> None:
+        """Count them, where the system tells them (Linux)."""
+        try:
+            used = sum(1 for _ in Path(_DESCRIPTORS).iterdir())
+        except OSError as error:
+            used = 0 if error.errno not in _NO_DESCRIPTORS else sys.maxsize
+        limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if used < limit * _NEARLY_ALL or self._clock() < self._again_at:
+            return
+        self._again_at = self._clock() + _MINUTE
+        fix = "Let a reverse proxy limit the connections, or raise LimitNOFILE (ulimit -n)."
+        _log.warning("file descriptors run out", extra={"limit": limit, "fix": fix})
 
 
 class NotServed(Enum):

@@ -3,8 +3,11 @@ import gc
 import socket
 import subprocess
 import sys
-from contextlib import AsyncExitStack, closing
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, closing, contextmanager, suppress
+from itertools import count, islice
 from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 import pytest
 from aiohttp import web
@@ -16,9 +19,9 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import OWNER
 from bot.runtime.clock import Runtime
-from bot.runtime.listener import listen
+from bot.runtime.listener import FewDescriptors, listen
 from bot.slack.events import PATH
-from tests.conftest import ASK, RELEASES, REQUESTER, ended, settings_of
+from tests.conftest import ASK, RELEASES, REQUESTER, Clock, ended, settings_of
 from tests.end_to_end.conftest import finished
 from tests.served import PATHS, Served
 
@@ -164,3 +167,47 @@ async def test_an_error_of_a_handler_is_logged_and_answered_with_500(
         assert (await served.get("/elsewhere"))[0] == 404
     (logged,) = [line for line in caplog.records if line.name == "bot.runtime.listener"]
     assert "made-up" in str(logged.exc_info)
+
+
+@contextmanager
+def file_descriptors(left: int) -> Iterator[None]:
+    """Let this process open only so many more files."""
+    used = {int(each.name) for each in Path("/proc/self/fd").iterdir()}
+    before = getrlimit(RLIMIT_NOFILE)
+    free = (number for number in count() if number not in used)
+    setrlimit(RLIMIT_NOFILE, (list(islice(free, left + 1))[-1], before[1]))
+    try:
+        yield
+    finally:
+        setrlimit(RLIMIT_NOFILE, before)
+
+
+async def test_few_file_descriptors_are_reported_once_a_minute(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    few = FewDescriptors(clock)
+    few.warn()
+    assert caplog.messages == []
+    with file_descriptors(left=1):
+        few.warn()
+        few.warn()
+        clock.now += 60.0
+        few.warn()
+    assert caplog.messages == ["file descriptors run out"] * 2
+
+
+async def test_connections_without_a_file_descriptor_do_not_flood_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fine(_: web.Request) -> web.Response:
+        return web.Response()
+
+    async with AsyncExitStack() as stack:
+        await listen(stack, "127.0.0.1", served.port, {}, {"/healthz": fine})
+        with file_descriptors(left=1), socket.socket() as client:
+            client.settimeout(0)
+            with suppress(BlockingIOError):
+                client.connect(("127.0.0.1", served.port))
+            await asyncio.sleep(0.01)  # the loop tries to accept it
+        assert (await served.get("/healthz"))[0] == 200
+    assert caplog.messages == []

@@ -1,6 +1,5 @@
 import asyncio
 import gc
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
@@ -89,45 +88,47 @@ async def test_however_many_bodies_are_half_sent_a_short_one_is_read(server: Bod
     assert [await status(early), await status(late)] == [200, 200]
 
 
-async def test_a_long_body_that_is_sent_promptly_takes_the_place_of_one_that_stalls(
-    server: BodyServer,
-) -> None:
-    first, *_ = [await server.half_send(LONG) for _ in range(MOST_LONG)]
-    for _ in range(MOST_LONG):
-        genuine = await server.send(f"Content-Length: {LONG}", bytes(LONG))
-        assert await status(genuine) == 200
-        await server.half_send(LONG)
-    assert await status(first) == 503
-    assert {*server.unread} == {Unread.CROWDED}
+async def test_long_bodies_that_come_together_are_all_read(server: BodyServer) -> None:
+    head, body = f"Content-Length: {LONG}", bytes(LONG)
+    readers = await asyncio.gather(*(server.send(head, body) for _ in range(CROWD)))
+    assert [await status(each) for each in readers] == [200] * CROWD
 
 
-async def test_only_a_few_long_bodies_are_read_at_once_and_the_oldest_makes_room(
-    server: BodyServer,
-) -> None:
-    for _ in range(CROWD):
-        await server.half_send(LONG)
-    await server.send(
-        "Transfer-Encoding: chunked", b"3\r\nyes\r\n"
-    )  # of which nobody knows the length
-    await soon(lambda: len(server.unread) == CROWD + 1 - MOST_LONG)
-    for writer in server.writers[-MOST_LONG:-1]:
-        writer.write(bytes(LONG // 2))
-    server.writers[-1].write(b"0\r\n\r\n")
-    await soon(lambda: server.kept == MOST_LONG)
-    assert {*server.unread} == {Unread.CROWDED}
-
-
-async def test_a_body_may_make_room_in_the_moment_in_which_its_time_is_over(
+async def test_a_long_body_that_stalls_makes_room_for_those_that_wait(
     server: BodyServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.runtime.bounded._SECONDS", 0.2)
+    monkeypatch.setattr("bot.runtime.bounded._PAUSE", 0.1)
+    stalled = [await server.half_send(LONG) for _ in range(2 * MOST_LONG)]
+    genuine = await server.send(f"Content-Length: {LONG}", bytes(LONG))
+    assert await status(genuine) == 200
+    assert [await status(each) for each in stalled] == [408] * len(stalled)
+
+
+async def test_only_a_few_long_bodies_are_read_at_once_and_the_others_wait(
+    server: BodyServer,
+) -> None:
     for _ in range(MOST_LONG):
         await server.half_send(LONG)
+    waits = await server.send("Transfer-Encoding: chunked", b"3\r\nyes\r\n0\r\n\r\n")
+    without = await server.send("Connection: close", b"")
+    assert await status(without) == 200
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await waits.readline()
+    server.writers[0].write(bytes(LONG // 2))
+    assert await status(waits) == 200
+
+
+async def test_a_long_body_that_waits_in_vain_is_given_up(
+    server: BodyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runtime.bounded._SECONDS", 0.05)
     server.may_read.clear()
-    another = await server.send(f"Content-Length: {LONG}", bytes(LONG))
-    time.sleep(0.2)  # noqa: ASYNC251  # so that the loop finds both in the same iteration
-    asyncio.get_running_loop().call_soon(server.may_read.set)
-    assert await status(another) == 200
+    for _ in range(CROWD):
+        await server.half_send(LONG)
+    server.may_read.set()  # so all have the same deadline
+    await soon(lambda: len(server.unread) == CROWD)
+    assert {*server.unread} == {Unread.SLOW, Unread.CROWDED}
 
 
 async def test_a_body_that_comes_too_slowly_is_given_up(
