@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Dialect, Engine, NullPool, create_engine, eve
 from sqlalchemy.engine.interfaces import Compiled
 
 from bot.ledger.database import Opened, open_database
-from bot.ledger.engine import engine_of, keep_time, parse
+from bot.ledger.engine import engine_of, parse, sqlite_engine
 from bot.ledger.events import EventListener
 from bot.ledger.lease import LEASE, since_boot
 from bot.ledger.ledger import Ledger
@@ -203,12 +203,11 @@ class Database:
 
     def __post_init__(self) -> None:
         # A file may be looked at or a server stopped in between, so connections are checked or not kept.
-        how: dict[str, Any] = {"pool_pre_ping": True}
-        if self.is_sqlite:
-            how = {"poolclass": NullPool, "paramstyle": "named"}  # as the ledger's own
-        self.engine = create_engine(self.url, **how)
-        if self.is_sqlite:
-            keep_time(self.engine, time.time)
+        self.engine = (
+            sqlite_engine(parse(self.url), time.time, poolclass=NullPool)
+            if self.is_sqlite
+            else create_engine(self.url, pool_pre_ping=True)
+        )
 
     @property
     def is_sqlite(self) -> bool:

@@ -16,7 +16,6 @@ from bot.messages.notices import Note, broken
 from bot.messages.rulings import denied
 from bot.policy.kinds import (
     Approvers,
-    Ask,
     Deny,
     Effect,
     NoRule,
@@ -26,6 +25,7 @@ from bot.policy.kinds import (
     Rule,
     Unreadable,
 )
+from tests import asking
 from tests.languages import ENGLISH
 
 _MARKUP = re.compile(r"`[^`]*`|<[^>]*>")
@@ -46,7 +46,7 @@ _ANY = Request(
 )
 _NAMED = Approvers(frozenset({"U1"}), frozenset(), "C0", timedelta(hours=1))
 _RULE = Rule("r", Effect.APPROVE, approvers=_NAMED)
-_ASK = Ask(Person("T0", "U0"), "C0", "wx0", "e")
+_ASK = asking.ask(Person("T0", "U0"), "C0", "wx0", "e")
 _NONE, _LINES = Records((), ()), (Line(_ANY, None, 0.0, None),)
 
 ASKED_DIRECTLY = Note.ASKED_DIRECTLY.value

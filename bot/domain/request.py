@@ -111,9 +111,10 @@ MOVES: dict[State, frozenset[State]] = {
 }
 """The lawful moves.
 
-A request moves from ACCEPTED to ANSWERED if it is given up without a call to WeChat. It moves from ACCEPTED or PLACED to
-ENDED if Slack leaves nowhere to answer, or the bot failed too often. It moves from CONFIRMING to ENDED if the reply to
-the click is the answer.
+A request moves from ACCEPTED to ANSWERED if it is given up without a call to WeChat. It moves to ENDED without having
+been ANSWERED if the bot failed too often; from ACCEPTED or PLACED, if a message was owed for seven days; from WAITING or
+ACCEPTED, if Slack leaves nowhere to answer; from CONFIRMING, WAITING or ACCEPTED, if the ack said that nothing was done;
+and from CONFIRMING, if the reply to the click is the answer.
 """
 
 

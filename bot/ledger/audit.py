@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool
 
 from bot.domain.request import Request, State
 from bot.ledger.database import is_transient, reason_of, remedy
-from bot.ledger.engine import REACHING, CannotOpenError, file_of, parse
+from bot.ledger.engine import REACHING, CannotOpenError, file_of, parse, sqlite_engine
 from bot.ledger.entries import Entry, read_entries
 from bot.ledger.inspection import path_problem
 from bot.ledger.items import Item, read_items
@@ -36,6 +36,7 @@ WORDS = ("reason", "comment")
 
 _AT_ONCE = 2000
 _PAUSE = 0.05  # seconds
+_BUSY_SECONDS = 5.0  # for which the bot's own transactions are waited for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +80,10 @@ def open_for_audit(url: str) -> Engine:
         where = f"at {path}" if path else "in memory"
         raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
     # Without a pool no connection stays open, so the engine need not be disposed.
-    reaching = {} if path else REACHING
-    engine = create_engine(parsed, hide_parameters=True, poolclass=NullPool, connect_args=reaching)
-    if not path:
-        event.listen(engine, "begin", _without_time_limit)
+    if path:
+        return sqlite_engine(parsed, time.time, poolclass=NullPool, busy_seconds=_BUSY_SECONDS)
+    engine = create_engine(parsed, hide_parameters=True, poolclass=NullPool, connect_args=REACHING)
+    event.listen(engine, "begin", _without_time_limit)
     return engine
 
 

@@ -116,13 +116,26 @@ def options_for(*names: str) -> str:
     return " ".join(f"-c {name}={POSTGRESQL[name]}" for name in names)
 
 
-def keep_time(engine: Engine, now: Callable[[], float]) -> None:
-    """Give the connections of a SQLite engine the function `unix_now`; SQLite's own times are whole milliseconds."""
+def sqlite_engine(
+    url: URL, now: Callable[[], float], *, busy_seconds: float = BUSY_SECONDS, **pool: object
+) -> Engine:
+    """Return an engine on a SQLite database, with this pool; it waits so long for others' locks.
+
+    `now` is its clock, in Unix seconds: SQL calls it `unix_now()`, since SQLite's own times are whole milliseconds.
+    """
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        paramstyle="named",  # one dict, as on PostgreSQL
+        connect_args={"timeout": busy_seconds, "check_same_thread": False},
+        **pool,
+    )
 
     def register(raw: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         raw.create_function("unix_now", 0, now)
 
     event.listen(engine, "connect", register)
+    return engine
 
 
 def engine_of(url: URL, now: Callable[[], float] = time.time) -> Engine:
@@ -139,15 +152,8 @@ def engine_of(url: URL, now: Callable[[], float] = time.time) -> Engine:
             max_overflow=0,
             connect_args={"options": options, **REACHING},
         )
-    path = file_of(url)
-    pool = {"pool_size": 1, "max_overflow": 0} if path else {"poolclass": StaticPool}
-    engine = create_engine(
-        url,
-        hide_parameters=True,
-        paramstyle="named",  # one dict, as on PostgreSQL
-        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
-        **pool,
-    )
+    one = {"pool_size": 1, "max_overflow": 0} if file_of(url) else {"poolclass": StaticPool}
+    engine = sqlite_engine(url, now, **one)
 
     def set_up(raw: sqlite3.Connection, _: ConnectionPoolEntry) -> None:
         raw.isolation_level = None
@@ -157,7 +163,6 @@ def engine_of(url: URL, now: Callable[[], float] = time.time) -> Engine:
         cursor.execute(f"PRAGMA cache_size=-{_PAGE_CACHE}")
         cursor.close()
 
-    keep_time(engine, now)
     event.listen(engine, "connect", set_up)
     event.listen(engine, "begin", _begin)
     return engine

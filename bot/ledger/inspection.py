@@ -13,7 +13,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, select
 from sqlalchemy.engine import URL
 
-from bot.ledger.engine import BUSY_SECONDS, REACHING, file_of, keep_time, options_for
+from bot.ledger.engine import REACHING, file_of, options_for, sqlite_engine
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
 
@@ -57,10 +57,7 @@ def _read_mode(path: Path) -> dict[str, str]:
 
 def _file_engine(path: Path, **how: str) -> Engine:
     url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={**how, "uri": "true"})
-    args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
-    engine = create_engine(url, connect_args=args, hide_parameters=True, poolclass=StaticPool)
-    keep_time(engine, time.time)
-    return engine
+    return sqlite_engine(url, time.time, poolclass=StaticPool)
 
 
 def _server_engine(url: URL) -> Engine:

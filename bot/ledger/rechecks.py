@@ -3,7 +3,7 @@
 Slack may carry such a call out later, when it has been repeated: a late post makes a twin, a late edit hides a newer text.
 """
 
-from sqlalchemy import Connection, RowMapping, case, func, select, update
+from sqlalchemy import Connection, RowMapping, case, select, update
 
 from bot.ledger.entries import Entry, entry_of
 from bot.ledger.schema import requests
@@ -14,11 +14,12 @@ _AGAIN = 60.0  # seconds after which another look is due, unless this one succee
 _AT_MOST = 86_400.0  # seconds after the doubt for which a look that fails is repeated
 
 _r = requests.c
-_DOUBTED = func.coalesce(_r.doubted, _r.ended, _r.created)
 _THIS = update(requests).where(compared(_r.id))
 _AFTER = seconds("after")
 _IN_DOUBT = _THIS.values(doubted=NOW, recheck=NOW + _AFTER)
-_SOON = _THIS.values(recheck=NOW)
+# As after a call in doubt whose look is due now; a call that is younger gets its own look later.
+_DUE_NOW = case((_r.doubted > NOW - _AFTER, _r.doubted), else_=NOW - _AFTER)
+_SOON = _THIS.values(doubted=_DUE_NOW, recheck=NOW)
 _DUE = (
     select(_r.id)
     .where(_r.recheck <= NOW)
@@ -30,7 +31,7 @@ _DUE = (
 _TAKE = (
     update(requests)
     .where(_r.id.in_(select(_DUE.c.id)))
-    .values(recheck=case((_DOUBTED > NOW - _AT_MOST, NOW + _AGAIN)))
+    .values(recheck=case((_r.doubted > NOW - _AT_MOST, NOW + _AGAIN)))
     .returning(requests, READ_AT)
 )
 # One look at the end of the request is early: another one follows once the call is old enough.
@@ -53,9 +54,8 @@ class Rechecks(Operations):
 
     def soon(self, request_id: str) -> None:
         """Have a request's messages looked at, since one was clicked that is not recorded; in the background."""
-        self._writer.run_later(
-            lambda on: on.execute(_SOON, {"the_id": request_id}), request=request_id
-        )
+        clicked = {"the_id": request_id, "after": self.after}
+        self._writer.run_later(lambda on: on.execute(_SOON, clicked), request=request_id)
 
     async def due(self) -> tuple[Entry, float | None] | None:
         """Return a request whose look is due, with its mark for `done`; None if there is none.

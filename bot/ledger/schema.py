@@ -89,7 +89,7 @@ requests = Table(
     Column("ending", Text),  # the whole outcome, as JSON
     Column("cancelled_by", String(32)),  # of a batch: who cancelled the rest
     Column("all_asked", Boolean, nullable=False, server_default=false()),
-    Column("doubted", Float),  # when a call to Slack about it last ended in doubt
+    Column("doubted", Float),  # when a call to Slack about it last ended in doubt, or as if one had
     Column("recheck", Float),  # when its messages are looked at once more
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),

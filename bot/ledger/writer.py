@@ -32,7 +32,6 @@ PATIENCE = 2.0
 """Seconds after which a waiting caller gets LedgerDownError."""
 
 _GROUP = 16  # the most jobs in one transaction, since acks that come meanwhile wait for all of them
-_LOOK_EVERY = 1.0  # seconds
 _MOST_EVENTS = 1000  # not published yet; an ack should not wait for the log lines of others
 # Permanent errors: the value itself, or a row such as another request for the same pair. All others may be transient:
 # a server that is away, a full disk, a missing privilege or table.
@@ -85,7 +84,7 @@ class Writer:
         self._connection: Connection | None = None
         """Kept open between transactions; used by the thread only."""
         self._path = file_of(engine.url)
-        self._file, self._look_at = _identity_of(self._path), 0.0
+        self._file = _identity_of(self._path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
         self._thread.start()
@@ -202,18 +201,13 @@ class Writer:
     def _verify_file(self) -> None:
         """Raise LedgerDownError once another file is at the path: SQLite would go on with the old one until the stop.
 
-        Before each connection, which would leave an empty file there, but not before each transaction: a look releases the
-        GIL, and getting it back took 7 % of an ack.
+        A new connection would leave an empty file there.
         """
-        now = time.monotonic()
-        if self._path is None or (self._connection and now < self._look_at):
-            return
-        if self._file != _identity_of(self._path):
+        if self._path and self._file != _identity_of(self._path):
             raise LedgerDownError(
                 f"{self._path} is gone or was replaced: put the same file back; "
                 f"or stop the bot, {how_to_restore(self._path)}, and start it"
             )
-        self._look_at = now + _LOOK_EVERY
 
     def _publish(self) -> None:
         """Call the listeners while no job waits; errors are logged, since they would end the thread."""

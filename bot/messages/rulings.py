@@ -119,7 +119,7 @@ def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy, appid: Mrkdwn) ->
     """Say no, or that it is not known; “from here” only if it would be allowed elsewhere."""
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
         text = msgid("🚫 I cannot tell whether you may share {env} with {appid}.")
-    elif may_share_somewhere(policy, ask.person, [ask.appid], ask.env):
+    elif may_share_somewhere(policy, ask, [ask.appid], ask.env):
         text = msgid("🚫 You may not share {env} with {appid} from here.")
     else:
         text = msgid("🚫 You may not share {env} with {appid}.")

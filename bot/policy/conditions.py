@@ -1,7 +1,7 @@
 """The conditions of a rule, one value for each: whether a question meets it, and how it compares to another rule's. Pure.
 
-All evaluation goes through CONDITIONS: decisions, the lint, the envs that the form offers. The words for them are in
-`bot.messages.rules`.
+All evaluation goes through CONDITIONS: decisions, the lint, the envs that the form offers. A question that has no appid
+and env yet meets only conditions on its circumstances; the types see to that. The words are in `bot.messages.rules`.
 """
 
 import re
@@ -10,28 +10,42 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from string import ascii_letters, ascii_lowercase, digits
+from typing import Generic, TypeVar
 
 from bot.command.grammar import is_appid, is_env
-from bot.policy.kinds import ANYONE, Ask, Effect, Miss, Person, Rule, Standing, Unreadable, Verdict
+from bot.policy.kinds import (
+    ANYONE,
+    Ask,
+    Circumstances,
+    Effect,
+    Miss,
+    Person,
+    Rule,
+    Standing,
+    Unreadable,
+    Verdict,
+)
+
+Asked_contra = TypeVar("Asked_contra", bound=Circumstances, contravariant=True)
 
 # As in fnmatch, a `]` directly after `[` or `[!` is a member of the set.
 _PIECE = re.compile(r"\[!?\]?[^\]]*\]|.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Generic[Asked_contra]):
     """One condition of a rule."""
 
     miss: Miss
 
-    met: Callable[[Rule, Ask], bool | None]
+    met: Callable[[Rule, Asked_contra], bool | None]
     """Whether the question meets the condition; None if that depends on a group that could not be read."""
 
     covers: Callable[[Rule, Rule], bool]
     """Whether the first rule accepts everything that the second accepts; False if in doubt."""
 
 
-def _met_who(rule: Rule, ask: Ask) -> bool | None:
+def _met_who(rule: Rule, ask: Circumstances) -> bool | None:
     person = ask.person
     if for_anyone(rule) or person.user_id in rule.users or person.groups & rule.groups:
         return True
@@ -57,7 +71,7 @@ def _lets_guests_in(rule: Rule) -> bool:
     return rule.guests or rule.effect is Effect.DENY
 
 
-def _met_guests(rule: Rule, ask: Ask) -> bool:
+def _met_guests(rule: Rule, ask: Circumstances) -> bool:
     standing = ask.person.standing
     is_guest = standing is Standing.GUEST or standing is Standing.OUTSIDER
     return _lets_guests_in(rule) or not is_guest
@@ -67,7 +81,7 @@ def _covers_guests(wider: Rule, rule: Rule) -> bool:
     return _lets_guests_in(wider) or not _lets_guests_in(rule)
 
 
-def _met_channel(rule: Rule, ask: Ask) -> bool:
+def _met_channel(rule: Rule, ask: Circumstances) -> bool:
     return not rule.channels or ask.channel in rule.channels
 
 
@@ -92,8 +106,13 @@ def any_case(rule: Rule) -> bool:
     return rule.effect is not Effect.ALLOW
 
 
+def names_env(rule: Rule, env: str) -> bool:
+    """Return whether a rule is about this env."""
+    return _fits_one(env, rule.envs, fits_any_case if any_case(rule) else fnmatchcase)
+
+
 def _met_env(rule: Rule, ask: Ask) -> bool:
-    return _fits_one(ask.env, rule.envs, fits_any_case if any_case(rule) else fnmatchcase)
+    return names_env(rule, ask.env)
 
 
 def _covers_envs(wider: Rule, rule: Rule) -> bool:
@@ -106,18 +125,19 @@ def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
     return covers(glob, env) and (not any_case(rule) or glob.lower() == glob.upper())
 
 
-WHO = (
+WHO: tuple[Condition[Circumstances], ...] = (
     Condition(Miss.WHO, _met_who, _covers_who),
     Condition(Miss.GUEST, _met_guests, _covers_guests),
 )
-ENVS = Condition(Miss.ENV, _met_env, _covers_envs)
-OF_ENV = (*WHO, ENVS)
-"""What can be decided once an env is chosen."""
-WHAT = (Condition(Miss.APPID, _met_appid, _covers_appids), ENVS)
-CONDITIONS = (*WHO, Condition(Miss.CHANNEL, _met_channel, _covers_channels), *WHAT)
+CHANNELS: Condition[Circumstances] = Condition(Miss.CHANNEL, _met_channel, _covers_channels)
+ENVS: Condition[Ask] = Condition(Miss.ENV, _met_env, _covers_envs)
+WHAT: tuple[Condition[Ask], ...] = (Condition(Miss.APPID, _met_appid, _covers_appids), ENVS)
+CONDITIONS: tuple[Condition[Ask], ...] = (*WHO, CHANNELS, *WHAT)
 
 
-def misses(rule: Rule, ask: Ask, conditions: Iterable[Condition] = CONDITIONS) -> frozenset[Miss]:
+def misses(
+    rule: Rule, ask: Asked_contra, conditions: Iterable[Condition[Asked_contra]]
+) -> frozenset[Miss]:
     """Return how the question fails these conditions of the rule."""
     met = [(each.miss, each.met(rule, ask)) for each in conditions]
     return frozenset(
@@ -136,15 +156,15 @@ def fits(rule: Rule, ask: Ask) -> bool | None:
     return known
 
 
-def elsewhere(rules: Iterable[Rule], ask: Ask) -> Iterator[Ask]:
-    """Return the question once for each place that `rules` tell apart, and for one that they do not name."""
+def elsewhere(rules: Iterable[Rule], asked: Circumstances) -> Iterator[Circumstances]:
+    """Return the circumstances once for each place that `rules` tell apart, and for one that they do not name."""
     channels = frozenset[str]().union({""}, *(rule.channels for rule in rules))
-    return (replace(ask, channel=channel) for channel in channels)
+    return (replace(asked, channel=channel) for channel in channels)
 
 
 def verdict(rule: Rule, ask: Ask) -> Verdict:
     """Return how the rule matches the question."""
-    missed = misses(rule, ask)
+    missed = misses(rule, ask, CONDITIONS)
     return Verdict(rule, missed, trouble(rule, ask.person) if Miss.UNREADABLE in missed else None)
 
 

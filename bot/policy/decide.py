@@ -3,15 +3,13 @@
 Fails closed: without a matching rule the answer is Deny, and a group that cannot be read never permits anything.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import assert_never
 
 from bot.policy.conditions import (
     CONDITIONS,
     ENVS,
-    OF_ENV,
     WHAT,
     WHO,
     elsewhere,
@@ -19,6 +17,7 @@ from bot.policy.conditions import (
     fits_any,
     is_glob,
     misses,
+    names_env,
     trouble,
     verdict,
 )
@@ -27,6 +26,7 @@ from bot.policy.kinds import (
     Allow,
     Approvers,
     Ask,
+    Circumstances,
     Decided,
     Decision,
     DeniedByRule,
@@ -47,9 +47,8 @@ from bot.policy.kinds import (
     Verdict,
 )
 
-_SOMEBODY = Person("", "")
-_OF_PERSON = {each.miss for each in WHO}
-_BEYOND = tuple(each for each in CONDITIONS if each not in OF_ENV)
+_BESIDE_WHO = tuple(each for each in CONDITIONS if each not in WHO)
+_BESIDE_ENV = tuple(each for each in _BESIDE_WHO if each is not ENVS)
 
 
 def decide(policy: Policy, ask: Ask) -> Decision:
@@ -70,11 +69,13 @@ def decide(policy: Policy, ask: Ask) -> Decision:
     return Deny(doubtful or NoRule(nearest(policy, ask)))
 
 
-def decide_all(policy: Policy, ask: Ask, appids: Sequence[str]) -> tuple[Decided, ...]:
-    """Return the decision for each of these appids; whatever else `ask` has is the same for all."""
-    asks = [replace(ask, appid=appid) for appid in appids]
+def decide_all(
+    policy: Policy, asked: Circumstances, appids: Sequence[str], env: str
+) -> tuple[Decided, ...]:
+    """Return the decision whether `env` may be shared with each of these appids."""
+    asks = [asked.about(appid, env) for appid in appids]
     # Those that no rule for this env tells apart are decided once, since 500 decisions delay acks.
-    about_env = [rule for rule in policy.rules if len(asks) > 1 and ENVS.met(rule, ask)]
+    about_env = [rule for rule in policy.rules if len(asks) > 1 and names_env(rule, env)]
     telling = [fits_any(rule.appids) for rule in about_env if rule.appids != (ANYONE,)]
     alike: dict[tuple[bool, ...], Decision] = {}
     decisions = list[Decided]()
@@ -125,63 +126,60 @@ def nearest(policy: Policy, ask: Ask) -> tuple[Verdict, ...]:
     return tuple(each for each in covering(policy, ask) if each.rule.effect is not Effect.DENY)
 
 
-def rights(policy: Policy, person: Person) -> tuple[Rule, ...]:
-    """Return the rules that let `person` share anything, from anywhere."""
-    if _never_may(person):
+def rights(policy: Policy, asked: Circumstances) -> tuple[Rule, ...]:
+    """Return the rules that let this person share anything, from anywhere."""
+    if _never_may(asked.person):
         return ()
-    asked = Ask(person)
-    return tuple(
-        rule
-        for rule in policy.rules
-        if rule.effect is not Effect.DENY and not misses(rule, asked, WHO)
-    )
+    return tuple(rule for rule in _permitting(policy) if not misses(rule, asked, WHO))
 
 
-def may_share_somewhere(policy: Policy, person: Person, appids: Iterable[str], env: str) -> bool:
-    """Return whether `person` may share `env` with any of `appids` from some channel, and so may read who else did.
+def _permitting(policy: Policy) -> Iterator[Rule]:
+    return (rule for rule in policy.rules if rule.effect is not Effect.DENY)
+
+
+def may_share_somewhere(
+    policy: Policy, asked: Circumstances, appids: Iterable[str], env: str
+) -> bool:
+    """Return whether this person may share `env` with any of `appids` from some channel, and so may read who else did.
 
     In a history there may be 500 appids in each of 50 batches, so only those that a rule for this person names are decided.
     """
-    if not may_share_env(policy, person, env):
+    if not may_share_env(policy, asked, env):
         return False
-    asked = Ask(person, env=env)
-    permit = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
-    globs = {glob for rule in permit if not misses(rule, asked, OF_ENV) for glob in rule.appids}
-    named = filter(fits_any(globs), appids)
+    about_env = (rule for rule in rights(policy, asked) if names_env(rule, env))
+    named = filter(fits_any({glob for rule in about_env for glob in rule.appids}), appids)
     places = [*elsewhere(policy.rules, asked)]
-    asks = (replace(place, appid=appid) for appid in named for place in places)
+    asks = (place.about(appid, env) for appid in named for place in places)
     return any(not isinstance(decide(policy, ask), Deny) for ask in asks)
 
 
-def may_share_env(policy: Policy, person: Person, env: str) -> bool:
-    """Return whether `person` may share `env` from some channel with some appid; True if in doubt."""
-    if _never_may(person):
+def may_share_env(policy: Policy, asked: Circumstances, env: str) -> bool:
+    """Return whether this person may share `env` from some channel with some appid; True if in doubt."""
+    if _never_may(asked.person):
         return False
-    asked = Ask(person, env=env)
     shut: list[Rule] = []  # earlier rules that deny, or might
     for rule in policy.rules:
-        missed = misses(rule, asked, OF_ENV)
-        if missed - {Miss.UNREADABLE}:
+        missed = misses(rule, asked, WHO)
+        if missed - {Miss.UNREADABLE} or not names_env(rule, env):
             continue
         if missed or rule.effect is Effect.DENY:
             if rule.effect is Effect.ALLOW and not rule.confirm:
                 continue  # skipping it only withholds what it would permit itself
             shut.append(rule)
-        elif not any(all(each.covers(wider, rule) for each in _BEYOND) for wider in shut):
+        elif not any(all(each.covers(wider, rule) for each in _BESIDE_ENV) for wider in shut):
             return True
     return False
 
 
-def may_begin(policy: Policy, channel: str, appid: str, env: str) -> bool:
-    """Return whether anybody may share `env` with `appid` from `channel` without being asked to confirm; True if in doubt."""
-    asked = Ask(_SOMEBODY, channel, appid, env)
-    begins = (rule for rule in policy.rules if rule.effect is not Effect.DENY and not rule.confirm)
-    return any(misses(rule, asked) <= _OF_PERSON for rule in begins)
+def may_begin(policy: Policy, ask: Ask) -> bool:
+    """Return whether some rule might let a share begin at once, whoever asks; earlier denials are not looked at."""
+    begins = (rule for rule in _permitting(policy) if not rule.confirm)
+    return any(not misses(rule, ask, _BESIDE_WHO) for rule in begins)
 
 
 def named_envs(policy: Policy) -> tuple[str, ...]:
     """Return the envs that the policy names in full, without duplicates, in order."""
-    by_rules = (env for rule in policy.rules if rule.effect is not Effect.DENY for env in rule.envs)
+    by_rules = (env for rule in _permitting(policy) for env in rule.envs)
     by_owners = (env for owner in policy.owners for env in owner.envs)
     return tuple(dict.fromkeys(env for env in (*by_rules, *by_owners) if not is_glob(env)))
 
@@ -195,11 +193,10 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
     return _names(rule.approvers, approver)
 
 
-def may_approve_such(policy: Policy, approver: Person, appid: str, env: str) -> bool:
-    """Return whether `approver` may decide, under any rule, about somebody's request for this env and appid."""
-    asked = Ask(approver, appid=appid, env=env)
-    rules = (rule for rule in policy.approval_rules if may_approve(rule, approver, ""))
-    return any(not misses(rule, asked, WHAT) for rule in rules)
+def may_approve_such(policy: Policy, ask: Ask) -> bool:
+    """Return whether this person may decide, under any rule, about somebody else's request for this env and appid."""
+    rules = (rule for rule in policy.approval_rules if may_approve(rule, ask.person, ""))
+    return any(not misses(rule, ask, WHAT) for rule in rules)
 
 
 def approver_users(rules: Iterable[Rule], requester_id: str) -> frozenset[str]:

@@ -136,16 +136,26 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """The question to the policy: may `person`, in `channel`, share `env` with `appid`?
+class Circumstances:
+    """Who asks, and in which channel: what all their questions have in common, and what the judge knows of them.
 
-    What is left out is not known, and meets no condition about it. The judge (`workflow/judge.py`) leaves nothing out.
+    No field has a default: one that is forgotten would miss the condition of a rule that denies. In no channel is "".
     """
 
     person: Person
-    channel: str = ""
-    appid: str = ""
-    env: str = ""
+    channel: str
+
+    def about(self, appid: str, env: str) -> "Ask":
+        """Return the question whether `env` may be shared with `appid`."""
+        return Ask(self.person, self.channel, appid, env)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Circumstances):
+    """The question to the policy: may `person`, in `channel`, share `env` with `appid`?"""
+
+    appid: str
+    env: str
 
 
 class Miss(Enum):

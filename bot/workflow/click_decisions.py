@@ -39,7 +39,7 @@ from bot.messages.click_replies import (
 )
 from bot.messages.conversation import answer
 from bot.messages.words import Words
-from bot.policy.decide import approver_groups, approver_users, is_operator, may_approve
+from bot.policy.decide import approver_groups, approver_users
 from bot.policy.kinds import Deny, Doubt, NeedsApproval, Person, Rule, Standing, Unreadable
 from bot.workflow.judge import Asker, Decisions
 from bot.workflow.ruling import denial
@@ -47,20 +47,18 @@ from bot.workflow.ruling import denial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClickContext:
-    """All that a click is decided by, read once; `failed` are the receivers that a retry would be for."""
+    """All that a click is decided by, read once.
+
+    `decisions` are the current ones on the request, and `failed` are the receivers that a retry would be for.
+    """
 
     click: Click
     entry: Entry
     words: Words
     clicker: Asker
     requester: Asker
+    decisions: Decisions
     failed: tuple[str, ...] = ()
-
-    @property
-    def decisions(self) -> Decisions:
-        """The current decisions on the request."""
-        request = self.entry.request
-        return self.requester.decisions(request.receivers, request.env)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +165,14 @@ def _forbidden(
 
     `why` is the reason if Slack told all about them, and they are a member.
     """
-    person, policy, request = context.clicker.person, context.clicker.policy, context.entry.request
+    clicker, request = context.clicker, context.entry.request
+    person = clicker.person
     if isinstance(person, Unreadable):
         return _cannot_tell(context, person)
-    able = any(may_approve(rule, person, request.origin.user_id) for rule in rules)
-    if able or (operators and is_operator(policy, person)):
+    able = clicker.may_approve(rules, request.origin.user_id)
+    if able or (operators and clicker.is_operator):
         return None
-    groups = approver_groups(rules) | (policy.operators.groups if operators else set())
+    groups = approver_groups(rules) | (clicker.policy.operators.groups if operators else set())
     if group := min(groups & set(person.unreadable), default=None):
         return _cannot_tell(context, person.unreadable[group], groups=True)
     if rules and person.standing is not Standing.MEMBER:
@@ -216,13 +215,13 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     If no approvers are left and the policy forbids the request, anybody's click ends it.
     """
     words, entry, click = context.words, context.entry, context.click
-    request, person, decisions = entry.request, context.clicker.person, context.decisions
+    request, decisions = entry.request, context.decisions
     if entry.state is not State.WAITING:
         return late(words, click, entry)
     rules, ground = decisions.deciding_rules(request), decisions.ground_against(request)
-    if isinstance(person, Unreadable):
-        return _cannot_tell(context, person)
-    if rules and (no := _may_not_decide(context, person, rules)):
+    if isinstance(context.clicker.person, Unreadable):
+        return _cannot_tell(context, context.clicker.person)
+    if rules and (no := _may_not_decide(context, rules)):
         return no
     doubt = decisions.doubt
     if doubt and (approved or not rules):
@@ -244,12 +243,12 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     return ApplyMove(rejection, settled(words, request, Settled.REJECTED))
 
 
-def _may_not_decide(context: ClickContext, person: Person, rules: Sequence[Rule]) -> Reply | None:
-    """Return why this person may not decide; None for an approver by one of `rules`."""
+def _may_not_decide(context: ClickContext, rules: Sequence[Rule]) -> Reply | None:
+    """Return why the person who clicked may not decide; None for an approver by one of `rules`."""
     asked_by, why = context.entry.request.origin.user_id, NothingDone.NOT_AN_APPROVER
     if not approver_groups(rules) and not approver_users(rules, asked_by):
         return Reply(no_approver(context.words, rules[0]), refused=True)
-    if _is_own(context) and any(may_approve(rule, person, "") for rule in rules):
+    if _is_own(context) and context.clicker.may_approve(rules, ""):
         why = NothingDone.OWN_REQUEST
     return _forbidden(context, rules, why)
 

@@ -131,9 +131,13 @@ class ClickHandler:
         """Return the context of a click, with the people read; `fresh` bypasses the cache."""
         origins = [click.origin, entry.request.origin]
         clicker, requester = await self._judge.askers(origins, fresh=fresh)
-        words = self._ports.languages.to(clicker.person)
         return ClickContext(
-            click=click, entry=entry, words=words, clicker=clicker, requester=requester
+            click=click,
+            entry=entry,
+            words=self._ports.languages.to(clicker.person),
+            clicker=clicker,
+            requester=requester,
+            decisions=requester.decisions(entry.request.receivers, entry.request.env),
         )
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:

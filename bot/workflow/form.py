@@ -10,8 +10,7 @@ from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import Message
 from bot.messages.words import Words
-from bot.policy.decide import may_share_env, named_envs, owner_of
-from bot.policy.kinds import Policy, Unreadable
+from bot.policy.kinds import Policy
 from bot.runtime.cache import Cache
 from bot.workflow.deadline import answer_by, in_time, modal_words, within
 from bot.workflow.judge import Judge
@@ -57,20 +56,17 @@ class FormHandler:
             in_time(self._ports.ledger.envs(_PAST), "the ledger does not tell past envs"),
             asyncio.gather(*(answer_by(latest, self._owned.get(each), ()) for each in owners)),
         )
-        policy, person = asker.policy, asker.person
-        if isinstance(person, Unreadable):
-            return [], typed_env
         theirs = (
             env
             for owner, envs in zip(owners, owned, strict=True)
             for env in envs
-            if owner_of(policy, env) == owner
+            if asker.owner_of(env) == owner
         )
-        known = dict.fromkeys((*named_envs(policy), *(past or ()), *theirs))
+        known = dict.fromkeys((*asker.named_envs, *(past or ()), *theirs))
         part = (typed_env or text.strip()).lower()
 
         def may(env: str) -> bool:
-            return owner_of(policy, env) is not None and may_share_env(policy, person, env)
+            return asker.owner_of(env) is not None and asker.may_share_env(env)
 
         return [env for env in known if part in env.lower() and may(env)], typed_env
 

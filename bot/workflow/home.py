@@ -11,8 +11,7 @@ from bot.messages import Message
 from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
-from bot.policy.decide import is_operator, may_approve, may_approve_such
-from bot.policy.kinds import NeedsApproval, Person, Policy, Unreadable
+from bot.policy.kinds import NeedsApproval
 from bot.workflow.deadline import in_time
 from bot.workflow.judge import Asker, Judge, approving_rule
 from bot.workflow.ports import LinkTo
@@ -51,21 +50,21 @@ class Home:
             response_url="",
         )  # the App Home is no channel
         asker = await self.judge.asker(nowhere)
-        words, decider = self.languages.to(asker.person), _decider(asker)
-        records = await self._records((team_id, user_id), asker.policy, decider)
+        words, decides = self.languages.to(asker.person), _decides(asker)
+        records = await self._records((team_id, user_id), asker, decides=decides)
         page = home(words, asker.person, asker.rights, records, self.version)
-        return Page(page, decider is not None)
+        return Page(page, decides)
 
     async def _records(
-        self, who: tuple[str, str], policy: Policy, decider: Person | None
+        self, who: tuple[str, str], asker: Asker, *, decides: bool
     ) -> Records | None:
         """Return the page's records, with those of others for somebody who decides; None if the ledger is down or too slow."""
         missing = "the ledger does not tell the records of an App Home"
         past = await in_time(self.ledger.history(who, None, LISTED + 1), missing)
-        others = await in_time(self.ledger.stoppable(who[0]), missing) if decider else ()
+        others = await in_time(self.ledger.stoppable(who[0]), missing) if decides else ()
         if past is None or others is None:
             return None
-        waiting, stoppable = await self._for(policy, decider, others) if decider else ((), ())
+        waiting, stoppable = await self._for(asker, others)
         lines, stop = (
             [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
         )
@@ -76,51 +75,48 @@ class Home:
         return Records(lines, decide, self.token_states(), stop)
 
     async def _for(
-        self, policy: Policy, person: Person, others: Sequence[Entry]
+        self, decider: Asker, others: Sequence[Entry]
     ) -> tuple[Sequence[Entry], Sequence[Entry]]:
-        """Return the requests that wait for this person's decision, and those that they may cancel.
+        """Return those of `others` that wait for this person's decision, and those that they may cancel.
 
         An operator may cancel everything, an approver the running batches that they approve.
         """
-        moved = [entry.request for entry in others if _moved(policy, person, entry)]
+        moved = [entry.request for entry in others if _moved(decider, entry)]
         known = [*dict.fromkeys(request.origin.user_id for request in moved)][:_LOOKED_UP]
         looked_up = [request for request in moved if request.origin.user_id in known]
-        askers = await self.judge.askers([request.origin for request in looked_up], policy)
+        askers = await self.judge.askers([request.origin for request in looked_up], decider.policy)
         requesters = {request.id: by for request, by in zip(looked_up, askers, strict=True)}
         deciding = [
             entry
             for entry in others
-            if _may_decide(policy, person, entry.request, requesters.get(entry.request.id))
+            if _may_decide(decider, entry.request, requesters.get(entry.request.id))
         ]
         waiting = [entry for entry in deciding if entry.state is State.WAITING]
         begun = [entry for entry in deciding if entry.state in BEGUN]
-        return waiting, others if is_operator(policy, person) else begun
+        return waiting, others if decider.is_operator else begun
 
 
-def _moved(policy: Policy, person: Person, entry: Entry) -> bool:
+def _moved(decider: Asker, entry: Entry) -> bool:
     """Tell whether the rule that asked for an approval is gone, and this person may approve such a share by another."""
     request = entry.request
-    if not (entry.state is State.WAITING or request.approval) or approving_rule(policy, request):
+    asked = entry.state is State.WAITING or request.approval
+    if not asked or approving_rule(decider.policy, request):
         return False
-    return may_approve_such(policy, person, request.receivers[0], request.env)
+    return decider.may_approve_such(request.receivers[0], request.env)
 
 
-def _may_decide(policy: Policy, person: Person, request: Request, requester: Asker | None) -> bool:
+def _may_decide(decider: Asker, request: Request, requester: Asker | None) -> bool:
     """Tell whether a person approves by the rule that a request was accepted under; a click asks the policy anew.
 
     Once that rule is gone, the one counts that asks for an approval now, from this `requester`.
     """
-    rule = approving_rule(policy, request)
+    rule = approving_rule(decider.policy, request)
     if rule is None and requester:
         _, decision = requester.decisions(request.receivers[:1], request.env).strictest
         rule = decision.rule if isinstance(decision, NeedsApproval) else None
-    return rule is not None and may_approve(rule, person, request.origin.user_id)
+    return rule is not None and decider.may_approve([rule], request.origin.user_id)
 
 
-def _decider(asker: Asker) -> Person | None:
-    """Return the person if they are an operator or an approver, else None."""
-    policy, person = asker.policy, asker.person
-    if isinstance(person, Unreadable):
-        return None
-    approves = any(may_approve(rule, person, "") for rule in policy.rules)
-    return person if approves or is_operator(policy, person) else None
+def _decides(asker: Asker) -> bool:
+    """Tell whether this person is an operator or an approver."""
+    return asker.is_operator or asker.may_approve(asker.policy.rules, "")

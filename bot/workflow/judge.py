@@ -1,13 +1,24 @@
 """The judge: the one place that has the policy, the people and the clock, and so the only one that decides who may what."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request
-from bot.policy.decide import decide_all, may_begin, owner_of, rights
+from bot.policy.decide import (
+    decide_all,
+    is_operator,
+    may_approve,
+    may_approve_such,
+    may_begin,
+    may_share_env,
+    may_share_somewhere,
+    named_envs,
+    owner_of,
+    rights,
+)
 from bot.policy.kinds import (
-    Ask,
+    Circumstances,
     Decided,
     Decision,
     Deny,
@@ -22,6 +33,8 @@ from bot.policy.kinds import (
     Unreadable,
 )
 from bot.workflow.ports import People, PolicyInForce
+
+_ANYBODY = Person("", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +80,9 @@ class Decisions:
     def deciding_rules(self, request: Request) -> tuple[Rule, ...]:
         """Return the rules whose approvers may decide: the one rule that now requires an approval for all of it.
 
-        If there is no such rule, they are all rules that require an approval for a part of it, and the rule it was accepted
-        under. Their approvers can reject the request; they can approve it only if the policy now allows it without approval.
+        If there is no such rule, they are all rules that require an approval for a part of it and, if it still requires an
+        approval, the rule it was accepted under. Their approvers can end the request; they can approve it only if the policy
+        now allows it without approval.
         """
         asking = [each for _, each in self.of_each if isinstance(each, NeedsApproval)]
         rules = {decision.rule.name: decision.rule for decision in asking}
@@ -83,31 +97,66 @@ class Decisions:
 class Asker:
     """Somebody who asks, and the one policy by which all that they ask is decided.
 
-    `facts` is what is known of each of their questions; of a person whom Slack did not return, `unreadable` tells why.
+    Of a person whom Slack did not return, `unreadable` tells why; they may do nothing.
     """
 
     policy: Policy
-    facts: Ask
+    circumstances: Circumstances
     unreadable: Unreadable | None = None
 
     @property
     def person(self) -> Person | Unreadable:
         """The person, or why Slack did not return them."""
-        return self.unreadable or self.facts.person
+        return self.unreadable or self.circumstances.person
 
     @property
     def rights(self) -> tuple[Rule, ...]:
         """The rules that let them share anything, from anywhere."""
-        return () if self.unreadable else rights(self.policy, self.facts.person)
+        return () if self.unreadable else rights(self.policy, self.circumstances)
+
+    @property
+    def named_envs(self) -> tuple[str, ...]:
+        """The envs that the policy names in full, whoever may share them."""
+        return named_envs(self.policy)
+
+    def owner_of(self, env: str) -> str | None:
+        """Return the appid of the env's owner, if it has one."""
+        return owner_of(self.policy, env)
 
     def decisions(self, appids: Sequence[str], env: str) -> Decisions:
-        """Return whether they may share `env` with each of `appids`; a person whom Slack does not know is denied."""
-        ask = replace(self.facts, env=env)
+        """Return whether they may share `env` with each of `appids`."""
         if self.unreadable:
             no = Deny(PersonUnreadable(self.unreadable))
-            each = tuple(Decided(replace(ask, appid=appid), no) for appid in appids)
+            each = tuple(Decided(self.circumstances.about(appid, env), no) for appid in appids)
             return Decisions(self.policy, env, each)
-        return Decisions(self.policy, env, decide_all(self.policy, ask, appids))
+        return Decisions(self.policy, env, decide_all(self.policy, self.circumstances, appids, env))
+
+    def may_share_env(self, env: str) -> bool:
+        """Return whether they may share `env` from some channel with some appid; True if a rule may depend on more."""
+        return self.unreadable is None and may_share_env(self.policy, self.circumstances, env)
+
+    def may_share_somewhere(self, appids: Iterable[str], env: str) -> bool:
+        """Return whether they may share `env` with any of `appids` from some channel, and so may read who else did."""
+        return self.unreadable is None and may_share_somewhere(
+            self.policy, self.circumstances, appids, env
+        )
+
+    def may_approve(self, rules: Iterable[Rule], requester_id: str) -> bool:
+        """Return whether they may decide, under any of `rules`, about this user's request; with "", about somebody else's."""
+        if isinstance(self.person, Unreadable):
+            return False
+        return any(may_approve(rule, self.person, requester_id) for rule in rules)
+
+    def may_approve_such(self, appid: str, env: str) -> bool:
+        """Return whether they may decide, under any rule, about somebody else's request for this env and appid."""
+        return self.unreadable is None and may_approve_such(
+            self.policy, self.circumstances.about(appid, env)
+        )
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether they may cancel any request."""
+        return self.unreadable is None and is_operator(self.policy, self.circumstances.person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +175,8 @@ class Judge:
 
     def prefetch_place(self, origin: Origin, appid: str, env: str) -> None:
         """Begin to read the channel if a share may begin there at once, while the person is looked up; returns at once."""
-        if may_begin(self.policy, origin.channel_id, appid, env):
+        ask = self._circumstances(origin, _ANYBODY).about(appid, env)
+        if may_begin(self.policy, ask):
             self.people.prefetch_channel(origin.channel_id)
 
     async def asker(self, origin: Origin, *, fresh: bool = False) -> Asker:
@@ -148,8 +198,12 @@ class Judge:
     def _asker(self, policy: Policy, origin: Origin, person: Person | Unreadable) -> Asker:
         if isinstance(person, Unreadable):
             nobody = Person(origin.team_id, origin.user_id, Standing.OUTSIDER)
-            return Asker(policy, Ask(nobody, origin.channel_id), person)
-        return Asker(policy, Ask(person, origin.channel_id))
+            return Asker(policy, self._circumstances(origin, nobody), person)
+        return Asker(policy, self._circumstances(origin, person))
+
+    def _circumstances(self, origin: Origin, person: Person) -> Circumstances:
+        """Return all that a rule can ask for beside appid and env."""
+        return Circumstances(person, origin.channel_id)
 
     async def again(
         self, request: Request, appids: Sequence[str] | None = None, *, fresh: bool = False

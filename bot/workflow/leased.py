@@ -82,10 +82,6 @@ class LeasedSteps:
         if self.stopping() or not await self.ledger.holds(entry):
             raise LeaseLostError
 
-    async def end(self, entry: Entry, how: str, why: str | None = None) -> None:
-        """Record the end; until then another replica may deliver the answer again."""
-        await self.ledger.end(entry, how, why)
-
     async def owe(self, entry: Entry, away: AwayError) -> None:
         """Release a request whose next message Slack refuses for now; a later take-over posts it."""
         facts = {"request": entry.request.id, "reason": str(away)}

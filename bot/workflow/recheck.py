@@ -30,19 +30,20 @@ class Recheck:
     async def run(self) -> None:
         """Look at what is due, again and again; runs until cancelled."""
         while True:
-            if not await self._look():
-                await asyncio.sleep(self.every)
+            pause = await self.look()
+            await asyncio.sleep(pause)
 
-    async def _look(self) -> bool:
-        """Mend the messages of one request whose look is due; False if there is none, or something is broken.
+    async def look(self) -> float:
+        """Mend the messages of one request whose look is due, and return after how many seconds to look again.
 
-        If Slack is away, another look is due in a minute, until the doubt is a day old.
+        At once only after a success, since more may be due. If Slack is away, it says how long to wait, and another look at
+        this request is due in a minute, until the doubt is a day old.
         """
         facts = dict[str, str]()
         try:
             due = await self.ledger.rechecks.due()
             if due is None:
-                return False
+                return self.every
             entry, taken = due
             facts["request"] = entry.request.id
             await self.twins.end(entry)
@@ -52,12 +53,13 @@ class Recheck:
         except AwayError as away:
             facts["reason"] = str(away)
             _log.info("messages in doubt could not be looked at", extra=facts)
+            return max(self.every, away.after)
         except LedgerDownError:
-            return False  # the heartbeats report it
+            return self.every  # the heartbeats report it
         except Exception:  # noqa: BLE001  # the others' looks are due too
             _log.exception("unforeseen error", extra=facts)
-            return False
-        return True
+            return self.every
+        return 0.0
 
     async def _show_last_state(self, entry: Entry) -> None:
         outcome = entry.outcome

@@ -19,8 +19,7 @@ from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, why
 from bot.messages.words import Words
-from bot.policy.decide import may_share_somewhere
-from bot.policy.kinds import Deny, NeedsApproval, Person
+from bot.policy.kinds import Deny, NeedsApproval
 from bot.workflow.deadline import in_time, within
 from bot.workflow.judge import Asker, Decisions, Judge
 from bot.workflow.ports import LinkTo, Ports
@@ -113,12 +112,9 @@ class SlashCommands:
 
 
 def _may_see(asker: Asker, origin: Origin, entry: Entry) -> bool:
-    request, person = entry.request, asker.person
-    if (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id):
-        return True
-    return isinstance(person, Person) and may_share_somewhere(
-        asker.policy, person, request.receivers, request.env
-    )
+    request = entry.request
+    own = (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id)
+    return own or asker.may_share_somewhere(request.receivers, request.env)
 
 
 def line_of(entry: Entry, link: LinkTo, reader: str) -> Line:

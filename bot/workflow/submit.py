@@ -92,7 +92,7 @@ class Intake:
             owner=owner,
             rule=ruled.rule.name,
             reason=share.reason,
-            language=asker.facts.person.language,
+            language=asker.circumstances.person.language,
             appids=() if appid else appids,
             again=share.again,
         )

@@ -103,7 +103,7 @@ class Worker:
             except Exception:  # noqa: BLE001  # no other replica takes it over while this one lives
                 _log.exception("unforeseen error")
                 if entry.taken_over > MOST_TAKE_OVERS:
-                    await self.leased.end(entry, "given up")
+                    await self.ledger.end(entry, "given up")
                     self.changed(entry.request)
                     return
                 pause = _PAUSE
@@ -134,7 +134,7 @@ class Worker:
         if entry.state in {State.CONFIRMING, State.WAITING}:
             return await self._wait(entry)
         if entry.owed_since is not None and entry.at - entry.owed_since > _OWED_AT_MOST:
-            await self.leased.end(entry, "not delivered", "too late")
+            await self.ledger.end(entry, "not delivered", "too late")
             return None
         if entry.outcome is not None:
             await self._deliver(entry, entry.outcome, called_again=called_again)
@@ -203,11 +203,11 @@ class Worker:
             await self.approvals.show_decision(entry)
         if delivered:
             ready = after.readiness.value if after.readiness is Readiness.READY else None
-            await self.leased.end(entry, "delivered", ready)
+            await self.ledger.end(entry, "delivered", ready)
             return
         facts = {"request": request.id, "outcome": type(outcome).__name__.lower()}
         _log.error("Slack takes the answer nowhere", extra=facts)
-        await self.leased.end(entry, "not delivered", "refused")
+        await self.ledger.end(entry, "not delivered", "refused")
 
     def _show_decided(self, entry: Entry, where: str) -> None:
         """Show the decision to the requester and to the approvers."""
@@ -231,7 +231,7 @@ class Worker:
         if ref is None:
             facts = {"request": request.id}
             _log.error("Slack leaves nowhere to answer, so the request ends", extra=facts)
-            await self.leased.end(entry, "nowhere to answer")
+            await self.ledger.end(entry, "nowhere to answer")
             return None
         state = State.WAITING if waits else State.PLACED
         placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)

@@ -37,3 +37,31 @@ async def test_a_look_that_succeeds_is_the_last_unless_a_later_call_ends_in_doub
         await ledger.rechecks.done(*taken)
         (row,) = database.rows("SELECT recheck FROM requests")
         assert (row["recheck"] is not None) is doubted_since
+
+
+async def test_a_look_asked_for_is_repeated_for_a_day_after_it_was(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger)
+    database.execute("UPDATE requests SET created = :long_ago", long_ago=database.now() - 3e6)
+    ledger.rechecks.soon(entry.request.id)
+    taken = await ledger.rechecks.due()
+    (row,) = database.rows("SELECT recheck FROM requests")
+    assert row["recheck"] is not None, "a failed look is due again"
+    assert taken is not None
+    await ledger.rechecks.done(*taken)
+    (row,) = database.rows("SELECT recheck FROM requests")
+    assert row["recheck"] is None, "a look that succeeds is the last: there was no call to wait for"
+
+
+async def test_a_look_asked_for_after_a_call_in_doubt_is_not_the_last(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger)
+    ledger.rechecks.in_doubt(entry.request.id)
+    ledger.rechecks.soon(entry.request.id)
+    taken = await ledger.rechecks.due()
+    assert taken is not None
+    await ledger.rechecks.done(*taken)
+    (row,) = database.rows("SELECT recheck - doubted AS after FROM requests")
+    assert row["after"] == pytest.approx(ledger.rechecks.after)

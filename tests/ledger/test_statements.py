@@ -1,18 +1,22 @@
 import ast
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, literal, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError
 
 import bot.ledger
 from bot.domain.outcome import Finished, Shared, Tally
 from bot.domain.request import State
 from bot.ledger.acceptance import SharedBefore, Undelivered, UnderWay
+from bot.ledger.audit import open_for_audit
 from bot.ledger.click_moves import Move
+from bot.ledger.engine import parse
+from bot.ledger.inspection import open_read_only
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import events, replicas, requests
 from bot.ledger.statements import NOW, Prepared, compared
@@ -65,6 +69,18 @@ _OF_ALL_TIMES = re.compile(
     r"SCAN (requests|requests_\d|one|item|me|events)$|INDEX requests_by_(env|user)"
 )
 """Query plans of SQLite that read all requests, or all of an env or a person."""
+
+
+async def test_a_prepared_statement_and_the_time_are_the_same_over_every_engine_of_a_file(
+    sqlite: Database,
+) -> None:
+    started = time.time()
+    own, url = sqlite.open().engine, parse(sqlite.url)
+    now = Prepared(select(NOW).where(literal("x") == bindparam("the_x")))
+    with open_read_only(url) as inspecting:
+        for engine in (own, open_for_audit(sqlite.url), inspecting):
+            with engine.connect() as connection:
+                assert started <= now.scalar(connection, {"the_x": "x"}) <= time.time()
 
 
 @pytest.mark.parametrize("order", ["ASC", "DESC"])  # create_all creates indexes in any order

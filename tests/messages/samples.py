@@ -59,6 +59,7 @@ from bot.policy.kinds import (
     Standing,
     Unreadable,
 )
+from tests import asking
 
 APPID, OWNER, ENV = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "prod-1"
 RID = "686cab53-686d2226-2e40eeeb"
@@ -120,8 +121,8 @@ ORIGIN = Origin(
     trigger_id="1.2",
     response_url="https://hooks.example.org/x",
 )
-ASK = Ask(STRANGER, CHANNEL, APPID, ENV)
-OF_NOBODY = Ask(Person(TEAM, REQUESTER, Standing.OUTSIDER), CHANNEL, APPID, ENV)
+ASK = asking.ask(STRANGER, CHANNEL, APPID, ENV)
+OF_NOBODY = asking.ask(Person(TEAM, REQUESTER, Standing.OUTSIDER), CHANNEL, APPID, ENV)
 """The question of a person whom Slack does not return."""
 
 
@@ -208,32 +209,36 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
 
 
 def _asks() -> Iterator[tuple[str, Policy, Ask]]:
-    yield "allowed", POLICY, Ask(MEMBER, CHANNEL, APPID, ENV)
-    yield "to be confirmed", POLICY, Ask(GUEST, "C0RELEASES", APPID, ENV)
+    yield "allowed", POLICY, asking.ask(MEMBER, CHANNEL, APPID, ENV)
+    yield "to be confirmed", POLICY, asking.ask(GUEST, "C0RELEASES", APPID, ENV)
     yield "to be approved", Policy((NEVER, APPROVAL)), ASK
-    yield "by a rule", POLICY, Ask(MEMBER, CHANNEL, APPID, "vault-1")
+    yield "by a rule", POLICY, asking.ask(MEMBER, CHANNEL, APPID, "vault-1")
     yield "no rule", Policy((NEVER, TESTERS), contact=CONTACT), ASK
     yield "without rules", Policy(()), ASK
     yield "no rule for them", POLICY, ASK
-    yield "no rule for the appid", Policy((TESTERS,)), Ask(STRANGER, CHANNEL, OWNER, "test-1")
-    yield "no rule for guests", POLICY, Ask(GUEST, CHANNEL, APPID, "test-1")
+    yield (
+        "no rule for the appid",
+        Policy((TESTERS,)),
+        asking.ask(STRANGER, CHANNEL, OWNER, "test-1"),
+    )
+    yield "no rule for guests", POLICY, asking.ask(GUEST, CHANNEL, APPID, "test-1")
     yield (
         "no rule here, and unreadable",
         Policy((ELSEWHERE,), contact=CONTACT),
-        Ask(HALF_READ, CHANNEL, APPID, ENV),
+        asking.ask(HALF_READ, CHANNEL, APPID, ENV),
     )
     for standing in (Standing.BOT, Standing.DEACTIVATED):
         yield (
             f"standing {standing.name}",
             POLICY,
-            Ask(Person(TEAM, REQUESTER, standing), CHANNEL, APPID, ENV),
+            asking.ask(Person(TEAM, REQUESTER, standing), CHANNEL, APPID, ENV),
         )
     for trouble in Unreadable:
         person = Person(TEAM, REQUESTER, unreadable={GROUP: trouble})
-        yield f"group {trouble.name}", POLICY, Ask(person, CHANNEL, APPID, ENV)
+        yield f"group {trouble.name}", POLICY, asking.ask(person, CHANNEL, APPID, ENV)
     guest = replace(GUEST, unreadable={GROUP: Unreadable.SLACK_DOWN})
     let_in = Policy((replace(PLATFORM, guests=True),), contact=CONTACT)
-    yield "groups of a guest", let_in, Ask(guest, CHANNEL, APPID, ENV)
+    yield "groups of a guest", let_in, asking.ask(guest, CHANNEL, APPID, ENV)
 
 
 def denials() -> Iterator[tuple[str, Policy, Ask, Deny]]:
@@ -605,7 +610,7 @@ def named(name: str, contact: str = CONTACT) -> tuple[Rule, Policy]:
 
 def _why(words: Words, name: str) -> Message:
     rule, policy = named(name)
-    ask = Ask(HALF_READ, CHANNEL, APPID, "dev-1")
+    ask = asking.ask(HALF_READ, CHANNEL, APPID, "dev-1")
     return why(words, Deny(GroupUnreadable(rule, Unreadable.SLACK_DOWN)), ask, policy)
 
 
@@ -654,7 +659,7 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "unknown word": _misread(Wrong.UNKNOWN_WORD),
     "unknown option": _misread(Wrong.UNKNOWN_OPTION),
     "env and appid": lambda words, word: denied(
-        words, Deny(NoRule(())), Ask(STRANGER, CHANNEL, word, word), POLICY
+        words, Deny(NoRule(())), asking.ask(STRANGER, CHANNEL, word, word), POLICY
     ),
     "rule, denying": lambda words, name: denied(
         words, Deny(DeniedByRule(named(name)[0])), ASK, POLICY

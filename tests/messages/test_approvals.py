@@ -53,7 +53,6 @@ from bot.messages.words import Words, as_typed
 from bot.playground.slack.views import completed
 from bot.policy.kinds import (
     Approvers,
-    Ask,
     Effect,
     GroupUnreadable,
     Person,
@@ -62,6 +61,7 @@ from bot.policy.kinds import (
     Rule,
     Unreadable,
 )
+from tests import asking
 from tests.checking import checks
 from tests.languages import CHINESE, ENGLISH, in_each_language
 from tests.messages.checks import CHINESE_TYPOGRAPHY
@@ -108,7 +108,7 @@ RULE = Rule(
     Effect.APPROVE,
     approvers=Approvers(frozenset({"U2"}), frozenset(), "C2", timedelta(hours=2)),
 )
-ASKED = Ask(Person("T1", "U1REQUESTER"), "C1RELEASES", APPID, "prod-1")
+ASKED = asking.ask(Person("T1", "U1REQUESTER"), "C1RELEASES", APPID, "prod-1")
 POLICY = Policy((RULE,), contact="the platform team")
 UNDECIDED: dict[str, Outcome] = {
     "rejected": Rejected("U2APPROVER"),

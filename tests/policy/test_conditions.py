@@ -15,7 +15,6 @@ from bot.messages.rulings import why
 from bot.ops.policy_command import explanation
 from bot.policy.conditions import (
     CONDITIONS,
-    OF_ENV,
     WHAT,
     WHO,
     Condition,
@@ -24,17 +23,21 @@ from bot.policy.conditions import (
     fits_any,
     fits_any_case,
 )
+from bot.policy.conditions import (
+    ENVS as ABOUT_ENV,
+)
 from bot.policy.decide import decide, deciding_rule
 from bot.policy.kinds import ANYONE, Ask, Deny, Effect, NoRule, Person, Policy, Rule, Standing
 from bot.policy.lint import shadowed
 from bot.policy.shapes import ApproversEntry, Question, RuleEntry
+from tests import asking
 from tests.languages import ENGLISH
 from tests.policy.test_decide import DRAWN, A, ask
 from tests.policy.test_fuzz import LIKELY
 
 PAGE = (Path(__file__).parents[2] / "bot/policy/README.md").read_text(encoding="utf-8")
 ANN = Person("T1", "U1", groups=frozenset({"S1"}))
-ASKED = Ask(ANN, "C1", "wx5fe6bb43205e9e70", "prod-1")
+ASKED = asking.ask(ANN, "C1", "wx5fe6bb43205e9e70", "prod-1")
 NO_CONDITION = {"name", "effect", "confirm", "approvers", "self_approval"}
 
 WIDE = Rule("wide", Effect.ALLOW, users=frozenset({ANYONE}), guests=True)
@@ -83,7 +86,7 @@ def test_each_key_of_a_rule_is_generated_in_the_properties_and_shown_in_the_read
 
 @of_each
 def test_a_condition_is_met_or_missed_and_the_operator_is_told_which(
-    condition: Condition, key: str
+    condition: Condition[Ask], key: str
 ) -> None:
     narrow, missing = NARROW[key]
     assert condition.met(narrow, ASKED)
@@ -97,7 +100,7 @@ def test_a_condition_is_met_or_missed_and_the_operator_is_told_which(
 
 @of_each
 def test_a_member_is_told_which_of_their_own_conditions_a_rule_for_this_env_and_appid_misses(
-    condition: Condition, key: str
+    condition: Condition[Ask], key: str
 ) -> None:
     narrow, missing = NARROW[key]
     told = why(ENGLISH, Deny(NoRule(())), missing, Policy((narrow,))).text
@@ -107,18 +110,20 @@ def test_a_member_is_told_which_of_their_own_conditions_a_rule_for_this_env_and_
 
 
 @of_each
-def test_a_condition_is_grouped_by_what_it_depends_on(condition: Condition, key: str) -> None:
+def test_a_condition_is_grouped_by_what_it_depends_on(condition: Condition[Ask], key: str) -> None:
     _, missing = NARROW[key]
     same_person = replace(missing, person=ASKED.person)
     assert (condition in WHO) is (same_person == ASKED)
-    assert (condition in OF_ENV) is (replace(same_person, env=ASKED.env) == ASKED)
+    assert (condition in WHO or condition is ABOUT_ENV) is (
+        replace(same_person, env=ASKED.env) == ASKED
+    )
     about_what = (missing.appid, missing.env) != (ASKED.appid, ASKED.env)
     assert (condition in WHAT) is about_what
 
 
 @of_each
 def test_a_wider_rule_covers_a_narrower_one_and_not_the_reverse(
-    condition: Condition, key: str
+    condition: Condition[Ask], key: str
 ) -> None:
     narrow, _ = NARROW[key]
     assert condition.covers(WIDE, narrow)
@@ -128,7 +133,7 @@ def test_a_wider_rule_covers_a_narrower_one_and_not_the_reverse(
 
 @of_each
 def test_the_description_of_a_right_has_every_condition_except_who_it_is_for(
-    condition: Condition, key: str
+    condition: Condition[Ask], key: str
 ) -> None:
     narrow, _ = NARROW[key]
     described = right(ENGLISH, replace(narrow, name=WIDE.name)) != right(ENGLISH, WIDE)

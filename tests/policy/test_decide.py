@@ -45,6 +45,8 @@ from bot.policy.kinds import (
     Unreadable,
     Verdict,
 )
+from tests import asking
+from tests.asking import at
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 ANN, BOB, OPS, QA = "U0ANN", "U0BOB", "S0OPS", "S0QA"
@@ -81,7 +83,7 @@ JUST_ANN = Person("T1", ANN)
 
 
 def ask(person: Person = JUST_ANN, channel: str = HERE, appid: str = A, env: str = "prod-1") -> Ask:
-    return Ask(person, channel, appid, env)
+    return asking.ask(person, channel, appid, env)
 
 
 def ann(standing: Standing) -> Ask:
@@ -379,7 +381,7 @@ RIGHTS: dict[str, tuple[Person, list[Rule]]] = {
 def test_a_person_has_these_rights(person: Person, expected: list[Rule]) -> None:
     may = (ANN_MUST_ASK, BOB_MAY, OPS_MAY, HERE_ONLY, TESTS_ONLY, B_ONLY, ALL_MAY, ALL_AND_GUESTS)
     rules = (ANN_MAY_NOT, *may)
-    assert list(rights(Policy(rules), person)) == expected
+    assert list(rights(Policy(rules), at(person))) == expected
 
 
 SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
@@ -406,13 +408,13 @@ SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
 def test_a_person_may_see_others_requests_exactly_if_they_may_share_the_same(
     rules: tuple[Rule, ...], person: Person, expected: bool
 ) -> None:
-    assert may_share_somewhere(Policy(rules), person, [A], "prod-1") is expected
+    assert may_share_somewhere(Policy(rules), at(person), [A], "prod-1") is expected
 
 
 def test_a_batch_is_seen_by_who_may_share_with_one_of_its_appids() -> None:
     policy = Policy((replace(ANN_MAY, appids=(B,)), BOB_MAY))
-    assert may_share_somewhere(policy, JUST_ANN, [A, B], "prod-1")
-    assert not may_share_somewhere(policy, JUST_ANN, [A, A], "prod-1")
+    assert may_share_somewhere(policy, at(JUST_ANN), [A, B], "prod-1")
+    assert not may_share_somewhere(policy, at(JUST_ANN), [A, A], "prod-1")
 
 
 def test_of_a_batch_that_nobody_may_see_no_appid_is_looked_at() -> None:
@@ -420,8 +422,8 @@ def test_of_a_batch_that_nobody_may_see_no_appid_is_looked_at() -> None:
         pytest.fail("a history has thousands")
         yield A
 
-    assert not may_share_somewhere(Policy((BOB_MAY, OPS_MAY)), JUST_ANN, unread(), "prod-1")
-    assert not may_share_somewhere(Policy((NO_PROD, ANN_MAY)), JUST_ANN, unread(), "prod-1")
+    assert not may_share_somewhere(Policy((BOB_MAY, OPS_MAY)), at(JUST_ANN), unread(), "prod-1")
+    assert not may_share_somewhere(Policy((NO_PROD, ANN_MAY)), at(JUST_ANN), unread(), "prod-1")
 
 
 OWNERS = (Owner(A, ("prod-*", "live")), Owner(B, ("*-1",)))
@@ -634,7 +636,7 @@ def test_leaving_a_group_gives_no_additional_rights_if_all_rules_are_plain_permi
 ) -> None:
     left = without(asked, group)
     assert isinstance(decide(policy, asked), Allow) or isinstance(decide(policy, left), Deny)
-    before, after = rights(policy, asked.person), rights(policy, left.person)
+    before, after = rights(policy, asked), rights(policy, left)
     assert [rule for rule in after if rule not in before] == []
 
 
@@ -644,7 +646,7 @@ def test_a_person_who_is_not_denied_has_the_deciding_rule_among_their_rights(
 ) -> None:
     match decide(policy, asked):
         case Allow(rule) | NeedsConfirmation(rule) | NeedsApproval(rule):
-            assert rule in rights(policy, asked.person)
+            assert rule in rights(policy, asked)
             assert Verdict(rule, frozenset()) in explain(policy, asked)
         case Deny():
             pass
@@ -656,16 +658,16 @@ def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them(
 ) -> None:
     elsewhere = [replace(asked, channel=channel) for channel in (HERE, THERE, "C0OTHER")]
     let_through = any(not isinstance(decide(policy, each), Deny) for each in elsewhere)
-    assert may_share_somewhere(policy, asked.person, [asked.appid], asked.env) is let_through
+    assert may_share_somewhere(policy, asked, [asked.appid], asked.env) is let_through
 
 
 @given(POLICIES, ASKS, st.sampled_from(GROUPS), st.sampled_from(Unreadable))
 def test_an_unreadable_group_never_shows_more_requests(
     policy: Policy, asked: Ask, group: str, trouble: Unreadable
 ) -> None:
-    unread_person = without(asked, group, trouble).person
-    if may_share_somewhere(policy, unread_person, [asked.appid], asked.env):
-        assert may_share_somewhere(policy, asked.person, [asked.appid], asked.env)
+    unread = without(asked, group, trouble)
+    if may_share_somewhere(policy, unread, [asked.appid], asked.env):
+        assert may_share_somewhere(policy, asked, [asked.appid], asked.env)
 
 
 @given(POLICIES, ASKS)
@@ -694,7 +696,7 @@ def test_only_members_may_approve_and_their_own_requests_only_if_the_rule_says_s
 def test_an_unreadable_group_makes_nobody_an_approver(
     rule: Rule, person: Person, asked_by: str, group: str, trouble: Unreadable
 ) -> None:
-    unread = without(Ask(person, HERE, A, "prod-1"), group, trouble).person
+    unread = without(ask(person), group, trouble).person
     if may_approve(rule, unread, asked_by):
         assert may_approve(rule, person, asked_by)
 
@@ -724,7 +726,7 @@ def test_each_of_several_appids_is_decided_as_by_itself(rules: list[Rule], asked
     policy, appids = Policy(tuple(rules)), [A, B, "wx00000000000000aa"]
     asks = [replace(asked, appid=appid) for appid in appids]
     alone = [Decided(each, decide(policy, each)) for each in asks]
-    assert [*decide_all(policy, asked, appids)] == alone
+    assert [*decide_all(policy, asked, appids, asked.env)] == alone
 
 
 class Unread(tuple[str, ...]):
@@ -738,5 +740,5 @@ class Unread(tuple[str, ...]):
 
 def test_rules_for_other_envs_tell_no_appids_of_a_batch_apart() -> None:
     elsewhere = replace(ALL_MAY, envs=("live-*",), appids=Unread((A, B)))
-    batch = decide_all(Policy((ALL_MAY, elsewhere)), ask(), [A, B])
+    batch = decide_all(Policy((ALL_MAY, elsewhere)), ask(), [A, B], "prod-1")
     assert [decision for _, decision in batch] == [Allow(ALL_MAY)] * 2

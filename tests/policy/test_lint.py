@@ -18,6 +18,7 @@ from bot.policy.lint import (
     reach,
     shadowed,
 )
+from tests import asking
 from tests.policy.test_conditions import ENVS, NARROW, globs_of
 from tests.policy.test_decide import GROUPS, HERE, IDS, POLICIES, RULES, THERE, users
 
@@ -227,7 +228,7 @@ def deciding_in(policy: Policy) -> Callable[[Ask], Rule]:
 
 
 ASKED = [
-    Ask(Person("T1", user, standing, groups=users(*groups)), channel, appid, env)
+    asking.ask(Person("T1", user, standing, groups=users(*groups)), channel, appid, env)
     for user in IDS
     for standing in (Standing.MEMBER, Standing.GUEST)
     for groups in ((), (GROUPS[0],), GROUPS)

@@ -6,7 +6,9 @@ from itertools import product
 import pytest
 
 from bot.policy.decide import decide, may_share_env, named_envs
-from bot.policy.kinds import Ask, Deny, Effect, Owner, Person, Policy, Rule, Standing, Unreadable
+from bot.policy.kinds import Deny, Effect, Owner, Person, Policy, Rule, Standing, Unreadable
+from tests import asking
+from tests.asking import at
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 WHO = Person("T1", "U1")
@@ -45,7 +47,7 @@ def rule(name: str, effect: Effect = Effect.ALLOW, **more: object) -> Rule:
 )
 def test_an_env_is_offered_if_a_rule_may_allow_it(rules: list[Rule], may: bool) -> None:
     person = replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})
-    assert may_share_env(Policy(tuple(rules)), person, "prod-1") is may
+    assert may_share_env(Policy(tuple(rules)), at(person), "prod-1") is may
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_an_env_is_offered_if_a_rule_may_allow_it(rules: list[Rule], may: bool) 
     ],
 )
 def test_people_who_may_not_share_are_offered_no_env(standing: Standing, may: bool) -> None:
-    assert may_share_env(Policy((rule("all"),)), replace(WHO, standing=standing), "e") is may
+    assert may_share_env(Policy((rule("all"),)), at(replace(WHO, standing=standing)), "e") is may
 
 
 FEW_RULES = [
@@ -74,12 +76,14 @@ FEW_RULES = [
 @pytest.mark.parametrize("person", [WHO, replace(WHO, unreadable={"S1": Unreadable.SLACK_DOWN})])
 def test_every_env_that_a_person_may_share_is_offered(person: Person) -> None:
     asks = [
-        Ask(person, channel, appid, "prod-1") for channel in ("C1", "C2", "C3") for appid in (A, B)
+        asking.ask(person, channel, appid, "prod-1")
+        for channel in ("C1", "C2", "C3")
+        for appid in (A, B)
     ]
     for rules in product(FEW_RULES, repeat=2):
         policy = Policy(rules)
         if not all(isinstance(decide(policy, ask), Deny) for ask in asks):
-            assert may_share_env(policy, person, "prod-1"), rules
+            assert may_share_env(policy, at(person), "prod-1"), rules
 
 
 def test_the_envs_that_a_policy_names_are_those_without_globs() -> None:

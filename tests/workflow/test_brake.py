@@ -19,7 +19,6 @@ from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID
 from bot.policy.kinds import (
     Approvers,
-    Ask,
     Decided,
     Deny,
     Effect,
@@ -33,6 +32,7 @@ from bot.policy.kinds import (
 from bot.workflow.batches import AT_ONCE
 from bot.workflow.brake import BrakeVerdict, brake_verdict
 from bot.workflow.judge import Asker, Decisions
+from tests import asking
 from tests.conftest import (
     ENV,
     RELEASES,
@@ -92,7 +92,7 @@ IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
 def decisions(policy: Policy, person: Person | Unreadable) -> Decisions:
     """Return the decisions on the batch, asked for by this person."""
     trouble = person if isinstance(person, Unreadable) else None
-    asker = Asker(policy, Ask(KNOWN if isinstance(person, Unreadable) else person, "C1"), trouble)
+    asker = Asker(policy, asking.at(KNOWN if isinstance(person, Unreadable) else person), trouble)
     return asker.decisions(REQUEST.appids, REQUEST.env)
 
 
@@ -484,7 +484,7 @@ def test_a_deleted_group_stops_a_request_and_a_group_that_slack_does_not_return_
     )
     request = Request(id="r1", origin=origin, appid=APPID, env=ENV, owner=OWNER, rule=rule.name)
     entry = Entry(request, State.PLACED, 1, 0.0)
-    ask = Ask(Person("T1", "U1"), "C1", APPID, ENV)
+    ask = asking.ask(Person("T1", "U1"), "C1", APPID, ENV)
     denied = Deny(GroupUnreadable(rule, trouble))
     gone = trouble in {Unreadable.NOT_FOUND, Unreadable.PAID_PLAN}
     policy = Policy((rule,), default_owner=OWNER)

@@ -31,7 +31,6 @@ from bot.messages.click_replies import too_late
 from bot.messages.conversation import answer
 from bot.policy.kinds import (
     Approvers,
-    Ask,
     Effect,
     Operators,
     Person,
@@ -51,6 +50,7 @@ from bot.workflow.click_decisions import (
     step_of,
 )
 from bot.workflow.judge import Asker
+from tests.asking import at
 from tests.checking import checks
 from tests.conftest import REQUESTER
 from tests.languages import ENGLISH
@@ -115,6 +115,7 @@ def context(
         words=ENGLISH,
         clicker=by_click,
         requester=by_request,
+        decisions=by_request.decisions(request.receivers, request.env),
         failed=failed,
     )
 
@@ -122,8 +123,8 @@ def context(
 def asker(policy: Policy, who: Person | Unreadable) -> Asker:
     """Return somebody who asks in the channel of the request."""
     if isinstance(who, Unreadable):
-        return Asker(policy, Ask(person("U1"), ASKED.channel_id), who)
-    return Asker(policy, Ask(who, ASKED.channel_id))
+        return Asker(policy, at(person("U1"), ASKED.channel_id), who)
+    return Asker(policy, at(who, ASKED.channel_id))
 
 
 def brief(step: ClickStep) -> tuple[object, ...]:

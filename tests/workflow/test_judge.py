@@ -1,17 +1,22 @@
 """The judge: it asks the policy in force about the people as Slack tells of them, and leaves nothing out."""
 
 import ast
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
+from inspect import isfunction
 from pathlib import Path
 
 import pytest
 
 from bot.domain.request import Origin, Request
+from bot.policy import decide
 from bot.policy.kinds import (
     Allow,
+    Approvers,
     Ask,
+    Circumstances,
     Deny,
     Effect,
+    Operators,
     Person,
     PersonUnreadable,
     Policy,
@@ -21,6 +26,7 @@ from bot.policy.kinds import (
 )
 from bot.workflow.judge import Asker, Judge
 from bot.workflow.ports import PolicyInForce
+from tests.asking import at
 from tests.workflow.conftest import Members
 
 ROOT = Path(__file__).parents[2] / "bot"
@@ -70,7 +76,7 @@ async def test_several_are_looked_up_once_each_and_each_asks_where_they_are(
     here, elsewhere, other = await judge.askers([ORIGIN, there, replace(ORIGIN, user_id="U2")])
     assert members.lookups == 2
     assert here.person == elsewhere.person != other.person
-    assert [each.facts.channel for each in (here, elsewhere, other)] == ["C1", "C2", "C1"]
+    assert [each.circumstances.channel for each in (here, elsewhere, other)] == ["C1", "C2", "C1"]
     assert await judge.askers([]) == []
 
 
@@ -103,17 +109,56 @@ async def test_a_person_who_cannot_be_looked_up_may_share_nothing(judge: Judge) 
 
 @pytest.mark.parametrize("standing", Standing)
 def test_somebody_has_the_rights_of_their_standing(standing: Standing) -> None:
-    asker = Asker(Policy((PLAIN, NO)), Ask(Person("T1", "U1", standing)))
+    asker = Asker(Policy((PLAIN, NO)), at(Person("T1", "U1", standing)))
     assert asker.rights == ((PLAIN,) if standing is Standing.MEMBER else ())
 
 
-def test_only_the_judge_and_the_command_that_explains_the_policy_let_it_decide() -> None:
-    deciding = {"decide", "decide_all"}
-    askers = {
-        path.relative_to(ROOT).as_posix()
-        for path in ROOT.rglob("*.py")
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ImportFrom) and node.module == "bot.policy.decide"
-        if deciding & {each.name for each in node.names}
+def test_somebody_whom_slack_does_not_return_may_nothing_that_others_may() -> None:
+    asks = Rule("asks", Effect.APPROVE, guests=True, approvers=Approvers(frozenset({"*"})))
+    policy = Policy((asks,), operators=Operators(frozenset({"U1"})))
+    known = Asker(policy, at(Person("T1", "U1")))
+    for asker in (known, replace(known, unreadable=Unreadable.SLACK_DOWN)):
+        assert {
+            bool(asker.rights),
+            asker.may_share_env("prod-1"),
+            asker.may_share_somewhere([ONE], "prod-1"),
+            asker.may_approve([asks], "U2"),
+            asker.may_approve_such(ONE, "prod-1"),
+            asker.is_operator,
+        } == {asker is known}
+
+
+def test_no_fact_of_a_question_has_a_default_that_a_rule_would_take_for_the_truth() -> None:
+    assert [each.name for each in fields(Ask) if each.default is not MISSING] == []
+    assert {each.default_factory for each in fields(Ask)} == {MISSING}
+
+
+ASKED_ELSEWHERE = {
+    "messages/rulings.py",  # explains a decision on a question of the judge's
+    "ops/doctor/real_blocks.py",  # made-up messages
+    "ops/policy_command.py",  # operators' own questions
+    "policy/file.py",  # the file's tests
+    "policy/lint.py",
+}
+
+
+def test_only_the_judge_asks_the_policy_about_people() -> None:
+    about = {Policy, Person, Ask, Circumstances}
+    questions = {
+        name
+        for name, each in vars(decide).items()
+        if isfunction(each) and about & set(each.__annotations__.values())
     }
-    assert askers == {"workflow/judge.py", "ops/policy_command.py", "policy/file.py"}
+    askers = set[str]()
+    for path in ROOT.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.ImportFrom("bot.policy.decide", names):
+                    asked = questions & {each.name for each in names}
+                case ast.ImportFrom("bot.policy", names) | ast.Import(names):
+                    asked = {each.name for each in names if each.name.endswith("decide")}
+                case _:
+                    continue
+            if asked:
+                askers.add(path.relative_to(ROOT).as_posix())
+    assert askers == {"workflow/judge.py", *ASKED_ELSEWHERE}

@@ -1,15 +1,21 @@
 """Calls to Slack that are carried out after the bot gave up on them: one of each message stands, with its last state."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import pytest
 
 from bot.domain.outcome import Shared
+from bot.domain.request import State
+from bot.ledger.entries import Entry
+from bot.ledger.ledger import Ledger
 from bot.messages.notices import twin
 from bot.playground.faults import Code, Drop, Late
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from tests.conftest import RELEASES, rows, soon
+from bot.workflow.ports import AwayError
+from bot.workflow.recheck import Recheck
+from tests.conftest import RELEASES, request_of, rows, soon
 from tests.languages import ENGLISH
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, SECOND, Rig, has_button
 from tests.said import late_answer
@@ -229,3 +235,48 @@ async def test_a_request_that_cannot_be_read_keeps_no_other_from_being_looked_at
         rows(rig.database, "UPDATE requests SET recheck = CASE id WHEN 'broken' THEN 1 ELSE 2 END")
         await soon(lambda: len(rig.slack.parents(RELEASES)) == 1)
     assert "unforeseen error" in caplog.text
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Ends no twins; fails as Slack would."""
+
+    trouble: Exception | None
+
+    async def end(self, _: Entry) -> None:
+        """Raise the trouble, if there is one."""
+        if self.trouble:
+            raise self.trouble
+
+
+BUSY = AwayError("ratelimited", 30.0)
+
+
+@pytest.mark.parametrize(
+    ("due", "trouble", "wait"),
+    [
+        (True, None, 0.0),
+        (False, None, 5.0),
+        (True, BUSY, 30.0),
+        (True, AwayError("internal_error"), 5.0),
+        (True, ValueError("a defect"), 5.0),
+    ],
+    ids=["mended", "none due", "Slack is busy", "Slack is away", "a defect"],
+)
+async def test_the_next_look_is_at_once_only_after_a_success_and_never_before_slack_allows_it(
+    slack: LocalSlack, ledger: Ledger, due: bool, trouble: Exception | None, wait: float
+) -> None:
+    request = request_of(slack)
+    await ledger.accept(request, State.ACCEPTED)
+    if due:
+        ledger.rechecks.soon(request.id)
+    unused = cast("Any", None)  # the request has not ended
+    recheck = Recheck(
+        ledger=ledger,
+        places=unused,
+        approvals=unused,
+        twins=Looked(trouble),
+        batches=unused,
+        every=5.0,
+    )
+    assert await recheck.look() == wait

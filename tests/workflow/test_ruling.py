@@ -12,7 +12,6 @@ from bot.domain.request import Origin, Request, State
 from bot.policy.kinds import (
     Allow,
     Approvers,
-    Ask,
     Decided,
     Decision,
     DeniedByRule,
@@ -31,6 +30,7 @@ from bot.policy.kinds import (
 )
 from bot.workflow.judge import Decisions, doubt_in
 from bot.workflow.ruling import Refusal, first_state, ruling
+from tests import asking
 from tests.languages import ENGLISH
 from tests.policy.test_decide import A
 
@@ -47,7 +47,7 @@ APPROVERS = Approvers(frozenset({"U2"}), frozenset(), "C2", timedelta(hours=3))
 PLAIN = Rule("plain", Effect.ALLOW)
 SURE = Rule("sure", Effect.ALLOW, confirm=True)
 FOUR = Rule("four eyes", Effect.APPROVE, approvers=APPROVERS)
-ASKED = Ask(Person("T1", "U1"), "C1", A, "prod-1")
+ASKED = asking.ask(Person("T1", "U1"), "C1", A, "prod-1")
 BOTH = Rule("both", Effect.APPROVE, approvers=APPROVERS, confirm=True)
 ODD = replace(FOUR, name="odd")
 NO = Rule("no", Effect.DENY)

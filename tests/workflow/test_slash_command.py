@@ -25,7 +25,7 @@ from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.world import APPID, OWNER, TEAM
-from bot.policy.kinds import Approvers, Ask, Effect, Person, Policy, Rule
+from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.cache import Cache
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
@@ -34,6 +34,7 @@ from bot.workflow.judge import Asker, Judge
 from bot.workflow.ports import AwayError, PolicyInForce, Ports
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
+from tests.asking import at
 from tests.conftest import (
     ASK,
     ENV,
@@ -820,7 +821,7 @@ async def test_a_request_is_accepted_in_time_while_slack_does_not_tell_the_appro
     approvers = Approvers(frozenset({"U0APPROVER"}), frozenset(), "C0APPROVALS", timedelta(hours=2))
     policy = Policy((Rule("ask", Effect.APPROVE, approvers=approvers),), default_owner=OWNER)
     intake, origin = Intake(replace(ports, people=people)), request_of(slack).origin
-    me = Asker(policy, Ask(Person(TEAM, REQUESTER), origin.channel_id))
+    me = Asker(policy, at(Person(TEAM, REQUESTER), origin.channel_id))
     async with asyncio.timeout(30):
         told = await intake.submit(me, origin, Share((APPID,), ENV), within(1.0), words=ENGLISH)
     await tasks.drain(5)

@@ -59,7 +59,6 @@ from bot.ops.doctor.real_slack import Tried, code_of, no_answer
 from bot.policy.decide import nearest
 from bot.policy.kinds import (
     Approvers,
-    Ask,
     Deny,
     Effect,
     NeedsApproval,
@@ -70,6 +69,7 @@ from bot.policy.kinds import (
     Rule,
     Unreadable,
 )
+from bot.policy.shapes import Question
 from bot.slack.api import Answered, Doubtful, SlackApi, is_transient
 
 _TEAM, _USER, _CHANNEL = "T012ABCDEF", "U012ABCDEF", "C012ABCDEF"
@@ -107,7 +107,7 @@ _MANY = Request(
 _BY = Approvers(frozenset({_USER}), frozenset(), _CHANNEL, timedelta(hours=24))
 _RULE = Rule("four eyes", Effect.APPROVE, users=frozenset({_USER}), envs=("prod-*",), approvers=_BY)
 _POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
-_ASK = Ask(Person(_TEAM, _USER), _CHANNEL, _APPID, "vault-1")
+_ASK = Question(user=_USER, channel=_CHANNEL, appid=_APPID, env="vault-1").ask()
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
 _LINE = Line(_ONE, Shared(), _NOW, _LINK)
 _TOKEN = LinkState(

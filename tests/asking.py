@@ -1,0 +1,13 @@
+"""Questions to the policy as the judge would ask them; a new fact of a question is added here for all tests."""
+
+from bot.policy.kinds import Ask, Circumstances, Person
+
+
+def at(person: Person, channel: str = "C1") -> Circumstances:
+    """Return the circumstances of a person who asks in this channel."""
+    return Circumstances(person, channel)
+
+
+def ask(person: Person, channel: str, appid: str, env: str) -> Ask:
+    """Return the question whether this person may share `env` with `appid` from this channel."""
+    return at(person, channel).about(appid, env)
