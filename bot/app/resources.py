@@ -1,7 +1,6 @@
 """Open the resources: the HTTP session, Slack with its tokens checked, and the ledger."""
 
 import logging
-import secrets
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from bot.ledger.database import is_no_ledger, open_database, remedy
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.events import EventListener
 from bot.ledger.ledger import Ledger
-from bot.ledger.writer import LedgerDownError
+from bot.ledger.writer import LedgerDownError, Writer
 from bot.observe.logs.events import RepeatedFailures, log_event
 from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from bot.observe.metrics import Metrics
 
 _CONNECTIONS = 200
+_HOLDER = 8  # bytes of a replica's name in the ledger, which no other ever has
 
 _log = logging.getLogger(__name__)
 
@@ -76,11 +76,14 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     if settings.listener:  # else prometheus-client is not loaded
         from bot.observe.metrics import Metrics  # noqa: PLC0415
 
-        metrics = Metrics(__version__, runtime.clock)
+        metrics = Metrics(__version__, runtime.clock, runtime.idle)
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(
-        client_over(session, getproxies()), settings.wechat_url, observers.called_wechat
+        client_over(session, getproxies()),
+        settings.wechat_url,
+        runtime.clock,
+        observers.called_wechat,
     )
     slack = await _slack(settings.slack, session, runtime, observers)
     listeners = [
@@ -155,14 +158,18 @@ async def _ledger(
 ) -> Ledger:
     """Open the ledger until the stack is closed; each listener gets its events. Raises CannotStartError."""
     try:
-        opened = open_database(settings.database_url)
+        opened = open_database(settings.database_url, runtime)
     except CannotOpenError as error:
         raise CannotStartError((str(error),), wrong_setup=not error.transient) from error
+    writer = Writer(
+        opened.engine, runtime.clock, listeners=listeners, transacted=observers.transacted
+    )
+    writer.start()
     ledger = Ledger(
         opened,
-        secrets.token_hex(8),
-        listeners=listeners,
-        transacted=observers.transacted,
+        writer,
+        runtime.token_hex(_HOLDER),
+        clock=runtime.since_boot,
         recheck_after=runtime.recheck_after,
     )
     stack.push_async_callback(ledger.close)

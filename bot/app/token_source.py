@@ -88,9 +88,11 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     )
     default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
-    chain = Chain(component, tokens, seeds, runtime.clock, renewed=observers.renewed)
+    chain = Chain(component, tokens, seeds, runtime.clock, runtime.sleep, renewed=observers.renewed)
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
-    upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
+    upkeep = Upkeep(
+        chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter, runtime.clock
+    )
     in_force.subscribe(lambda _: upkeep.wake())
     handler = PushHandler(chain, tokens, upkeep.wake)
     refused = partial(observers.refused, PUSHES)

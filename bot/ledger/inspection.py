@@ -4,7 +4,6 @@ Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames"
 """
 
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy.engine import URL
 from bot.ledger.engine import BUSY_SECONDS, REACHING, file_of, keep_time, options_for
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
+from bot.runtime.clock import Runtime
 
 _POSTGRESQL = {**REACHING, "options": options_for("statement_timeout", "lock_timeout")}
 
@@ -59,7 +59,7 @@ def _file_engine(path: Path, **how: str) -> Engine:
     url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={**how, "uri": "true"})
     args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=args, hide_parameters=True, poolclass=StaticPool)
-    keep_time(engine, time.time)
+    keep_time(engine, Runtime().now)
     return engine
 
 
