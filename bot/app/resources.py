@@ -3,7 +3,6 @@
 import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 import aiohttp
@@ -16,6 +15,7 @@ from bot.ledger.events import EventListener
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.observe.logs.events import RepeatedFailures, log_event
+from bot.observe.metrics import Metrics
 from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
@@ -27,9 +27,6 @@ from bot.slack.api import SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
 from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
-
-if TYPE_CHECKING:
-    from bot.observe.metrics import Metrics
 
 _CONNECTIONS = 200
 _HOLDER = 8  # bytes of a replica's name in the ledger, which no other ever has
@@ -61,7 +58,7 @@ class Resources:
 
     settings: Settings
     runtime: Runtime
-    metrics: "Metrics | None"
+    metrics: Metrics | None
     observers: Observers
     in_force: PolicyInForce
     tasks: Tasks
@@ -72,11 +69,7 @@ class Resources:
 
 async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Runtime) -> Resources:
     """Return the resources, in the order in which they are opened; raises CannotStartError."""
-    metrics = None
-    if settings.listener:  # else prometheus-client is not loaded
-        from bot.observe.metrics import Metrics  # noqa: PLC0415
-
-        metrics = Metrics(__version__, runtime.clock, runtime.idle)
+    metrics = Metrics(__version__, runtime.clock, runtime.idle) if settings.listener else None
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(
