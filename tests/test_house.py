@@ -430,7 +430,7 @@ def test_what_is_imported_late_saves_megabytes(late: str) -> None:
     needed = {"alembic": "alembic.command", "cryptography": "cryptography.fernet"}.get(name, name)
     first = path.removesuffix(".py").replace("/", ".") if "/ops/" in path else "bot.app.running"
     saves = int(_run(_MEASURE.format(first=f"bot.cli, {first}", late=needed)))
-    assert saves >= LATE[late] - 2  # it depends on the version and the machine
+    assert saves > LATE[late] / 2  # it depends on the version and the machine
 
 
 # Insides of libraries.
