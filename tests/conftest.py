@@ -231,7 +231,7 @@ def app_api(slack: LocalSlack, http: aiohttp.ClientSession, sleep: Sleep) -> Sla
 def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file with an empty ledger, to be copied: much cheaper than running the migrations again."""
     path = tmp_path_factory.mktemp("empty") / "ledger.db"
-    opened = open_database(f"sqlite:///{path}")
+    opened = open_database(f"sqlite:///{path}", Runtime())
     opened.engine.dispose()
     opened.release()
     return path

@@ -22,9 +22,12 @@ from sqlalchemy.engine.interfaces import Compiled
 from bot.ledger.database import Opened, open_database
 from bot.ledger.engine import engine_of, parse, sqlite_engine
 from bot.ledger.events import EventListener
-from bot.ledger.lease import LEASE, since_boot
+from bot.ledger.lease import LEASE, SILENCE
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import metadata
+from bot.ledger.writer import Writer
+from bot.runtime.clock import Runtime, since_boot
+from bot.runtime.observers import Transacted
 
 _numbers = count(1)
 
@@ -109,7 +112,7 @@ class PostgreSQL:
         """Return the URL of a database with an empty ledger."""
         if not self._ready:
             url = self.new()
-            opened = open_database(url)
+            opened = open_database(url, Runtime())
             opened.engine.dispose()
             opened.release()
             self._made[url] = self._shape(url)
@@ -184,6 +187,28 @@ def _patience() -> Iterator[None]:
         yield
 
 
+def started_writer(engine: Engine, **how: Any) -> Writer:
+    """Return a writer whose thread runs."""
+    writer = Writer(engine, time.monotonic, **how)
+    writer.start()
+    return writer
+
+
+def ledger_of(  # as Ledger and Writer
+    opened: Opened,
+    holder: str,
+    lease: float = LEASE,
+    listeners: Sequence[EventListener] = (),
+    transacted: Transacted | None = None,
+    *,
+    clock: Callable[[], float] = since_boot,
+    silence: float = SILENCE,
+) -> Ledger:
+    """Return the ledger of a replica on an open database."""
+    writer = started_writer(opened.engine, listeners=listeners, transacted=transacted)
+    return Ledger(opened, writer, holder, clock=clock, lease=lease, silence=silence)
+
+
 @contextmanager
 def writes(path: str | Path) -> Iterator[Callable[[], int]]:
     """Yield a function that returns a number, which is another one after each commit to a SQLite file that changes it."""
@@ -218,10 +243,13 @@ class Database:
         """Open it as a replica does; on SQLite, which allows one process, a second replica shares the first one's lock."""
         if self.is_sqlite and self.opened:
             opened = Opened(
-                engine_of(parse(self.url)), exclusive=True, new=False, release=lambda: None
+                engine_of(parse(self.url), time.time),
+                exclusive=True,
+                new=False,
+                release=lambda: None,
             )
         else:
-            opened = open_database(self.url)
+            opened = open_database(self.url, Runtime())
         self._watch(opened.engine)
         self.opened.append(opened)
         return opened
@@ -241,7 +269,9 @@ class Database:
         On SQLite too, others may use the same database unless it is `alone`.
         """
         opened = replace(self.open(), exclusive=alone)
-        self.ledgers.append(Ledger(opened, holder, lease, listeners, clock=clock, silence=silence))
+        self.ledgers.append(
+            ledger_of(opened, holder, lease, listeners, clock=clock, silence=silence)
+        )
         return self.ledgers[-1]
 
     async def close(self) -> None:

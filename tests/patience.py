@@ -18,8 +18,7 @@ _ANSWERS = {
 
 def let_the_ledger_take(seconds: float) -> None:
     """Set how long this process waits for the ledger, and lengthen PostgreSQL's timeouts in proportion."""
-    _, *others = Writer.__init__.__defaults__ or ()
-    Writer.__init__.__defaults__ = (seconds, *others)
+    Writer.__init__.__kwdefaults__ = (Writer.__init__.__kwdefaults__ or {}) | {"patience": seconds}
     REACHING["connect_timeout"] = round(seconds)
     for name, milliseconds in _SETTINGS.items():
         POSTGRESQL[name] = str(round(milliseconds * seconds / PATIENCE))

@@ -1,9 +1,6 @@
-"""Agreements between manifest, code, READMEs, .env.example, and the order of the rooms."""
+"""Agreements between manifest, code, READMEs and .env.example."""
 
-import ast
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
@@ -306,89 +303,3 @@ def _anchors(text: str) -> set[str]:
     """Return a heading's anchor, as GitHub makes it."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
-
-
-PURE = ("domain", "command", "policy", "guidance", "messages")
-ROOMS = (
-    *PURE,
-    *(
-        "runtime",
-        "locale",
-        "settings",
-        "ledger",
-        "observe",
-        "workflow",
-        "slack",
-        "wechat",
-        "ops",
-        "app",
-    ),
-    *("playground", "cli", "__main__"),
-)
-"""The rooms of the bot: each imports only those before it, and the pure ones only each other."""
-
-
-def test_imports_run_downhill() -> None:
-    files = sorted((ROOT / "bot").rglob("*.py"))
-    imports = [(path.relative_to(ROOT), each) for path in files for each in _house_imports(path)]
-    assert len(imports) > len(files)
-    uphill = [f"{path} imports {each}" for path, each in imports if not _downhill(path, each)]
-    assert not uphill, "\n".join(uphill)
-
-
-def _downhill(path: Path, module: str) -> bool:
-    here, there = path.with_suffix("").parts[1], module.split(".")[1]
-    if here in PURE:
-        return there in PURE
-    return ROOMS.index(there) <= ROOMS.index(here)
-
-
-def test_every_room_is_in_the_order_and_has_a_docstring() -> None:
-    inits = sorted((ROOT / "bot").glob("*/__init__.py"))
-    modules = {path.stem for path in (ROOT / "bot").glob("*.py")} - {"__init__"}
-    assert {path.parent.name for path in inits} | modules == set(ROOMS)
-    assert len(ROOMS) <= 18
-    assert all(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in inits)
-
-
-def test_the_init_of_a_room_has_no_code() -> None:
-    inits = [path for path in (ROOT / "bot").rglob("__init__.py") if _has_modules(path.parent)]
-    assert len(inits) > len(PURE)
-    busy = [path.relative_to(ROOT) for path in inits if not _has_no_code(path)]
-    assert busy == [Path("bot/__init__.py")]  # the version
-
-
-def _has_modules(room: Path) -> bool:
-    return len(list(room.glob("*.py"))) > 1
-
-
-def _has_no_code(path: Path) -> bool:
-    """Return whether a module has only a docstring, imports and `__all__`."""
-    body = ast.parse(path.read_text(encoding="utf-8")).body
-    names = [ast.unparse(node.targets[0]) for node in body if isinstance(node, ast.Assign)]
-    return set(names) <= {"__all__"} and all(
-        isinstance(node, ast.Expr | ast.ImportFrom | ast.Assign) for node in body
-    )
-
-
-def test_each_class_has_a_name_of_its_own() -> None:
-    places: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "bot").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ClassDef):
-                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
-    assert {name: found for name, found in places.items() if len(found) > 1} == {}
-
-
-def _house_imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("bot."):
-            yield node.module
-
-
-def test_running_the_bot_never_loads_the_playground() -> None:
-    look = (
-        "import bot.app.running, bot.cli, sys; print([m for m in sys.modules if 'playground' in m])"
-    )
-    seen = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
-    assert seen.stdout.strip() == "[]"

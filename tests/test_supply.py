@@ -30,11 +30,6 @@ MACHINES = (
     {"sys_platform": "win32", "os_name": "nt", "platform_system": "Windows"},
 )
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-INSIDES = {
-    "aiohttp": ("bot/wechat/transport.py", "(aiohttp.BytesPayload)"),
-    "python-dotenv": ("bot/settings/environ.py", "dotenv.parser"),
-}
-"""The libraries of which the bot uses what they do not document, with the place and the name there."""
 
 
 def entries(lock: str) -> dict[str, str]:
@@ -144,14 +139,6 @@ def test_every_installation_of_a_lock_uses_wheels_and_checks_hashes() -> None:
     assert len(installs) == 4  # README's test command and production host; the image; the gate
     for line in installs:
         assert "--require-hashes --only-binary :all: " in line
-
-
-def test_only_a_library_whose_insides_are_used_has_an_upper_bound() -> None:
-    requirements = map(Requirement, [*PROJECT["dependencies"], *BUILT_WITH])
-    bounded = [each.name for each in requirements if "<" in str(each.specifier)]
-    assert sorted(bounded) == sorted(INSIDES)
-    for path, inside in INSIDES.values():
-        assert inside in (ROOT / path).read_text(encoding="utf-8")
 
 
 def test_the_extra_for_postgresql_has_the_tested_driver() -> None:

@@ -39,7 +39,7 @@ def _run_until(
     settings = load(environ)
     if not isinstance(settings, Settings):
         return complain(settings, read_parts(environ).secrets)
-    # Imported here, so that a wrong setup is reported without loading Slack's libraries.
+    # Imported here: neither a signal nor the report of a wrong setup should wait 0.6 s for Slack's libraries.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
 

@@ -1,10 +1,8 @@
 """Open the resources: the HTTP session, Slack with its tokens checked, and the ledger."""
 
 import logging
-import secrets
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.request import getproxies
 
 import aiohttp
@@ -15,8 +13,9 @@ from bot.ledger.database import is_no_ledger, open_database, remedy
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.events import EventListener
 from bot.ledger.ledger import Ledger
-from bot.ledger.writer import LedgerDownError
+from bot.ledger.writer import LedgerDownError, Writer
 from bot.observe.logs.events import RepeatedFailures, log_event
+from bot.observe.metrics import Metrics
 from bot.policy.kinds import Policy
 from bot.policy.lint import only_denies
 from bot.runtime.clock import Runtime
@@ -29,10 +28,8 @@ from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
 from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
 
-if TYPE_CHECKING:
-    from bot.observe.metrics import Metrics
-
 _CONNECTIONS = 200
+_HOLDER = 8  # bytes of a replica's name in the ledger, which no other ever has
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +58,7 @@ class Resources:
 
     settings: Settings
     runtime: Runtime
-    metrics: "Metrics | None"
+    metrics: Metrics | None
     observers: Observers
     in_force: PolicyInForce
     tasks: Tasks
@@ -72,15 +69,14 @@ class Resources:
 
 async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Runtime) -> Resources:
     """Return the resources, in the order in which they are opened; raises CannotStartError."""
-    metrics = None
-    if settings.listener:  # else prometheus-client is not loaded
-        from bot.observe.metrics import Metrics  # noqa: PLC0415
-
-        metrics = Metrics(__version__, runtime.clock)
+    metrics = Metrics(__version__, runtime.clock, runtime.idle) if settings.listener else None
     observers = metrics.observers if metrics else Observers()
     session = await stack.enter_async_context(_session())
     wechat = WeChatApi(
-        client_over(session, getproxies()), settings.wechat_url, observers.called_wechat
+        client_over(session, getproxies()),
+        settings.wechat_url,
+        runtime.clock,
+        observers.called_wechat,
     )
     slack = await _slack(settings.slack, session, runtime, observers)
     listeners = [
@@ -155,14 +151,18 @@ async def _ledger(
 ) -> Ledger:
     """Open the ledger until the stack is closed; each listener gets its events. Raises CannotStartError."""
     try:
-        opened = open_database(settings.database_url)
+        opened = open_database(settings.database_url, runtime)
     except CannotOpenError as error:
         raise CannotStartError((str(error),), wrong_setup=not error.transient) from error
+    writer = Writer(
+        opened.engine, runtime.clock, listeners=listeners, transacted=observers.transacted
+    )
+    writer.start()
     ledger = Ledger(
         opened,
-        secrets.token_hex(8),
-        listeners=listeners,
-        transacted=observers.transacted,
+        writer,
+        runtime.token_hex(_HOLDER),
+        clock=runtime.since_boot,
         recheck_after=runtime.recheck_after,
     )
     stack.push_async_callback(ledger.close)

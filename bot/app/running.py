@@ -91,7 +91,9 @@ async def _listen(
     settings, observers, metrics = resources.settings, resources.observers, resources.metrics
     if settings.listener is None or metrics is None:
         return None
-    watch, descriptors = Watch(observers.lagged), FewDescriptors(resources.runtime.clock)
+    runtime = resources.runtime
+    watch = Watch(observers.lagged, runtime.clock, runtime.idle)
+    descriptors = FewDescriptors(runtime.clock)
     ready, alive = _ready(resources, source, parts), _alive(resources, parts, watch)
     metrics.register_gauges(
         ready,
@@ -107,7 +109,9 @@ async def _listen(
     posts = {PUSHES: source.pushes} if source.pushes else {}
     secret = settings.slack.signing_secret
     if secret and not parts.socket:
-        posts[EVENTS] = slack_events(parts.app, secret, observers.acked, observers.refused)
+        posts[EVENTS] = slack_events(
+            parts.app, secret, resources.runtime, observers.acked, observers.refused
+        )
     gets = {
         HEALTHZ: alive.respond,
         READYZ: ready.respond,

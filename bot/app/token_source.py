@@ -5,19 +5,19 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 from bot.app.resources import Resources
 from bot.domain.link import LinkState
 from bot.guidance import Guidance
 from bot.ledger.seal import Seal
 from bot.observe.health import chain_trouble, token_trouble
+from bot.runtime.listener import Handler
 from bot.runtime.observers import no_op
 from bot.settings.access import FixedTokenSettings, PlatformSettings, TokenServerSettings
+from bot.wechat.chain import Chain
+from bot.wechat.component import Component
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
-
-if TYPE_CHECKING:
-    from bot.runtime.listener import Handler
+from bot.wechat.upkeep import Upkeep
 
 PUSHES = "/wechat/events"
 """The path of WeChat's pushes."""
@@ -38,7 +38,7 @@ class Source:
     states: Callable[[], Sequence[LinkState]]
     answered: Callable[[Guidance | None], None] = no_op
     """Is told how WeChat answered each call with a token, as in WeChat."""
-    pushes: "Handler | None" = None
+    pushes: Handler | None = None
     run: Callable[[], Coroutine[None, None, None]] | None = None
 
     def trouble(self) -> str | None:
@@ -66,11 +66,8 @@ def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
 
 
 def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettings) -> Source:
-    # Imported here: the other sources need no cryptography, which is large.
+    # Imported here: the other sources need no cryptography, which takes 7 MB.
     from bot.wechat.callback import Callback, PushHandler  # noqa: PLC0415
-    from bot.wechat.chain import Chain  # noqa: PLC0415
-    from bot.wechat.component import Component  # noqa: PLC0415
-    from bot.wechat.upkeep import Upkeep  # noqa: PLC0415
 
     if not platform.encryption_keys:
         _log.warning(
@@ -88,9 +85,11 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     )
     default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
-    chain = Chain(component, tokens, seeds, runtime.clock, renewed=observers.renewed)
+    chain = Chain(component, tokens, seeds, runtime.clock, runtime.sleep, renewed=observers.renewed)
     stack.push_async_callback(chain.close, _LAST_RENEWALS)
-    upkeep = Upkeep(chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter)
+    upkeep = Upkeep(
+        chain, tokens, lambda: in_force.policy.all_owners, runtime.jitter, runtime.clock
+    )
     in_force.subscribe(lambda _: upkeep.wake())
     handler = PushHandler(chain, tokens, upkeep.wake)
     refused = partial(observers.refused, PUSHES)

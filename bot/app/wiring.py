@@ -37,6 +37,8 @@ from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
 from bot.workflow.worker import Worker
 
+_REFERENCE = 4  # bytes of the reference to an error in the log, which people read out
+
 
 @dataclass(frozen=True, slots=True)
 class Wired:
@@ -71,7 +73,8 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
     stack.push_async_callback(homes.close)
     worker = _worker(resources, wechat, envs, slack, homes)
     ended = partial(has_ended, resources.ledger)
-    private = PrivateReplies(api, slack.languages.channel, start, ended)
+    new_reference = partial(runtime.token_hex, _REFERENCE)
+    private = PrivateReplies(api, slack.languages.channel, start, ended, new_reference)
     ports = Ports(
         people=slack.people,
         ledger=resources.ledger,
@@ -102,16 +105,19 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         forms.listen,
         homes.listen,
         clicks.listen,
+        clock=runtime.clock,
+        new_reference=new_reference,
         unheard=resources.observers.unheard,
     )
     token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
-    socket = socket_mode(app, token, url, resources.observers) if token else None
+    socket = socket_mode(app, token, url, runtime, observers=resources.observers) if token else None
     recheck = Recheck(
         ledger=resources.ledger,
         places=slack.places,
         approvals=slack.approvals,
         twins=slack.twins,
         batches=worker.batches,
+        idle=runtime.idle,
         every=runtime.recheck_every,
     )
     return Wired(app, socket, worker, recheck)
@@ -174,7 +180,13 @@ def _worker(
 ) -> Worker:
     runtime = resources.runtime
     ledger = RetryingLedger(resources.ledger, runtime.sleep)
-    leased = LeasedSteps(ledger, runtime.sleep, resources.tasks.stopping)
+    leased = LeasedSteps(
+        ledger=ledger,
+        clock=runtime.clock,
+        sleep=runtime.sleep,
+        idle=runtime.idle,
+        stopping=resources.tasks.stopping,
+    )
     brake = Brake(slack.judge, runtime.brake_every)
     return Worker(
         ledger=ledger,

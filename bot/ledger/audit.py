@@ -1,6 +1,5 @@
 """Read the events for an audit, and delete everything before a day."""
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +28,7 @@ from bot.ledger.entries import Entry, read_entries
 from bot.ledger.inspection import path_problem
 from bot.ledger.items import Item, read_items
 from bot.ledger.schema import OPEN, events, requests
+from bot.runtime.clock import Runtime
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
 WORDS = ("reason", "comment")
@@ -81,7 +81,7 @@ def open_for_audit(url: str) -> Engine:
         raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
     # Without a pool no connection stays open, so the engine need not be disposed.
     if path:
-        return sqlite_engine(parsed, time.time, poolclass=NullPool, busy_seconds=_BUSY_SECONDS)
+        return sqlite_engine(parsed, Runtime().now, poolclass=NullPool, busy_seconds=_BUSY_SECONDS)
     engine = create_engine(parsed, hide_parameters=True, poolclass=NullPool, connect_args=REACHING)
     event.listen(engine, "begin", _without_time_limit)
     return engine
@@ -158,7 +158,7 @@ def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> in
         total += gone
         if gone < _AT_ONCE:
             return total
-        time.sleep(_PAUSE)
+        Runtime().block(_PAUSE)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ import fcntl
 import os
 import re
 import stat
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from bot.ledger.engine import CannotOpenError, engine_of, file_of, how_to_restore, parse
 from bot.ledger.schema import HEAD, metadata, replicas
+from bot.runtime.clock import Runtime
 
 _MIGRATION_LOCK = 0x5E4A  # any number that nothing else in this database uses
 
@@ -64,13 +64,13 @@ class Opened:
     release: Callable[[], None]
 
 
-def open_database(url: str, sleep: Callable[[float], None] = time.sleep) -> Opened:
-    """Return the database at `url`, migrated; raises CannotOpenError."""
+def open_database(url: str, runtime: Runtime) -> Opened:
+    """Return the database at `url`, migrated; SQLite's clock is `runtime.now`. Raises CannotOpenError."""
     parsed = parse(url)
     with ExitStack() as on_failure:
-        release = on_failure.callback(_lock_file(parsed, sleep))
+        release = on_failure.callback(_lock_file(parsed, runtime.block))
         try:
-            engine = engine_of(parsed)
+            engine = engine_of(parsed, runtime.now)
             on_failure.callback(engine.dispose)
             with engine.begin() as connection:
                 new = _migrate(connection)
@@ -111,7 +111,7 @@ def revision_of(connection: Connection) -> str | None:
 
 
 def _create_schema(connection: Connection) -> None:
-    """Create the newest schema, without loading Alembic, which takes nine megabytes."""
+    """Create the newest schema, without loading Alembic."""
     # If it skipped tables that exist, another program's would pass for ours.
     metadata.create_all(connection, checkfirst=False)
     column = "version_num VARCHAR(32) NOT NULL"
@@ -122,7 +122,7 @@ def _create_schema(connection: Connection) -> None:
 
 def _upgrade(connection: Connection, current: str) -> None:
     """Run every migration from revision `current` to the newest one."""
-    # Imported here, since most starts have nothing to migrate.
+    # Imported here, since it takes 8 MB and most starts have nothing to migrate.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -192,7 +192,7 @@ def is_transient(error: Exception) -> bool:
     return not _WRONG_ADDRESS.search(str(error.orig))
 
 
-def _lock_file(url: URL, sleep: Callable[[float], None]) -> Callable[[], None]:
+def _lock_file(url: URL, block: Callable[[float], None]) -> Callable[[], None]:
     """Lock the SQLite file against other processes, and take its rights from other users; return what unlocks it."""
     path = file_of(url)
     if path is None:
@@ -208,7 +208,7 @@ def _lock_file(url: URL, sleep: Callable[[float], None]) -> Callable[[], None]:
             f"DATABASE_URL cannot be opened ({error.strerror}: {left or path.parent}). {fix}"
         ) from error
     try:
-        _lock(lock, sleep)
+        _lock(lock, block)
     except BlockingIOError as error:
         lock.close()
         raise CannotOpenError(
@@ -224,12 +224,12 @@ def _lock_file(url: URL, sleep: Callable[[float], None]) -> Callable[[], None]:
     return lock.close
 
 
-def _lock(lock: IO[str], sleep: Callable[[float], None]) -> None:
+def _lock(lock: IO[str], block: Callable[[float], None]) -> None:
     """Lock the file for this process alone; raises BlockingIOError. Tried twice: a doctor holds it for an instant."""
     with suppress(BlockingIOError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return
-    sleep(_INSTANT)
+    block(_INSTANT)
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 

@@ -7,7 +7,6 @@ Connection Defaults", "Database Connection Control Functions".
 import os
 import sqlite3
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,7 +137,7 @@ def sqlite_engine(
     return engine
 
 
-def engine_of(url: URL, now: Callable[[], float] = time.time) -> Engine:
+def engine_of(url: URL, now: Callable[[], float]) -> Engine:
     """Return an engine with one connection, which only the writer's thread uses.
 
     `now` is the clock of a SQLite database, in Unix seconds.

@@ -4,7 +4,6 @@ Source: sqlite.org, "Write-Ahead Logging" (read-only databases), "URI Filenames"
 """
 
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy.engine import URL
 from bot.ledger.engine import REACHING, file_of, options_for, sqlite_engine
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
+from bot.runtime.clock import Runtime
 
 _POSTGRESQL = {**REACHING, "options": options_for("statement_timeout", "lock_timeout")}
 
@@ -57,7 +57,7 @@ def _read_mode(path: Path) -> dict[str, str]:
 
 def _file_engine(path: Path, **how: str) -> Engine:
     url = URL.create("sqlite", database=f"file:{quote(str(path))}", query={**how, "uri": "true"})
-    return sqlite_engine(url, time.time, poolclass=StaticPool)
+    return sqlite_engine(url, Runtime().now, poolclass=StaticPool)
 
 
 def _server_engine(url: URL) -> Engine:

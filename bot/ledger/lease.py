@@ -6,8 +6,6 @@ clock stops while the machine is suspended, see clock_gettime(2).
 
 import asyncio
 import math
-import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -23,25 +21,18 @@ SILENCE = 3.0
 _CHECK_EVERY = 0.1
 
 
-def since_boot() -> float:
-    """Return the seconds since the machine started, including suspension where the system counts it."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
-
-
 class Lease:
     """The lease of one replica: the time by `clock` until which no other takes over, and the requests it holds.
 
     Each heartbeat renews it for `seconds`, which may be infinite.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = since_boot) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._seconds = seconds
         self._clock = clock
         self._until = -math.inf
         self._held: set[tuple[str, int]] = set()
-        self._timeouts: set[asyncio.Timeout] = set()
+        self._timeouts: dict[asyncio.Timeout, None] = {}
         self._checking: asyncio.TimerHandle | None = None
 
     def renew(self, began: float) -> None:
@@ -76,13 +67,13 @@ class Lease:
         After a suspension the lease's clock is checked within 0.1 s.
         """
         async with asyncio.timeout_at(self._when()) as timeout:
-            self._timeouts.add(timeout)
+            self._timeouts[timeout] = None
             if self._checking is None and self._until < math.inf:
                 self._check()
             try:
                 yield timeout
             finally:
-                self._timeouts.discard(timeout)
+                self._timeouts.pop(timeout, None)
 
     def _check(self) -> None:
         """Adjust the timeouts to the lease's clock every 0.1 s while there are any."""

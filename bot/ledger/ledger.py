@@ -1,6 +1,6 @@
 """The ledger: requests, which change state, and events, which are append-only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from bot.ledger import entries, events, moves
@@ -8,36 +8,34 @@ from bot.ledger.acceptance import NewRequests
 from bot.ledger.batches import BatchItems
 from bot.ledger.click_moves import ClickMoves
 from bot.ledger.database import Opened
-from bot.ledger.events import EventListener
-from bot.ledger.lease import LEASE, SILENCE, since_boot
+from bot.ledger.lease import LEASE, SILENCE
 from bot.ledger.rechecks import Rechecks
 from bot.ledger.replica import Replica
 from bot.ledger.seal import Seal
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
-from bot.runtime.observers import Transacted
 
 
 class Ledger:
     """One replica's access to the ledger; every method raises LedgerDownError if the database fails or is too slow.
 
-    Every method can be retried after that: a move that was recorded nevertheless is not recorded twice.
+    Every method can be retried after that: a move that was recorded nevertheless is not recorded twice. The `writer` writes
+    to the `opened` database, and is closed with the ledger; `clock` goes on while the machine is suspended.
     """
 
     def __init__(  # noqa: PLR0913  # a test may bring its own clock and intervals
         self,
         opened: Opened,
+        writer: Writer,
         holder: str,
-        lease: float = LEASE,
-        listeners: Sequence[EventListener] = (),
-        transacted: Transacted | None = None,
         *,
-        clock: Callable[[], float] = since_boot,
+        clock: Callable[[], float],
+        lease: float = LEASE,
         silence: float = SILENCE,
         recheck_after: float = 45.0,
     ) -> None:
-        self.writer = Writer(opened.engine, listeners=listeners, transacted=transacted)
-        operation = self.writer.operation
+        self.writer = writer
+        operation = writer.operation
         self.place = operation(moves.place)
         self.asking = operation(moves.asking)
         self.asked = operation(moves.asked)
@@ -54,7 +52,7 @@ class Ledger:
         self.exclusive = opened.exclusive
         """Whether no other process can use this database."""
         self.replica = Replica(
-            self.writer,
+            writer,
             holder,
             lease,
             silence,
@@ -64,10 +62,10 @@ class Ledger:
         )
         self.start = self.replica.start
         self.lease = self.replica.lease
-        self.accept = NewRequests(self.writer, self.lease, holder).accept
-        self.clicks = ClickMoves(self.writer, self.lease, holder)
-        self.batches = BatchItems(self.writer)
-        self.rechecks = Rechecks(self.writer, recheck_after)
+        self.accept = NewRequests(writer, self.lease, holder).accept
+        self.clicks = ClickMoves(writer, self.lease, holder)
+        self.batches = BatchItems(writer)
+        self.rechecks = Rechecks(writer, recheck_after)
 
     def tokens(self, platform: str, seal: Seal) -> Tokens:
         """Return the tokens of the third-party platform with this component appid."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, case, delete, exists, func, 
 from bot.domain.request import State
 from bot.ledger.entries import Entry, entry_of, key_of, stands
 from bot.ledger.events import record
-from bot.ledger.lease import LEASE, Lease, since_boot
+from bot.ledger.lease import LEASE, Lease
 from bot.ledger.schema import OPEN, replicas, requests
 from bot.ledger.statements import (
     MINE,
@@ -128,7 +128,7 @@ class Replica(Operations):
         recheck_after: float,
         *,
         exclusive: bool,
-        clock: Callable[[], float] = since_boot,
+        clock: Callable[[], float],
     ) -> None:
         super().__init__(writer)
         self._seconds = seconds

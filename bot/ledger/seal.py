@@ -29,7 +29,7 @@ class Seal:
         self._newest: Fernet | None = None
         self._every: MultiFernet | None = None
         if keys:
-            # Imported here, since it takes three megabytes and many bots have no keys.
+            # Imported here, since it takes 7 MB and many bots have no keys.
             from cryptography import fernet  # noqa: PLC0415
 
             fernets = [fernet.Fernet(key) for key in keys]

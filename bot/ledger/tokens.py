@@ -4,7 +4,6 @@ A claim is made by compare-and-set, which raises the token's fence; the new toke
 the same. Times are by the database's clock, and the remaining life of a token is returned in seconds.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -202,10 +201,11 @@ class Tokens(Operations):
 
         If the ledger is down, it is written once that is up, with what is left of its life.
         """
-        ends = time.monotonic() + life
+        clock = self._writer.clock
+        ends = clock() + life
 
         def write(on: Connection) -> bool:
-            return _changes(on, how, {**fill, "life": ends - time.monotonic()})
+            return _changes(on, how, {**fill, "life": ends - clock()})
 
         return await self._writer.run_or(write, write, token=fill["the_name"])
 

@@ -7,7 +7,6 @@ import asyncio
 import logging
 import queue
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -48,6 +47,8 @@ class LedgerDownError(Exception):
 class _Job:
     work: Callable[..., Any]
     _: KW_ONLY
+    since: float
+    """When it was queued, by the writer's clock."""
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     done: asyncio.Future[Any] | None = None
@@ -56,7 +57,6 @@ class _Job:
     """Tells whether the caller waits no longer."""
     facts: Mapping[str, object] = field(default_factory=dict)
     """The extras of the log line if it is given up."""
-    since: float = field(default_factory=time.monotonic)
     timer: asyncio.TimerHandle | None = None
     result: Any = None
 
@@ -64,17 +64,20 @@ class _Job:
 class Writer:
     """Runs jobs in transactions, in order; each listener is called with each event after its commit, while no job waits.
 
-    All callbacks run in the writer's thread, except `transacted` for a job that timed out.
+    Jobs wait until `start`. All callbacks run in the writer's thread, except `transacted` for a job that timed out.
     """
 
     def __init__(
         self,
         engine: Engine,
+        clock: Callable[[], float],
+        *,
         patience: float = PATIENCE,
         listeners: Sequence[EventListener] = (),
         transacted: Transacted | None = None,
     ) -> None:
         self._engine = engine
+        self.clock = clock
         self._transacted = transacted
         self._patience = patience
         self._listeners = listeners
@@ -87,6 +90,9 @@ class Writer:
         self._file = _identity_of(self._path)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="ledger", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
         self._thread.start()
 
     def run(
@@ -102,7 +108,9 @@ class Writer:
         if self._closed:
             done.set_exception(LedgerDownError("the ledger is closed"))
             return done
-        job = _Job(work, args=args, kwargs=kwargs, done=done, abandoned=done.done)
+        job = _Job(
+            work, since=self.clock(), args=args, kwargs=kwargs, done=done, abandoned=done.done
+        )
         job.timer = loop.call_later(self._patience, self._time_out, job)
         self._jobs.put(job)
         return done
@@ -118,7 +126,7 @@ class Writer:
 
         After a permanent error it is given up, and logged with these `facts`.
         """
-        self._jobs.put(_Job(work, facts=facts))
+        self._jobs.put(_Job(work, since=self.clock(), facts=facts))
 
     def _time_out(self, job: _Job) -> None:
         self._resolve([job], LedgerDownError(f"no answer within {self._patience:g} s"))
@@ -251,7 +259,7 @@ class Writer:
         except RuntimeError:  # the loop is closed
             return
         if transacted := self._transacted:
-            now = time.monotonic()
+            now = self.clock()
             for job, _ in waiting:
                 transacted(now - job.since, error is None)
 

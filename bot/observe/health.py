@@ -1,7 +1,6 @@
 """The health of the bot, part by part, from state that it keeps anyway: a check itself does no I/O and never waits."""
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
@@ -118,8 +117,8 @@ class Watch:
     def __init__(
         self,
         lagged: Callable[[float], None],
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._lagged = lagged
         self._clock = clock

@@ -3,9 +3,7 @@
 Labels have values from closed sets only, so that no outside input creates a series, and alerts find zeros.
 """
 
-import asyncio
 import platform
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from enum import Enum
 from functools import partial
@@ -107,8 +105,8 @@ class Metrics:
     def __init__(
         self,
         version: str,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._clock = clock
         self._sleep = sleep

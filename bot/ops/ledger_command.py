@@ -18,6 +18,7 @@ from bot.ledger.entries import Entry, name_of
 from bot.ledger.items import Item
 from bot.messages.blocks import read_ref
 from bot.observe.output import FAILED, FINE, complain, printable, write_rows
+from bot.runtime.clock import Runtime
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
 from bot.settings.table import Table
@@ -61,7 +62,7 @@ def _wrong_deletion(before: datetime, about: Mapping[str, Any]) -> str | None:
     if about:
         named = " and ".join(f"--{name}" for name in about)
         return f"--delete-before deletes for everybody. Leave out {named}."
-    if before > datetime.now(UTC):
+    if before > datetime.fromtimestamp(Runtime().now(), UTC):
         return f"{before:%Y-%m-%d} has not begun yet, in UTC. Name an earlier day."
     return None
 

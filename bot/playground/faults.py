@@ -108,7 +108,7 @@ class Faults:
     """
 
     def __init__(self, methods: Collection[str]) -> None:
-        self.late: set[asyncio.Task[web.Response | None]] = set()
+        self.late: dict[asyncio.Task[web.Response | None], None] = {}
         self._planned: dict[str, list[Planned]] = {_name(method): [] for method in methods}
         self._cleared: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -202,8 +202,8 @@ class Faults:
             return usual() if await held else None
 
         task = asyncio.create_task(landing())
-        self.late.add(task)
-        task.add_done_callback(self.late.discard)
+        self.late[task] = None
+        task.add_done_callback(self.late.pop)
         return task
 
     async def settled(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import secrets
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -19,6 +20,13 @@ async def sleep(seconds: float) -> None:
     await asyncio.sleep(seconds + _MILLISECOND)
 
 
+def since_boot() -> float:
+    """Return the seconds since the machine started, including suspension where the system counts it."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 def new_id() -> str:
     """Return a new request id: short enough to read out, one of 6e11."""
     return "".join(secrets.choice(_ID_LETTERS) for _ in range(8))
@@ -29,9 +37,17 @@ class Runtime:
     """What the bot takes from its machine, and the intervals that tests shorten. Seconds throughout; `now` is Unix time."""
 
     clock: Callable[[], float] = time.monotonic
+    since_boot: Callable[[], float] = since_boot
+    """The clock of the leases, which goes on while the machine is suspended."""
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = sleep
+    idle: Callable[[float], Awaitable[None]] = sleep
+    """Sleeps where no request waits, such as between two heartbeats; tests shorten `sleep` alone."""
+    block: Callable[[float], None] = time.sleep
+    """Sleeps where there is no event loop."""
     jitter: Callable[[], float] = random.random
+    token_hex: Callable[[int], str] = secrets.token_hex
+    """Returns random hex digits, two for each of so many bytes."""
     brake_every: float = 5.0
     """Seconds between two checks of the policy while a batch runs."""
     new_id: Callable[[], str] = new_id

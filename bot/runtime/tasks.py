@@ -23,7 +23,7 @@ class Tasks:
     """The background tasks of the bot."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], None] = {}  # in the order of their start
         self._stopping = False
         self._over = False
         self.kept: list[asyncio.Task[None]] = []
@@ -46,7 +46,7 @@ class Tasks:
             work.close()
             return
         task = asyncio.create_task(work)
-        self._running.add(task)
+        self._running[task] = None
         task.add_done_callback(self._ended)
 
     def keep(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
@@ -72,7 +72,7 @@ class Tasks:
             await asyncio.wait(self._running, timeout=_LAST_MOMENT)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         if not task.cancelled() and (error := task.exception()):
             _log.error("unforeseen error", exc_info=error)
 

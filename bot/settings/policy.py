@@ -70,7 +70,7 @@ def read_content(path: Path, content: Content, default_owner: str | None) -> Tes
     """Return the policy in a file's content, even if its own tests fail, or one sentence for each mistake."""
     if isinstance(content, Problem):
         return [content]
-    # Imported here: pydantic takes an eighth of the startup, and many bots have no policy file.
+    # Imported here, since pydantic takes 8 MB and many bots have no policy file.
     from bot.policy.file import read_and_test  # noqa: PLC0415
 
     tested = read_and_test(content, default_owner)

@@ -1,17 +1,17 @@
 """HTTP mode: `POST /slack/events`, for teams that do not use Socket Mode."""
 
 import re
-import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
-from slack_sdk.signature import SignatureVerifier
+from slack_sdk.signature import Clock, SignatureVerifier
 
 from bot.domain.finding import SET_THE_CLOCK, Problem
 from bot.runtime.bounded import BODIES, Unread
+from bot.runtime.clock import Runtime
 from bot.runtime.observers import Acked, RefusedPost, no_op
 from bot.slack.api import object_in
 from bot.slack.listeners import App
@@ -43,22 +43,36 @@ _HEADERS = {
 }
 
 
+class _Clock(Clock):
+    """The runtime's clock, for the SDK's verifier."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now()
+
+
 def slack_events(
-    app: App, signing_secret: str, acked: Acked | None = None, refused: RefusedPost = no_op
+    app: App,
+    signing_secret: str,
+    runtime: Runtime,
+    acked: Acked | None = None,
+    refused: RefusedPost = no_op,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler that passes Slack's signed requests to the app.
 
     `acked` is called for each ack, `refused` for each rejected request. No body is parsed before its signature is
     verified, since that takes long for a large one.
     """
-    verifier = SignatureVerifier(signing_secret)
+    verifier = SignatureVerifier(signing_secret, _Clock(runtime.now))
 
     def no(status: int, why: NotFromSlack | Unread, text: str) -> web.Response:
         refused(PATH, why)
         return web.Response(status=status, text=text)
 
     async def events(request: web.Request) -> web.Response:
-        began = time.monotonic()
+        began = runtime.clock()
         if not _may_be_signed(request):
             return no(401, NotFromSlack.UNSIGNED, _UNSIGNED)
         raw = await request.app[BODIES].read(request, BODY_LIMIT)
@@ -69,22 +83,22 @@ def slack_events(
         except UnicodeDecodeError:
             return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
         if not verifier.is_valid_request(body, request.headers):
-            return no(401, _why_unsigned(request), _UNSIGNED)
+            return no(401, _why_unsigned(request, runtime.now()), _UNSIGNED)
         payload = _payload(body, request.content_type)
         if payload is None:
             return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
         said = await app.answer(payload)
         if acked:
-            acked(payload, time.monotonic() - began)
+            acked(payload, runtime.clock() - began)
         return web.Response(text=said, content_type="application/json" if said else "text/plain")
 
     return events
 
 
-def _why_unsigned(request: web.Request) -> NotFromSlack:
+def _why_unsigned(request: web.Request, now: float) -> NotFromSlack:
     """Return why the verifier rejects a well-formed signature."""
     sent = float(request.headers["X-Slack-Request-Timestamp"])
-    return NotFromSlack.STALE if abs(time.time() - sent) > _STALE_AFTER else NotFromSlack.SIGNATURE
+    return NotFromSlack.STALE if abs(now - sent) > _STALE_AFTER else NotFromSlack.SIGNATURE
 
 
 def _may_be_signed(request: web.Request) -> bool:

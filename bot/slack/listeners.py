@@ -2,8 +2,6 @@
 
 import logging
 import math
-import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -32,8 +30,9 @@ _log = logging.getLogger(__name__)
 class UnheardPayloads:
     """Logs payloads without a listener, once an hour per type."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], new_reference: Callable[[], str]) -> None:
         self._clock = clock
+        self._new_reference = new_reference
         self._logged: dict[str, tuple[float, str]] = {}
 
     def reference_for(self, body: Mapping[str, object]) -> str:
@@ -41,7 +40,7 @@ class UnheardPayloads:
         of, now = _type_of(body), self._clock()
         at, reference = self._logged.get(of, (-math.inf, ""))
         if now - at >= _HOUR:
-            reference = secrets.token_hex(4)
+            reference = self._new_reference()
             self._logged[of] = now, reference
             _log.warning("nobody listens to this", extra={"type": of, "reference": reference})
         return reference
@@ -71,6 +70,8 @@ class App:
         command: Callable[[Origin, str], Awaitable[Message | OpenForm]],
         open_form: Callable[[Origin], Awaitable[None]],
         *listen: Callable[[AsyncApp], None],
+        clock: Callable[[], float],
+        new_reference: Callable[[], str],
         unheard: Unheard = no_op,
     ) -> None:
         """Take the result of auth.test, the use cases of the command and the form, and what adds listeners to Bolt's app.
@@ -82,7 +83,8 @@ class App:
         self._open_form = open_form
         self._words = words
         self._unheard = unheard
-        self._log = UnheardPayloads(time.monotonic)
+        self._new_reference = new_reference
+        self._log = UnheardPayloads(clock, new_reference)
         self._bolt = _bolt(client, identity)
         self._bolt.error(self._unforeseen)
         self._bolt.command(SLASH_COMMAND)(self._share_env)
@@ -118,7 +120,7 @@ class App:
                 unknown = unknown_command(self._words, command)
                 return BoltResponse(status=200, body=as_response(unknown))
         else:
-            reference = log_unforeseen(_log, error)
+            log_unforeseen(_log, error, reference := self._new_reference())
         return BoltResponse(status=200, body=_apology(body, self._words, reference))
 
 

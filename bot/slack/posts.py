@@ -7,7 +7,6 @@ docs.slack.dev, chat.postMessage, chat.update, "Message metadata".
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ParamSpec
 from weakref import WeakValueDictionary
@@ -64,7 +63,7 @@ class Posts:
         api: SlackApi,
         bot_user_id: str,
         sleep: Callable[[float], Awaitable[None]],
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float],
         in_doubt: Callable[[str], None] = no_op,
     ) -> None:
         self._api = api

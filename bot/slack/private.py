@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ParamSpec
@@ -45,13 +44,14 @@ class PrivateReplies:
     """Sends messages to one person, such as the reply to a click: each in the first way that Slack does not refuse.
 
     `_words` are for errors, since it may not be known who asked; `_start` runs work in the background. `_has_ended` tells
-    whether the request with an id has ended.
+    whether the request with an id has ended; `_new_reference` returns one for an error in the log.
     """
 
     _api: SlackApi
     _words: Words
     _start: Callable[[Coroutine[None, None, None]], None]
     _has_ended: Callable[[str], Awaitable[bool]]
+    _new_reference: Callable[[], str]
     _begun: dict[str, None] = field(default_factory=dict)  # by trigger, the oldest first
     _superseded: WeakValueDictionary[tuple[str, str], asyncio.Event] = field(
         default_factory=WeakValueDictionary
@@ -76,7 +76,8 @@ class PrivateReplies:
         try:
             await work(*given, **named)
         except Exception as error:  # noqa: BLE001  # they would wait for an answer
-            await self.send(whom, broken(self._words, log_unforeseen(_log, error)))
+            log_unforeseen(_log, error, reference := self._new_reference())
+            await self.send(whom, broken(self._words, reference))
 
     async def open_modal(
         self, whom: Origin, words: Words, view: Mapping[str, object], *, about: str = ""
@@ -155,8 +156,6 @@ def _ways(whom: Origin, message: Message, *, replaces: bool) -> Iterator[_Way]:
     yield "chat.postMessage", {"channel": whom.user_id, **as_post(message)}
 
 
-def log_unforeseen(log: logging.Logger, error: Exception) -> str:
-    """Log an error, and return the reference under which it is in the log."""
-    reference = secrets.token_hex(4)
+def log_unforeseen(log: logging.Logger, error: Exception, reference: str) -> None:
+    """Log an error under a reference, which the person is told."""
     log.error("unforeseen error", exc_info=error, extra={"reference": reference})
-    return reference

@@ -11,7 +11,7 @@ import asyncio
 import json
 import logging
 import math
-import time
+from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from functools import partial
 
 from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType
 
-from bot.runtime.clock import sleep
+from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, object_in
@@ -67,10 +67,17 @@ class _OpenConnection:
 class SocketClient:
     """Keeps a connection open, and passes envelopes to the app; `url` is for the first attempt."""
 
-    def __init__(
-        self, api: SlackApi, url: str | None, app: App, observers: Observers, pace: Pace
+    def __init__(  # noqa: PLR0913, PLR0917  # made by `socket_mode` alone
+        self,
+        api: SlackApi,
+        url: str | None,
+        app: App,
+        clock: Callable[[], float],
+        observers: Observers,
+        pace: Pace,
     ) -> None:
         self._api = api
+        self._clock = clock
         self._url = url
         self._app = app
         self._observers = observers
@@ -139,8 +146,8 @@ class SocketClient:
     async def _connect(self) -> ClientWebSocketResponse:
         """Open a connection, with retries: each with a new URL, whose ticket is valid for one attempt."""
         while True:
-            await sleep(max(0.0, self._tried + self._apart - time.monotonic()))
-            self._tried = time.monotonic()
+            await self._api.sleep(max(0.0, self._tried + self._apart - self._clock()))
+            self._tried = self._clock()
             url, self._url = self._url, None
             try:
                 if url := url or await self._new_url():
@@ -210,7 +217,7 @@ class SocketClient:
 
     async def _take(self, connection: _OpenConnection, envelope: dict[str, object]) -> None:
         """Send the ack of an envelope."""
-        began, payload = time.monotonic(), envelope.get("payload")
+        began, payload = self._clock(), envelope.get("payload")
         body = payload if isinstance(payload, dict) else {}
         said = await self._app.answer(body)
         envelope_id = json.dumps(envelope["envelope_id"])
@@ -218,7 +225,7 @@ class SocketClient:
         if not await self._send(connection, f'{{"envelope_id":{envelope_id}{says}}}'):
             _log.warning("an ack did not reach Slack")
         elif acked := self._observers.acked:
-            acked(body, time.monotonic() - began)
+            acked(body, self._clock() - began)
 
     async def _send(self, connection: _OpenConnection | None, message: str) -> bool:
         """Send over this connection or, once it is closed, over the next; False if the client is closed first."""
@@ -230,14 +237,17 @@ class SocketClient:
         return False
 
 
-def socket_mode(
+def socket_mode(  # noqa: PLR0913  # all that a connection needs
     app: App,
     app_token: str,
     url: str | None,
+    runtime: Runtime,
+    *,
     observers: Observers = Observers(),  # noqa: B008  # frozen
     pace: Pace = Pace(),  # frozen
 ) -> SocketClient:
     """Return the client that passes envelopes to the app; `url` is the preflight's, for the first attempt."""
     client = copy(app.client)  # the same way to Slack, with the other token
     client.token = app_token
-    return SocketClient(SlackApi(client, sleep, observers.called_slack), url, app, observers, pace)
+    api = SlackApi(client, runtime.idle, observers.called_slack)
+    return SocketClient(api, url, app, runtime.clock, observers, pace)

@@ -59,7 +59,7 @@ class TokenCache:
 
     _tokens: Tokens
     _clock: Callable[[], float]
-    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _sleep: Callable[[float], Awaitable[None]]
     _entries: dict[str, Cached] = field(default_factory=dict, init=False)
 
     def cached(self, name: str, refused: str | None = None) -> str | None:
@@ -131,7 +131,7 @@ class Chain:
     _tokens: Tokens
     _seeds: Mapping[str, str]
     _clock: Callable[[], float]
-    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _sleep: Callable[[float], Awaitable[None]]
     renewed: Renewed | None = None
     _cache: TokenCache = field(init=False)
     _single_flight: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)

@@ -1,7 +1,6 @@
 """Client for WeChat's API with owners' tokens: a share is retried as its guidance allows, a read is tried once."""
 
 import logging
-import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
@@ -46,7 +45,7 @@ class WeChat:
     """Of one call, from the settings."""
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
-    jitter: Callable[[], float] = random.random
+    jitter: Callable[[], float]
     answered: Callable[[Guidance | None], None] = no_op
     """Called with why WeChat did not do what a call asked for, or None if it did."""
 

@@ -5,7 +5,6 @@ api_query_auth, api_get_authorizer_info, api_get_authorizer_list, api_start_push
 for a third-party platform.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -80,7 +79,7 @@ class Component:
     appid: str
     _appsecret: str
     _timeout: float
-    _sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    _sleep: Callable[[float], Awaitable[None]]
 
     async def token(self, ticket: str) -> Issued | NoAnswer:
         """Return a new platform token."""

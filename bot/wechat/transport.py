@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -157,13 +156,14 @@ class WeChatApi:
 
     http: httpx.AsyncClient
     url: str
+    clock: Callable[[], float]
     called: CalledWeChat | None = None
 
     async def post(
         self, call: Call, seconds: float, read: Callable[[Mapping[str, object]], T | NoAnswer]
     ) -> T | NoAnswer:
         """Send `call` and return what `read` makes of the answer, or why there is none."""
-        began = time.monotonic()
+        began = self.clock()
         answered: T | NoAnswer
         try:
             response = await self.http.post(
@@ -180,7 +180,7 @@ class WeChatApi:
         api = call.path.rpartition("/")[2]
         answer = answered.label if isinstance(answered, NoAnswer) else "0"
         if self.called:
-            self.called(api, answer, time.monotonic() - began)
+            self.called(api, answer, self.clock() - began)
         _log.debug("called WeChat", extra={"api": api, "answer": answer})
         return answered
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -32,10 +31,11 @@ class Upkeep:
     _tokens: Tokens
     _owners: Callable[[], Sequence[str]]
     _jitter: Callable[[], float]
+    _clock: Callable[[], float]
     every: float = _CHECK_EVERY
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _seen: tuple[Mapping[str, StoredToken], float] | None = field(default=None, init=False)
-    """All tokens, and when they were read, by time.monotonic()."""
+    """All tokens, and when they were read, by `_clock`."""
     _failures: Counter[str] = field(default_factory=Counter, init=False)
     _skipping: Counter[str] = field(default_factory=Counter, init=False)
 
@@ -68,11 +68,11 @@ class Upkeep:
         if self._seen is None:
             return ()
         kept, at = self._seen
-        return link_states(kept, self._owners(), time.monotonic() - at)
+        return link_states(kept, self._owners(), self._clock() - at)
 
     async def _look(self) -> Mapping[str, StoredToken]:
         kept = await self._tokens.all()
-        self._seen = kept, time.monotonic()
+        self._seen = kept, self._clock()
         return kept
 
     async def _check(self) -> None:

@@ -6,7 +6,6 @@ without an answer.
 
 import asyncio
 import logging
-import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
@@ -217,7 +216,7 @@ class _Run:
         None if the item is back in the queue, as WeChat's limit is reached or the gate was shut before it was called once
         more; and if the lease expired.
         """
-        request, steps, began = self._request_of(item), list[Step](), time.monotonic()
+        request, steps, began = self._request_of(item), list[Step](), self.leased.clock()
         if not self.todo:  # so that the summary need not wait for it
             self.prefetch_readiness(request.owner, request.env)
         try:
@@ -238,7 +237,7 @@ class _Run:
             return None
         if doubtful:
             outcome = doubted(outcome)
-        seconds = time.monotonic() - began
+        seconds = self.leased.clock() - began
         twice = item.called_again and outcome.tries > 0
         return ItemEnded(request, outcome, seconds, steps, called_again=twice)
 

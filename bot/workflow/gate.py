@@ -1,6 +1,5 @@
 """The gate of a batch: open while it is the batch's turn, WeChat takes calls and the policy allows it."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -59,7 +58,7 @@ class Gate:
     async def watch(self, left: Callable[[], Sequence[str]]) -> None:
         """Check the policy every few seconds, and shut unless it surely allows what is left; until cancelled."""
         while True:
-            await asyncio.sleep(self.brake.every)
+            await self.leased.idle(self.brake.every)
             if not self.is_open:
                 continue
             verdict = await self.brake.check(self.batch, left())

@@ -1,6 +1,5 @@
 """The steps of a leased request: calls to Slack and WeChat need the lease, which heartbeats keep."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -28,12 +27,14 @@ class LeaseExpiredError(Exception):
     """The lease expired during a call to Slack or WeChat: it may be carried out, and another replica may hold the request."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LeasedSteps:
-    """What a replica does for the requests it holds."""
+    """What a replica does for the requests it holds; its clock and sleeps are those of Runtime."""
 
     ledger: RetryingLedger
+    clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+    idle: Callable[[float], Awaitable[None]]
     stopping: Callable[[], bool]
 
     async def run(self, resume: Callable[[Entry], None], lease: float = LEASE) -> None:
@@ -56,7 +57,7 @@ class LeasedSteps:
                 _log.warning("the ledger is down", extra={"reason": str(error)})
             except Exception:  # noqa: BLE001  # without heartbeats a replica would lose its requests
                 _log.exception("unforeseen error")
-            await asyncio.sleep(lease / _LOOKS_PER_LEASE)
+            await self.idle(lease / _LOOKS_PER_LEASE)
 
     @asynccontextmanager
     async def while_held(self, entry: Entry) -> AsyncIterator[float | None]:

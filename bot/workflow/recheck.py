@@ -1,7 +1,7 @@
 """Look once more at the messages of requests about which a call to Slack ended in doubt, and mend what came late."""
 
-import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.domain.outcome import Finished
@@ -24,6 +24,7 @@ class Recheck:
     approvals: Approvals
     twins: Twins
     batches: Batches
+    idle: Callable[[float], Awaitable[None]]
     every: float
     """Seconds between two looks for what is due."""
 
@@ -31,7 +32,7 @@ class Recheck:
         """Look at what is due, again and again; runs until cancelled."""
         while True:
             pause = await self.look()
-            await asyncio.sleep(pause)
+            await self.idle(pause)
 
     async def look(self) -> float:
         """Mend the messages of one request whose look is due, and return after how many seconds to look again.

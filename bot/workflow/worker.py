@@ -4,7 +4,6 @@ Each step is recorded before the next one begins, so a replica that takes a requ
 """
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -245,14 +244,14 @@ class Worker:
         if late and (end := await self.brake.end_of(entry, self.leased, begun=called_again)):
             return await self.ledger.record_outcome(entry, end, called_again=called_again)
         request, may_call = entry.request, partial(self.ledger.lease.covers, entry)
-        began, steps = time.monotonic(), list[Step]()
+        began, steps = self.leased.clock(), list[Step]()
         async with self.leased.while_held(entry):
             outcome = await self.owners.share(
                 request.owner, request.env, request.appid, steps.append, may_call
             )
         if outcome is None:
             raise LeaseExpiredError
-        seconds = time.monotonic() - began
+        seconds = self.leased.clock() - began
         if called_again:  # the earlier call may have succeeded
             outcome = doubted(outcome)
         return await self.ledger.record_outcome(

@@ -1,8 +1,6 @@
 import asyncio
 import gc
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, closing, contextmanager, suppress
 from itertools import count, islice
@@ -68,14 +66,6 @@ async def test_without_port_nothing_listens(
         assert line.endswith("over Socket Mode.")
         with socket.socket() as free:
             free.bind(("127.0.0.1", served.port))
-
-
-def test_no_library_is_loaded_before_something_needs_it() -> None:
-    late = {"alembic", "cryptography", "defusedxml", "prometheus_client", "prompt_toolkit"}
-    late |= {"psycopg", "pydantic", "rich"}
-    look = f"import bot.app.running, bot.cli, sys; print({late} & set(sys.modules))"
-    seen = subprocess.run([sys.executable, "-c", look], check=True, capture_output=True, text=True)
-    assert seen.stdout.strip() == "set()"
 
 
 async def test_each_path_accepts_only_get_and_head(watched: Served) -> None:

@@ -10,7 +10,9 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from dataclasses import replace
 from pathlib import Path
+from time import time
 
 import pytest
 
@@ -151,6 +153,25 @@ async def test_the_bot_works_with_its_own_clock_sleep_and_ids(
     async with running(settings_of(environ)):
         await slack.command(REQUESTER, RELEASES, ASK)
         await slack.until(ended)
+
+
+async def test_the_time_and_the_name_of_a_bot_are_those_of_its_runtime(
+    slack: LocalSlack, environ: dict[str, str], database: Path, runtime: Runtime
+) -> None:
+    def in_an_hour() -> float:
+        return time() + 3600
+
+    here = replace(runtime, now=in_an_hour, token_hex=lambda count: "ab" * count)
+    port = free_port()
+    slack.request_url, slack.clock = address_at(port), in_an_hour  # it signs with that time
+    by_http = settings_of({**environ, **over_http(port)})
+    async with running(by_http, here):
+        ack = await slack.command(REQUESTER, RELEASES, ASK)
+        assert ack.error is None
+        await slack.until(ended)
+        assert rows(database, "SELECT id FROM replicas") == [("ab" * 8,)]
+    ((created,),) = rows(database, "SELECT created FROM requests")
+    assert abs(created - in_an_hour()) < 600
 
 
 def test_ids_are_short_and_differ() -> None:

@@ -14,6 +14,8 @@ from bot.ledger.database import open_database
 from bot.ledger.entries import columns_of_outcome
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import events, requests
+from bot.runtime.clock import Runtime
+from tests.databases import ledger_of
 
 _FEW = 100
 _AT_ONCE = 10_000
@@ -40,7 +42,7 @@ async def grown(many: int, times: int = _TIMES) -> Grown:
         for size in (_FEW, many):
             url = f"sqlite:///{folder}/{size}.db"
             fill(url, size)
-            sides.append(_Side(Ledger(open_database(url), "benchmark")))
+            sides.append(_Side(ledger_of(open_database(url, Runtime()), "benchmark")))
         try:
             for side in sides:
                 await side.ledger.start()
@@ -103,7 +105,7 @@ class _Side:
 
 def fill(url: str, size: int) -> None:
     """Fill a new ledger with finished requests, each with its four events."""
-    opened = open_database(url)
+    opened = open_database(url, Runtime())
     begin = time() - size
     for start in range(0, size, _AT_ONCE):
         rows = [_row(number, begin) for number in range(start, min(start + _AT_ONCE, size))]

@@ -9,6 +9,7 @@ import pytest
 
 from bot.ledger.database import open_database
 from bot.ledger.engine import CannotOpenError
+from bot.runtime.clock import Runtime
 from tests.end_to_end.conftest import bot, finished
 from tests.processes import ROOT
 
@@ -61,7 +62,7 @@ def test_without_the_driver_every_postgresql_url_is_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(CannotOpenError) as caught:
-        open_database(f"{scheme}://bot:made-up@127.0.0.1:1/bot")
+        open_database(f"{scheme}://bot:made-up@127.0.0.1:1/bot", Runtime())
     assert str(caught.value) == SENTENCE
 
 

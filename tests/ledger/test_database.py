@@ -26,6 +26,7 @@ from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import HEAD, replicas
 from bot.ledger.seal import Seal
 from bot.ledger.tokens import TICKET
+from bot.runtime.clock import Runtime
 from tests.conftest import appids, no_room, soon
 from tests.databases import Database, PostgreSQL, standby
 from tests.ledger.conftest import SOON, accepted, become_nobody, new_request, within
@@ -36,8 +37,9 @@ OPEN_AND_WAIT = """
 import sys
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.database import open_database
+from bot.runtime.clock import Runtime
 try:
-    opened = open_database(sys.argv[1])
+    opened = open_database(sys.argv[1], Runtime())
 except CannotOpenError as error:
     print(error, flush=True)
 else:
@@ -254,7 +256,7 @@ def test_replicas_that_start_together_migrate_once(on_postgresql: Database) -> N
 
     def start(_: int) -> None:
         together.wait()
-        opened = open_database(on_postgresql.url)
+        opened = open_database(on_postgresql.url, Runtime())
         opened.engine.dispose()
 
     with ThreadPoolExecutor(4) as pool:
@@ -338,7 +340,7 @@ def test_only_a_sqlite_file_is_locked_for_one_process(database: Database) -> Non
 
 
 def test_a_ledger_in_memory_needs_no_lock() -> None:
-    first, second = open_database("sqlite://"), open_database("sqlite://")
+    first, second = open_database("sqlite://", Runtime()), open_database("sqlite://", Runtime())
     for opened in (first, second):
         with opened.engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT count(*) FROM requests").scalar() == 0
@@ -364,7 +366,7 @@ def test_a_look_at_who_uses_a_file_keeps_no_bot_from_starting(sqlite: Database) 
     sqlite.let_go()
     with Path(f"{path}.lock").open(encoding="ascii") as looking:
         fcntl.flock(looking, fcntl.LOCK_SH)
-        sqlite.opened.append(open_database(sqlite.url, lambda _: looking.close()))
+        sqlite.opened.append(open_database(sqlite.url, Runtime(block=lambda _: looking.close())))
 
 
 @pytest.mark.parametrize("killed", [False, True])
@@ -386,7 +388,7 @@ async def test_a_file_is_the_same_under_another_name(sqlite: Database, tmp_path:
     link.parent.mkdir()
     link.symlink_to(file_of(sqlite))
     with pytest.raises(CannotOpenError, match="already uses"):
-        open_database(f"sqlite:///{link}")
+        open_database(f"sqlite:///{link}", Runtime())
 
 
 async def test_several_processes_share_a_postgresql(on_postgresql: Database) -> None:
@@ -438,7 +440,7 @@ def test_a_wrong_url_is_refused_in_one_sentence(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with within(SOON), pytest.raises(CannotOpenError, match=sentence) as caught:
-        open_database(url)
+        open_database(url, Runtime())
     assert str(caught.value).startswith("DATABASE_URL ")
     assert "\n" not in str(caught.value)
     assert caught.value.transient is ("refused" in sentence)
@@ -458,7 +460,8 @@ def test_a_wrong_url_is_refused_in_one_sentence(
 def test_a_servers_error_shows_whether_it_is_temporary(words: str, transient: bool) -> None:
     with refusing(words) as port, pytest.raises(CannotOpenError, match=re.escape(words)) as caught:
         open_database(
-            f"postgresql://bot@127.0.0.1:{port}/ledger?sslmode=disable&gssencmode=disable"
+            f"postgresql://bot@127.0.0.1:{port}/ledger?sslmode=disable&gssencmode=disable",
+            Runtime(),
         )
     assert caught.value.transient is transient
 
@@ -488,7 +491,7 @@ def test_a_file_that_another_program_has_locked_counts_as_temporarily_unavailabl
     sqlite.open()
     sqlite.let_go()
     with sqlite.locked(), pytest.raises(CannotOpenError, match="database is locked") as caught:
-        open_database(sqlite.url)
+        open_database(sqlite.url, Runtime())
     assert caught.value.transient
     assert str(caught.value).endswith(
         "Another program holds the database: end it, or wait until it is done."
@@ -499,7 +502,7 @@ def test_a_disk_without_room_counts_as_temporarily_unavailable(sqlite: Database)
     sqlite.open()
     sqlite.let_go()
     with no_room(), pytest.raises(CannotOpenError, match="Make room on its disk") as caught:
-        open_database(sqlite.url)
+        open_database(sqlite.url, Runtime())
     assert caught.value.transient
 
 
@@ -526,7 +529,7 @@ def test_a_missing_parameter_does_not_count_as_temporary(sqlite: Database) -> No
 def test_errors_contain_no_password(postgresql: PostgreSQL) -> None:
     url = postgresql.url("nowhere").replace("postgres:@", "postgres:hunter2@")
     with pytest.raises(CannotOpenError, match='database "nowhere" does not exist') as caught:
-        open_database(url)
+        open_database(url, Runtime())
     assert "hunter2" not in str(caught.value)
     assert not caught.value.transient
 
@@ -545,7 +548,7 @@ def test_a_role_that_may_create_no_tables_has_to_own_the_database(
     postgresql.execute(url, rights, "CREATE ROLE guest LOGIN")
     try:
         with pytest.raises(CannotOpenError) as caught:
-            open_database(url.replace("postgres:@", "guest:@"))
+            open_database(url.replace("postgres:@", "guest:@"), Runtime())
     finally:
         postgresql.execute(url, "DROP ROLE guest")
         postgresql.give_back(url)
@@ -559,7 +562,7 @@ def test_a_folder_that_the_bot_may_not_write_to_is_named(as_nobody: Path, rights
     as_nobody.chmod(rights)
     become_nobody()
     with pytest.raises(CannotOpenError) as caught:
-        open_database(f"sqlite:///{as_nobody}/ledger.db")
+        open_database(f"sqlite:///{as_nobody}/ledger.db", Runtime())
     assert str(caught.value) == (
         f"DATABASE_URL cannot be opened (Permission denied: {as_nobody}). "
         "Choose a folder the bot may write to."
@@ -572,7 +575,7 @@ def test_a_lock_file_that_root_left_is_named_and_not_the_folder(as_nobody: Path)
     as_nobody.chmod(0o777)
     become_nobody()
     with pytest.raises(CannotOpenError) as caught:
-        open_database(f"sqlite:///{as_nobody}/ledger.db")
+        open_database(f"sqlite:///{as_nobody}/ledger.db", Runtime())
     assert str(caught.value) == (
         f"DATABASE_URL cannot be opened (Permission denied: {guard}). "
         f"Let the bot's user own {guard} (chown), or run this as its owner."
@@ -582,7 +585,10 @@ def test_a_lock_file_that_root_left_is_named_and_not_the_folder(as_nobody: Path)
 def test_a_read_only_file_system_is_named_and_not_the_owner(tmp_path: Path) -> None:
     (tmp_path / "ledger.db.lock").touch()
     mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
-    code = "import sys, bot.ledger.database as d; d.open_database(sys.argv[1])"
+    code = (
+        "import sys, bot.ledger.database as d, bot.runtime.clock as c; "
+        "d.open_database(sys.argv[1], c.Runtime())"
+    )
     start = [sys.executable, "-c", code, f"sqlite:///{tmp_path}/ledger.db"]
     done = subprocess.run(
         ["unshare", "-rm", "sh", "-c", mount, str(tmp_path), *start],  # noqa: S607  # util-linux's
@@ -607,7 +613,7 @@ def test_a_read_only_file_is_refused(as_nobody: Path) -> None:
     as_nobody.chmod(0o777)
     become_nobody()
     with pytest.raises(CannotOpenError, match="readonly database") as caught:
-        open_database(database.url)
+        open_database(database.url, Runtime())
     assert not caught.value.transient
 
 
@@ -662,13 +668,13 @@ def test_another_users_ledger_is_opened_with_unchanged_permissions(as_nobody: Pa
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CannotOpenError, match="unable to open database file"):
-        open_database(f"sqlite:///{tmp_path}")
+        open_database(f"sqlite:///{tmp_path}", Runtime())
 
 
 def test_a_loop_of_symbolic_links_is_refused(tmp_path: Path) -> None:
     (tmp_path / "ring.db").symlink_to("ring.db")
     with pytest.raises(CannotOpenError, match="unable to open database file"):
-        open_database(f"sqlite:///{tmp_path}/ring.db")
+        open_database(f"sqlite:///{tmp_path}/ring.db", Runtime())
 
 
 def test_a_file_that_is_not_a_database_is_refused(sqlite: Database) -> None:

@@ -12,9 +12,9 @@ from bot.domain.request import Origin, State
 from bot.ledger.acceptance import Accepted
 from bot.ledger.click_moves import Move
 from bot.ledger.events import MOST, Event, outcome_events, record_event
-from bot.ledger.writer import LedgerDownError, Writer
+from bot.ledger.writer import LedgerDownError
 from tests.conftest import soon
-from tests.databases import Database
+from tests.databases import Database, started_writer
 from tests.ledger.conftest import accepted, new_request
 from tests.patience import PATIENT
 
@@ -54,7 +54,7 @@ async def test_each_event_is_published_after_it_is_committed_and_in_that_order(
 async def test_the_events_of_one_transaction_are_written_in_their_order(
     database: Database, many: int
 ) -> None:
-    writer = Writer(database.open().engine)
+    writer = started_writer(database.open().engine)
 
     def work(on: Connection) -> None:
         for number in range(many):
@@ -78,7 +78,7 @@ async def test_postgresql_ends_the_transaction_of_a_replica_that_freezes_while_w
         for _ in range(MOST + 1):
             record_event(on, "kind", ORIGIN, {})
 
-    writer = Writer(on_postgresql.open().engine)
+    writer = started_writer(on_postgresql.open().engine)
     await writer.run(work)
     await writer.close()
     assert on_postgresql.kinds() == ["kind"] * (MOST + 1)
@@ -98,7 +98,7 @@ async def test_the_next_work_does_not_wait_until_all_events_are_published(sqlite
         for kind in kinds:
             record_event(on, kind, ORIGIN, {})
 
-    writer = Writer(sqlite.open().engine, listeners=[listener])
+    writer = started_writer(sqlite.open().engine, listeners=[listener])
     await writer.run(noted, "a", "b")
     await soon(first.is_set)
     waiting = writer.run(noted, "c")
@@ -126,7 +126,7 @@ async def test_under_steady_load_events_are_published_nevertheless(
             before_the_last.extend(published)
 
     last = 9
-    writer = Writer(sqlite.open().engine, listeners=[listener])
+    writer = started_writer(sqlite.open().engine, listeners=[listener])
     await writer.run(again)
     await soon(lambda: len(published) == last)
     await writer.close()
@@ -148,7 +148,9 @@ async def test_what_is_queued_while_the_ledger_closes_is_done_and_published(
     def follow_up(on: Connection) -> None:
         record_event(on, "follow-up", ORIGIN, {})
 
-    writer = Writer(sqlite.open().engine, listeners=[lambda event: published.append(event.kind)])
+    writer = started_writer(
+        sqlite.open().engine, listeners=[lambda event: published.append(event.kind)]
+    )
     first = writer.run(work, 0)
     await soon(reached[0].is_set)
     second = asyncio.create_task(writer.run_or(follow_up, partial(work, number=1)))
@@ -168,7 +170,7 @@ async def test_what_is_queued_while_the_ledger_closes_is_done_and_published(
 async def test_an_event_that_is_rolled_back_is_not_published(database: Database) -> None:
     published: list[Event] = []
     engine = database.open().engine
-    writer = Writer(engine, listeners=[published.append])
+    writer = started_writer(engine, listeners=[published.append])
 
     def spoiled(on: Connection) -> None:
         record_event(on, "rolled back", ORIGIN, {})

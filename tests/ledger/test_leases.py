@@ -12,9 +12,10 @@ from bot.domain.request import Retry, State
 from bot.guidance import all_guidance
 from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
-from bot.ledger.lease import LEASE, SILENCE, since_boot
+from bot.ledger.lease import LEASE, SILENCE
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
+from bot.runtime.clock import since_boot
 from tests.conftest import no_room, soon
 from tests.databases import Database, PostgreSQL, writes
 from tests.ledger.conftest import (

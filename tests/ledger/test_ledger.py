@@ -46,8 +46,9 @@ from bot.ledger.database import open_database
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
+from bot.runtime.clock import Runtime
 from tests.conftest import examples
-from tests.databases import Database
+from tests.databases import Database, ledger_of
 from tests.ledger.conftest import PATIENCE, accepted, all_requests, current, new_request
 
 KINDS = get_args(Outcome)
@@ -116,12 +117,12 @@ async def test_a_request_is_recorded_completely(database: Database, ledger: Ledg
 
 
 async def test_a_ledger_is_opened_by_its_url(sqlite: Database) -> None:
-    ledger = Ledger(open_database(sqlite.url), "a")
+    ledger = ledger_of(open_database(sqlite.url, Runtime()), "a")
     assert ledger.exclusive
     await ledger.start()
     entry = await accepted(ledger)
     await ledger.close()
-    ledger = Ledger(open_database(sqlite.url), "a")
+    ledger = ledger_of(open_database(sqlite.url, Runtime()), "a")
     assert await all_requests(ledger) == [entry]
     await ledger.close()
     await ledger.close()  # has no effect

@@ -128,13 +128,14 @@ async def test_of_many_concurrent_claims_one_succeeds(database: Database) -> Non
 CLAIM_ALL = """
 import asyncio, sys
 from bot.ledger.database import open_database
-from bot.ledger.ledger import Ledger
 from bot.ledger.seal import Seal
+from bot.runtime.clock import Runtime
+from tests.databases import ledger_of
 from tests.patience import PATIENT, let_the_ledger_take
 
 async def claim_all(url, me, most):
     let_the_ledger_take(PATIENT)
-    ledger = Ledger(open_database(url), me)
+    ledger = ledger_of(open_database(url, Runtime()), me)
     tokens = ledger.tokens("wxc0de00000000c0de", Seal())
     await tokens.all()
     print("ready", flush=True)

@@ -26,13 +26,13 @@ from bot.ledger.schema import replicas
 from bot.ledger.statements import Prepared
 from bot.ledger.writer import LedgerDownError, Writer
 from tests.conftest import soon
-from tests.databases import Database, PostgreSQL, end_all_connections, standby
+from tests.databases import Database, PostgreSQL, end_all_connections, standby, started_writer
 from tests.ledger.conftest import SOON, within
 
 
 @pytest.fixture
 async def writer(database: Database) -> AsyncIterator[Writer]:
-    writer = Writer(database.open().engine)
+    writer = started_writer(database.open().engine)
     database.commits.clear()
     yield writer
     await writer.close()
@@ -40,7 +40,7 @@ async def writer(database: Database) -> AsyncIterator[Writer]:
 
 @pytest.fixture
 async def postgresql_writer(on_postgresql: Database) -> AsyncIterator[Writer]:
-    writer = Writer(on_postgresql.open().engine)
+    writer = started_writer(on_postgresql.open().engine)
     yield writer
     await writer.close()
 
@@ -229,7 +229,7 @@ async def test_a_caller_that_is_cancelled_during_the_work_does_not_affect_the_ot
 async def test_a_caller_that_waits_too_long_gets_an_error_and_its_work_is_skipped(
     database: Database,
 ) -> None:
-    writer, gate = Writer(database.open().engine, patience=1.0), Gate()
+    writer, gate = started_writer(database.open().engine, patience=1.0), Gate()
     with gate.held():
         first = writer.run(gate)
         await soon(gate.reached.is_set)
@@ -357,7 +357,7 @@ async def test_work_that_outlasts_the_closing_leaves_no_connection_open(
 ) -> None:
     engine, closed, gate = database.open().engine, list[object](), Gate()
     event.listen(engine, "close", lambda raw, _record: closed.append(raw))
-    writer = Writer(engine, patience=0.05)
+    writer = started_writer(engine, patience=0.05)
     with gate.held():
         with pytest.raises(LedgerDownError):
             await writer.run(gate)
@@ -379,7 +379,7 @@ def test_the_writer_works_after_a_callers_event_loop_has_ended(database: Databas
     gate = Gate()
 
     async def leave() -> Writer:
-        writer = Writer(database.open().engine)
+        writer = started_writer(database.open().engine)
         writer.run(gate)
         await soon(gate.reached.is_set)
         writer.run_later(add("a"))
@@ -477,7 +477,7 @@ async def test_a_locked_database_is_reported_soon_and_works_again(
 async def test_work_whose_caller_got_an_error_during_a_lock_is_not_written_afterwards(
     sqlite: Database,
 ) -> None:
-    hasty = Writer(sqlite.open().engine, patience=0.2)
+    hasty = started_writer(sqlite.open().engine, patience=0.2)
     with sqlite.locked():
         tasks = queued(hasty, *map(add, "abcdefghij"))
         results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -506,7 +506,7 @@ async def test_a_locked_row_delays_only_its_own_changes(
 
 async def test_a_full_disk_is_reported_and_works_again(sqlite: Database) -> None:
     engine = sqlite.open().engine
-    writer = Writer(engine)
+    writer = started_writer(engine)
     with engine.connect() as connection:  # the writer uses the same one
         most = connection.exec_driver_sql("PRAGMA max_page_count").scalar()
         connection.exec_driver_sql("PRAGMA max_page_count = 1")  # means: no more than it has
@@ -549,7 +549,7 @@ async def test_nothing_is_recorded_in_a_file_that_is_no_longer_at_its_path(
 ) -> None:
     path = file_of(make_url(sqlite.url))
     assert path
-    writer = Writer(sqlite.open().engine)
+    writer = started_writer(sqlite.open().engine)
     await writer.run(add("before"))
     away = path.rename(tmp_path / "away.db")
     if another:
@@ -572,7 +572,7 @@ async def test_no_connection_is_made_to_another_file_at_the_path(
     path = file_of(make_url(sqlite.url))
     assert path
     opened = sqlite.open()
-    writer = Writer(opened.engine)
+    writer = started_writer(opened.engine)
     await writer.run(add("before"))
     away = tmp_path / "away.db"
 
@@ -595,7 +595,7 @@ async def test_a_backup_in_place_of_the_file_is_whole_once_the_old_side_files_ar
 ) -> None:
     path = file_of(make_url(sqlite.url))
     assert path
-    writer = Writer(sqlite.open().engine)
+    writer = started_writer(sqlite.open().engine)
     await writer.run(add("before"))
     copy = tmp_path / "copy.db"
     sqlite.execute(f"VACUUM INTO '{copy}'")
@@ -643,7 +643,7 @@ async def test_each_piece_of_work_is_reported_with_its_duration_and_result(
     database: Database,
 ) -> None:
     reports: list[tuple[float, bool]] = []
-    writer = Writer(
+    writer = started_writer(
         database.open().engine, transacted=lambda seconds, taken: reports.append((seconds, taken))
     )
     await writer.run(add("same"))

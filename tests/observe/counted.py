@@ -1,5 +1,7 @@
 """Metrics that have counted everything at least once, and ways to read them."""
 
+import asyncio
+import time
 from collections.abc import Mapping
 
 from prometheus_client.metrics_core import Metric
@@ -21,7 +23,7 @@ def event(kind: str, **facts: object) -> Event:
 
 def exercised() -> Metrics:
     """Return metrics that have counted everything at least once."""
-    metrics = Metrics("1.2.3")
+    metrics = Metrics("1.2.3", time.monotonic, asyncio.sleep)
     observers = metrics.observers
     assert observers.acked
     observers.acked({"command": "/share-env"}, 0.01)

@@ -1,5 +1,6 @@
 import asyncio
 import re
+import time
 from collections.abc import Callable
 from inspect import getsource
 from itertools import count
@@ -89,13 +90,13 @@ def test_each_metric_changes() -> None:
 
 
 def test_what_alerts_watch_begins_at_zero_so_that_the_first_failure_is_an_increase() -> None:
-    page = generate_latest(Metrics("1").registry).decode()
+    page = generate_latest(Metrics("1", time.monotonic, asyncio.sleep).registry).decode()
     assert 'share_env_deliveries_total{result="given up"} 0.0\n' in page
     assert 'share_env_renewal_failures_total{link="owner"} 0.0\n' in page
 
 
 def test_only_failed_renewals_are_counted_as_failures() -> None:
-    metrics = Metrics("1")
+    metrics = Metrics("1", time.monotonic, asyncio.sleep)
     renewed = metrics.observers.renewed
     assert renewed
     for result in ("renewed", "no-ticket"):
@@ -104,7 +105,7 @@ def test_only_failed_renewals_are_counted_as_failures() -> None:
 
 
 def test_reloads_of_the_policy_are_counted_by_their_result() -> None:
-    metrics = Metrics("1")
+    metrics = Metrics("1", time.monotonic, asyncio.sleep)
     for taken in (True, False, False):
         metrics.observers.reloaded(taken)
     series = (f'share_env_policy_reloads_total{{result="{each}"}}' for each in ("taken", "refused"))
@@ -116,7 +117,10 @@ def test_for_how_long_a_token_is_good_does_not_depend_on_this_machines_clock() -
 
 
 def test_two_bots_in_one_process_count_apart() -> None:
-    one, other = Metrics("1"), Metrics("1")
+    one, other = (
+        Metrics("1", time.monotonic, asyncio.sleep),
+        Metrics("1", time.monotonic, asyncio.sleep),
+    )
     one.observers.connected()
     assert counts(one)["share_env_slack_connections_total"] == 1
     assert counts(other)["share_env_slack_connections_total"] == 0
@@ -141,7 +145,7 @@ def test_each_payload_has_its_kind(payload: dict[str, object], kind: str) -> Non
 def test_no_value_from_outside_becomes_a_label(
     words: list[tuple[str, str, str, str | None, str | None]],
 ) -> None:
-    metrics = Metrics("1")
+    metrics = Metrics("1", time.monotonic, asyncio.sleep)
     tell = metrics.observers
     assert tell.acked is not None
     assert tell.called_slack is not None
@@ -267,7 +271,7 @@ def test_every_click_that_may_end_a_request_is_counted() -> None:
 def test_each_event_counts_once_in_its_metric(
     kind: str, facts: dict[str, object], series: set[str]
 ) -> None:
-    metrics = Metrics("1")
+    metrics = Metrics("1", time.monotonic, asyncio.sleep)
     before = counts(metrics)
     metrics.on_event(event(kind, **facts))
     after = counts(metrics)

@@ -41,7 +41,7 @@ async def findings_of(
 @contextmanager
 def locked_by_a_bot(ledger: Path) -> Iterator[None]:
     """Hold a ledger as a bot does that runs."""
-    opened = open_database(f"sqlite:///{ledger}")
+    opened = open_database(f"sqlite:///{ledger}", Runtime())
     yield
     opened.engine.dispose()
     opened.release()

@@ -166,8 +166,12 @@ def no_garbage_collection() -> Iterator[None]:
 @pytest.mark.usefixtures("no_garbage_collection")
 @pytest.mark.parametrize("length", [SHORT, LONG])
 async def test_clients_that_go_away_leave_nothing_in_memory_and_no_line_in_the_log(
-    server: BodyServer, length: int, caplog: pytest.LogCaptureFixture
+    server: BodyServer,
+    length: int,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("bot.runtime.bounded._PAUSE", None)
     for _ in range(CROWD):
         await server.half_send(length)
     for writer in server.writers:

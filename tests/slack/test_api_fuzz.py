@@ -1,6 +1,7 @@
 """Whatever Slack answers is read as one of a closed set of results, without invented content."""
 
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +51,7 @@ def person(fixed: FixedSlack) -> Awaitable[object]:
 
 def post(fixed: FixedSlack) -> Awaitable[object]:
     """Post a message that may exist already, so that it is looked for first."""
-    posts = Posts(fixed.api, BOT, Sleep())
+    posts = Posts(fixed.api, BOT, Sleep(), time.time)
     return posts.post(ENGLISH, RELEASES, HELLO, MARK, thread_ts="1.0", look_since=1.0)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -41,7 +42,7 @@ Make = Callable[..., ApproverMessages]
 def approvals(api: SlackApi, sleep: Sleep, clock: Clock) -> Make:
     """A factory of the messages to the approvers of a rule."""
     people = Directory(api, TEAM, clock)
-    posts = Posts(api, BOT, sleep)
+    posts = Posts(api, BOT, sleep, time.time)
 
     def link(ref: str | None, *, own: bool) -> str | None:
         return f"https://x/{ref}" if ref and not own else None

@@ -1,6 +1,7 @@
 """When pages are published: at once when opened, soon after a change, not too often, and only to people who look."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,6 +14,7 @@ from bot.messages.blocks import message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import TEAM
+from bot.runtime.clock import Runtime
 from bot.runtime.tasks import current_request_id, log_request
 from bot.slack.api import SlackApi
 from bot.slack.home import LATELY, Homes
@@ -71,8 +73,17 @@ async def homes(
 async def listening(slack: LocalSlack, client: AsyncWebClient, homes: Homes) -> AsyncIterator[None]:
     identity = {"user_id": slack.world.bot_user_id, "team_id": TEAM, "bot_id": slack.world.bot_id}
     echo = Echo()
-    app = App(client, identity, ENGLISH, echo.command, echo.open, homes.listen)
-    socket = socket_mode(app, slack.world.app_token, None)
+    app = App(
+        client,
+        identity,
+        ENGLISH,
+        echo.command,
+        echo.open,
+        homes.listen,
+        clock=time.monotonic,
+        new_reference=lambda: "0badc0de",
+    )
+    socket = socket_mode(app, slack.world.app_token, None, Runtime())
     assert await socket.open()
     try:
         yield

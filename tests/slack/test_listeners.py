@@ -1,6 +1,8 @@
 import json
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from itertools import count
 
 import pytest
 from slack_bolt.async_app import AsyncApp
@@ -13,6 +15,7 @@ from bot.messages.blocks import as_response, message
 from bot.messages.notices import broken, unknown_command
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.server import LocalSlack
+from bot.runtime.clock import Runtime
 from bot.slack.listeners import App, UnheardPayloads
 from bot.slack.socket_mode import socket_mode
 from tests.conftest import ASK, RELEASES, REQUESTER, Clock, Start, ended
@@ -53,8 +56,16 @@ class StubUseCase:
 @pytest.fixture
 async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[StubUseCase]:
     use_case = StubUseCase()
-    app = App(client, IDENTITY, CHINESE, use_case.command, use_case.open)
-    socket = socket_mode(app, slack.world.app_token, None)
+    app = App(
+        client,
+        IDENTITY,
+        CHINESE,
+        use_case.command,
+        use_case.open,
+        clock=time.monotonic,
+        new_reference=lambda: "0badc0de",
+    )
+    socket = socket_mode(app, slack.world.app_token, None, Runtime())
     assert await socket.open()
     await slack.until(lambda slack: slack.sockets.connections == 1)
     yield use_case
@@ -175,7 +186,8 @@ def test_a_payload_without_a_listener_is_logged_once_an_hour_for_each_type(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = Clock()
-    unheard = UnheardPayloads(clock)
+    numbers = count()
+    unheard = UnheardPayloads(clock, lambda: f"{next(numbers):08}")
     event: JsonObject = {"type": "event_callback", "event": {"type": "app_mention"}}
     references = [unheard.reference_for(body) for body in (event, {"type": "shortcut"}, event, {})]
     clock.now += 3599
@@ -195,7 +207,16 @@ def test_a_payload_without_a_listener_is_logged_once_an_hour_for_each_type(
 async def test_a_payload_without_a_listener_is_reported(client: AsyncWebClient) -> None:
     use_case, reported = StubUseCase(), list[Mapping[str, object]]()
     command, open_form = use_case.command, use_case.open
-    app = App(client, IDENTITY, CHINESE, command, open_form, unheard=reported.append)
+    app = App(
+        client,
+        IDENTITY,
+        CHINESE,
+        command,
+        open_form,
+        unheard=reported.append,
+        clock=time.monotonic,
+        new_reference=lambda: "0badc0de",
+    )
     odd: JsonObject = {"type": "event_callback", "event": {"type": "app_mention"}}
     assert await app.answer(odd) == ""
     assert await app.answer(BREAKS_BOLT[0]) == ""
@@ -225,7 +246,16 @@ async def test_a_command_passes_bolts_middleware_as_in_every_bolt_app(
         bolt.use(middleware)
 
     command, open_form = use_case.command, use_case.open
-    app = App(client, IDENTITY, CHINESE, command, open_form, listen)
+    app = App(
+        client,
+        IDENTITY,
+        CHINESE,
+        command,
+        open_form,
+        listen,
+        clock=time.monotonic,
+        new_reference=lambda: "0badc0de",
+    )
     assert json.loads(await app.answer(typed)) == as_response(ANSWER)
     assert seen == [typed]
 

@@ -1,4 +1,5 @@
 import asyncio
+import time
 
 import aiohttp
 import pytest
@@ -32,7 +33,7 @@ AGAIN = noted(ENGLISH, HELLO, Note.REPLACING)
 
 @pytest.fixture
 def posts(api: SlackApi, sleep: Sleep) -> Posts:
-    return Posts(api, BOT, sleep)
+    return Posts(api, BOT, sleep, time.time)
 
 
 async def post_message(posts: Posts, text: Message = HELLO, mark: str = MARK) -> Posted:
@@ -219,7 +220,7 @@ async def test_a_message_that_was_not_sent_is_sent_again_without_reading_the_his
     slack: LocalSlack, http: aiohttp.ClientSession, sleep: Sleep
 ) -> None:
     nowhere = f"http://127.0.0.1:{free_port()}/api/"
-    posts = Posts(SlackApi(web_client("xoxb-1", nowhere, http), sleep), BOT, sleep)
+    posts = Posts(SlackApi(web_client("xoxb-1", nowhere, http), sleep), BOT, sleep, time.time)
     with pytest.raises(AwayError, match=NOT_SENT):
         await posts.post(ENGLISH, RELEASES, HELLO, MARK)
     assert sleep.naps == [1.0, 2.0, 3.0]

@@ -51,7 +51,7 @@ def replies_by(
     async def has_ended(request_id: str) -> bool:
         return request_id in ended
 
-    return PrivateReplies(api, ENGLISH, (tasks or Tasks()).start, has_ended)
+    return PrivateReplies(api, ENGLISH, (tasks or Tasks()).start, has_ended, lambda: "0badc0de")
 
 
 # In which ways.

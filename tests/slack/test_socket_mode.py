@@ -1,5 +1,6 @@
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
+from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.slack.api import SlackApi
 from bot.slack.listeners import App
@@ -38,7 +40,15 @@ IDENTITY = {"team_id": "T0PLAYGROUND", "user_id": "U0SHAREENV", "bot_id": "B0SHA
 def echoing(client: AsyncWebClient, echo: Echo | None = None) -> App:
     """Return an app that echoes commands."""
     echo = echo or Echo()
-    return App(client, IDENTITY, ENGLISH, echo.command, echo.open)
+    return App(
+        client,
+        IDENTITY,
+        ENGLISH,
+        echo.command,
+        echo.open,
+        clock=time.monotonic,
+        new_reference=lambda: "0badc0de",
+    )
 
 
 @asynccontextmanager
@@ -49,11 +59,14 @@ async def connected(
     observers: Observers = NO_OBSERVERS,
     linger: float = SOON,
     echo: Echo | None = None,
+    runtime: Runtime | None = None,
 ) -> AsyncIterator[SocketClient]:
     """Connect a bot that echoes, with a connection check that runs often."""
     app = echoing(client, echo)
     pace = Pace(ping_every=1.0, one_try=ONE_TRY, apart=SOON, linger=linger)
-    socket = socket_mode(app, slack.world.app_token, url, observers, pace)
+    socket = socket_mode(
+        app, slack.world.app_token, url, runtime or Runtime(), observers=observers, pace=pace
+    )
     try:
         assert await socket.open()
         yield socket
@@ -113,7 +126,7 @@ async def test_a_socket_that_does_not_open_in_time_is_abandoned(
 ) -> None:
     nowhere = f"ws://127.0.0.1:{free_port()}/link"
     socket = socket_mode(
-        echoing(client), slack.world.app_token, nowhere, pace=Pace(connect_within=0.2)
+        echoing(client), slack.world.app_token, nowhere, Runtime(), pace=Pace(connect_within=0.2)
     )
     assert not await socket.open()
     await socket.close()
@@ -201,8 +214,17 @@ async def test_the_ack_has_the_body_that_bolt_returns(
     slack: LocalSlack, client: AsyncWebClient, body: str, payload: dict[str, str] | None
 ) -> None:
     echo = Echo()
-    app = App(client, IDENTITY, ENGLISH, echo.command, echo.open, FixedAck(body).listen)
-    socket = socket_mode(app, slack.world.app_token, None)
+    app = App(
+        client,
+        IDENTITY,
+        ENGLISH,
+        echo.command,
+        echo.open,
+        FixedAck(body).listen,
+        clock=time.monotonic,
+        new_reference=lambda: "0badc0de",
+    )
+    socket = socket_mode(app, slack.world.app_token, None, Runtime())
     try:
         assert await socket.open()
         ack = await slack.command(REQUESTER, RELEASES, APPID, command=OTHER)
@@ -214,7 +236,7 @@ async def test_the_ack_has_the_body_that_bolt_returns(
 async def test_a_socket_that_is_not_opened_yet_is_alive_and_can_be_closed(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
-    socket = socket_mode(echoing(client), slack.world.app_token, None)
+    socket = socket_mode(echoing(client), slack.world.app_token, None, Runtime())
     assert socket.alive
     await socket.close()
     assert slack.sockets.connections == 0
@@ -432,7 +454,9 @@ async def mute(*said: dict[str, str]) -> AsyncIterator[str]:
 
 
 def unopened(slack: LocalSlack, client: AsyncWebClient, url: str) -> SocketClient:
-    return socket_mode(echoing(client), slack.world.app_token, url, pace=Pace(apart=SOON))
+    return socket_mode(
+        echoing(client), slack.world.app_token, url, Runtime(), pace=Pace(apart=SOON)
+    )
 
 
 @asynccontextmanager
@@ -591,15 +615,13 @@ async def test_a_connection_without_slacks_hello_is_replaced_with_a_warning(
 
 
 async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succession(
-    slack: LocalSlack, client: AsyncWebClient, monkeypatch: pytest.MonkeyPatch
+    slack: LocalSlack, client: AsyncWebClient
 ) -> None:
     pauses: list[float] = []
 
     async def skip(seconds: float) -> None:
         pauses.append(seconds)
         await asyncio.sleep(0)
-
-    monkeypatch.setattr("bot.slack.socket_mode.sleep", skip)
 
     async def end(request: web.BaseRequest) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -612,7 +634,8 @@ async def test_connections_that_slack_ends_at_once_are_not_opened_in_quick_succe
         url = origin.replace("http", "ws")
         said = json.dumps({"ok": True, "url": url}).encode()
         slack.fail(OPEN, Status(200, said, "application/json"), times=None)
-        socket = socket_mode(echoing(client), slack.world.app_token, url, pace=Pace(apart=A_WHILE))
+        runtime, pace = Runtime(idle=skip), Pace(apart=A_WHILE)
+        socket = socket_mode(echoing(client), slack.world.app_token, url, runtime, pace=pace)
         assert await socket.open()
         await soon(lambda: len(pauses) >= 5)
         await socket.close()
@@ -654,7 +677,9 @@ async def test_a_connection_that_opens_while_the_bot_stops_is_closed(
     monkeypatch.setattr(
         ClientSession, "ws_connect", lambda session, url, **_: ws_connect(session, url)
     )
-    socket = socket_mode(echoing(client), slack.world.app_token, None, NO_OBSERVERS)
+    socket = socket_mode(
+        echoing(client), slack.world.app_token, None, Runtime(), observers=NO_OBSERVERS
+    )
     opening = asyncio.create_task(socket.open())
     connection = await opened
     await socket.close()
@@ -700,7 +725,6 @@ async def test_the_pause_doubles_with_each_connection_too_many_until_slack_accep
     slack: LocalSlack,
     client: AsyncWebClient,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slept: list[float] = []
 
@@ -712,9 +736,8 @@ async def test_the_pause_doubles_with_each_connection_too_many_until_slack_accep
         said = "Slack has too many connections of this app"
         return [vars(each)["pause"] for each in caplog.records if each.msg == said]
 
-    monkeypatch.setattr("bot.slack.socket_mode.sleep", skip)
     doubled = [min(SOON * 2**times, LONGEST_PAUSE) for times in range(1, 13)]
-    async with connected(slack, client) as socket:
+    async with connected(slack, client, runtime=Runtime(idle=skip)) as socket:
         await slack.until(lambda slack: slack.sockets.connections == 1)
         slack.sockets.most = 0
         slack.sockets.drop()
@@ -740,7 +763,7 @@ async def test_a_bot_whose_first_connection_is_too_many_does_not_start(
 ) -> None:
     slack.sockets.most = 0
     socket = socket_mode(
-        echoing(client), slack.world.app_token, None, pace=Pace(connect_within=0.5)
+        echoing(client), slack.world.app_token, None, Runtime(), pace=Pace(connect_within=0.5)
     )
     assert not await socket.open()
     assert socket.refused

@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -65,7 +66,7 @@ AWAY: dict[str, Fault] = {
 @pytest.fixture
 def threads(slack: LocalSlack, api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     slack.channels |= {GROUP.id: GROUP, STRANGERS.id: STRANGERS}
-    return Threads(api, Posts(api, BOT, sleep), Directory(api, TEAM, clock), LANGUAGES)
+    return Threads(api, Posts(api, BOT, sleep, time.time), Directory(api, TEAM, clock), LANGUAGES)
 
 
 async def opened(threads: Threads, request: Request, **how: Any) -> str:
@@ -198,7 +199,9 @@ async def test_documented_answers_that_the_stand_in_does_not_give_are_read(
 
     async with serving(handler) as origin:
         told = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), sleep)
-        threads = Threads(told, Posts(told, BOT, sleep), Directory(told, TEAM, Clock()), LANGUAGES)
+        threads = Threads(
+            told, Posts(told, BOT, sleep, time.time), Directory(told, TEAM, Clock()), LANGUAGES
+        )
         request = request_of(slack, response_url=f"{origin}/commands/1")
         await opened(threads, request)
     assert shown == [private_start(request, why).text]
@@ -682,7 +685,7 @@ def test_only_a_thread_and_a_question_have_a_link_and_only_for_those_who_can_ope
 ) -> None:
     threads = Threads(
         api,
-        Posts(api, BOT, sleep),
+        Posts(api, BOT, sleep, time.time),
         Directory(api, TEAM, clock),
         LANGUAGES,
         "https://playground.slack.com/",

@@ -99,7 +99,7 @@ class Replicas:
         ledger = self.database.ledger(f"replica-{next(_numbers)}")
         tokens = ledger.tokens(platform.component_appid, Seal([KEY]))
         secret = appsecret or platform.appsecret
-        wechat = WeChatApi(self.http, self.wechat.url)
+        wechat = WeChatApi(self.http, self.wechat.url, time.monotonic)
         component = Component(wechat, platform.component_appid, secret, 3.0, briefly)
         renewals: list[tuple[str, str]] = []
         chain = Chain(
@@ -110,7 +110,7 @@ class Replicas:
             briefly,
             renewed=lambda link, result: renewals.append((link, result)),
         )
-        upkeep = Upkeep(chain, tokens, lambda: owners, jitter)
+        upkeep = Upkeep(chain, tokens, lambda: owners, jitter, time.monotonic)
         woken: list[None] = []
 
         def wake() -> None:

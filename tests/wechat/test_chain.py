@@ -1,4 +1,5 @@
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 
 import httpx
@@ -41,7 +42,12 @@ def expire(replicas: Replicas, clock: Clock) -> Expire:
 def share(http: httpx.AsyncClient, wechat: LocalWeChat, replica: Replica, clock: Clock) -> Share:
     """A function that shares the owner's env with the replica's token."""
     client = WeChat(
-        WeChatApi(http, wechat.url), replica.chain, timeout=30, clock=clock, sleep=briefly
+        WeChatApi(http, wechat.url, time.monotonic),
+        replica.chain,
+        timeout=30,
+        clock=clock,
+        sleep=briefly,
+        jitter=lambda: 0.5,
     )
 
     async def share() -> Called:

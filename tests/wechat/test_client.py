@@ -1,5 +1,6 @@
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -39,7 +40,7 @@ def bot(http: httpx.AsyncClient, wechat: TokenWeChat, clock: Clock, pauses: Paus
         jitter: float = 0.5,
     ) -> WeChat:
         return WeChat(
-            WeChatApi(http, url or wechat.url),
+            WeChatApi(http, url or wechat.url, time.monotonic),
             tokens or TokenServer(http, wechat.token_url, wechat.authorization, clock, clock),
             timeout=timeout,
             clock=clock,

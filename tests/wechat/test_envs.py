@@ -2,6 +2,7 @@ import asyncio
 import json
 import logging
 import re
+import time
 from collections.abc import Callable
 
 import httpx
@@ -42,11 +43,12 @@ def make(http: httpx.AsyncClient, wechat: TokenWeChat, clock: Clock) -> Maker:
     ) -> Envs:
         server = TokenServer(http, wechat.token_url, wechat.authorization, clock, clock)
         client = WeChat(
-            WeChatApi(http, wechat.url),
+            WeChatApi(http, wechat.url, time.monotonic),
             tokens or server,
             timeout=timeout,
             clock=clock,
             sleep=asyncio.sleep,
+            jitter=lambda: 0.5,
             answered=answered,
         )
         return Envs(client, clock, 300.0)

@@ -115,7 +115,7 @@ async def test_while_the_ledger_is_down_the_last_token_is_valid_for_its_lifetime
 async def test_a_token_that_another_replica_stored_meanwhile_is_returned_and_none_is_made(
     cache: TokenCache, replica: Replica, clock: Clock
 ) -> None:
-    await renewed(TokenCache(replica.tokens, clock), Maker())
+    await renewed(TokenCache(replica.tokens, clock, asyncio.sleep), Maker())
     make = Maker()
     assert await renewed(cache, make) == "made-1"
     assert make.claims == []
@@ -191,7 +191,9 @@ async def test_a_cancelled_renewal_releases_its_lease_at_once(
         begun.set()
         await asyncio.Event().wait()
 
-    renewing = asyncio.create_task(renewed(TokenCache(one.tokens, clock), Maker(forever)))
+    renewing = asyncio.create_task(
+        renewed(TokenCache(one.tokens, clock, asyncio.sleep), Maker(forever))
+    )
     await begun.wait()
     assert await other.tokens.claim(OWNER, CLAIM_SECONDS) is None
     renewing.cancel()

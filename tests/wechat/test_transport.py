@@ -261,7 +261,9 @@ async def test_a_call_has_a_content_length_and_accepts_no_compression(send: Send
 async def test_a_token_with_any_characters_is_sent_unchanged(
     http: httpx.AsyncClient, wechat: LocalWeChat, token: str
 ) -> None:
-    await WeChatApi(http, wechat.url).post(share_env(token, "prod-1", APPID), 5, read_done)
+    await WeChatApi(http, wechat.url, time.monotonic).post(
+        share_env(token, "prod-1", APPID), 5, read_done
+    )
     assert wechat.calls[0].token == token
 
 
@@ -319,7 +321,9 @@ async def test_httpx_logs_the_call_that_wechat_gets_without_its_token(
 ) -> None:
     for logger in ("", "httpx"):
         caplog.set_level(logging.DEBUG, logger)
-    await WeChatApi(http, wechat.url).post(share_env(SECRET, "prod-1", APPID), 5, read_done)
+    await WeChatApi(http, wechat.url, time.monotonic).post(
+        share_env(SECRET, "prod-1", APPID), 5, read_done
+    )
     assert wechat.calls[0].token == SECRET
     assert f"POST {wechat.url}/tcb/shareenv" in caplog.text
     assert not [record for record in caplog.records if SECRET in repr(vars(record))]
@@ -348,7 +352,7 @@ async def test_each_call_is_reported_with_its_answer_and_without_its_secrets(
     reports: list[tuple[str, str, float]] = []
     async with answers(served) as wechat:
         call = share_env(SECRET, "prod-1", "wx5fe6bb43205e9e70")
-        api = WeChatApi(http, wechat.url, lambda *report: reports.append(report))
+        api = WeChatApi(http, wechat.url, time.monotonic, lambda *report: reports.append(report))
         await api.post(call, 5.0 if served else 2.0, read_done)
     ((name, reported, seconds),) = reports
     assert (name, reported) == ("shareenv", answer)

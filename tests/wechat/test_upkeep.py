@@ -1,4 +1,5 @@
 import asyncio
+import time
 from dataclasses import replace
 from itertools import count
 
@@ -89,7 +90,9 @@ async def test_a_new_owner_gets_a_token_at_once_and_a_removed_one_gets_no_more(
 ) -> None:
     owners = [OWNER]
     made = replicas.make()
-    upkeep = Upkeep(made.chain, made.tokens, lambda: owners, lambda: 0.5, every=3600)
+    upkeep = Upkeep(
+        made.chain, made.tokens, lambda: owners, lambda: 0.5, time.monotonic, every=3600
+    )
     replica = replace(made, upkeep=upkeep)
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
     wechat.platform.authorize(OTHER)
@@ -137,7 +140,9 @@ async def restless(replicas: Replicas, wechat: LocalWeChat) -> Replica:
     seconds = count(step=60)
     replica = replicas.make(clock=lambda: float(next(seconds)))
     await replica.tokens.ticket(wechat.platform.new_ticket(), 1.0)
-    upkeep = Upkeep(replica.chain, replica.tokens, lambda: [OWNER], lambda: 0.5, every=0.0)
+    upkeep = Upkeep(
+        replica.chain, replica.tokens, lambda: [OWNER], lambda: 0.5, time.monotonic, every=0.0
+    )
     replicas.database.statements.clear()
     return replace(replica, upkeep=upkeep)
 

@@ -15,6 +15,7 @@ from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
 from bot.workflow.judge import Judge
 from bot.workflow.ports import PolicyInForce, Ports
+from tests.databases import ledger_of
 from tests.languages import LANGUAGES
 
 OPEN_TO_ALL = Policy((Rule("all", Effect.ALLOW),), default_owner=OWNER)
@@ -61,7 +62,7 @@ async def tasks() -> AsyncIterator[Tasks]:
 
 @pytest.fixture
 async def ledger() -> AsyncIterator[Ledger]:
-    ledger = Ledger(open_database("sqlite://"), "a")
+    ledger = ledger_of(open_database("sqlite://", Runtime()), "a")
     await ledger.start()
     yield ledger
     await ledger.close()

@@ -1,5 +1,7 @@
 """Requests that wait for their approvers: asked once, reminded once, ended at their deadline."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -307,7 +309,13 @@ def worker_for(
 ) -> Worker:
     """Return a worker for waiting requests; the stub stands for the places, the approvers, and parts that are not used."""
     retrying, unused = RetryingLedger(ledger, sleep), stub
-    leased = LeasedSteps(retrying, sleep, lambda: False)
+    leased = LeasedSteps(
+        ledger=retrying,
+        clock=time.monotonic,
+        sleep=sleep,
+        idle=asyncio.sleep,
+        stopping=lambda: False,
+    )
     return Worker(
         ledger=retrying,
         leased=leased,

@@ -12,7 +12,6 @@ from bot.domain.request import Approval, Origin, Request, State
 from bot.ledger.acceptance import Accepted
 from bot.ledger.database import open_database
 from bot.ledger.entries import Entry
-from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
@@ -29,6 +28,7 @@ from bot.policy.kinds import (
     Rule,
     Unreadable,
 )
+from bot.runtime.clock import Runtime
 from bot.workflow.batches import AT_ONCE
 from bot.workflow.brake import BrakeVerdict, brake_verdict
 from bot.workflow.judge import Asker, Decisions
@@ -45,6 +45,7 @@ from tests.conftest import (
     rows,
     soon,
 )
+from tests.databases import ledger_of
 from tests.rig import ALLOW, APPROVE, APPROVER, DENY, SECOND, Rig, for_platform_team
 from tests.said import CALLED_TWICE, PAUSED_IN_DOUBT
 from tests.workflow.test_batches import answer_to_all, line, shared
@@ -365,7 +366,7 @@ async def test_after_a_restart_a_denying_rule_stops_all_open_items_without_a_cal
 async def left_behind(rig: Rig, *, placed: bool) -> Request:
     """Leave a request in the ledger as a killed bot does."""
     request = request_of(rig.slack, rule="platform team")
-    ledger = Ledger(open_database(f"sqlite:///{rig.database}"), "dead")
+    ledger = ledger_of(open_database(f"sqlite:///{rig.database}", Runtime()), "dead")
     await ledger.start()
     found = await ledger.accept(request)
     assert isinstance(found, Accepted)

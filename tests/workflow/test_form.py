@@ -14,7 +14,9 @@ from bot.playground.faults import Code, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
 from bot.playground.world import APPID, OWNER
+from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, Clock, kinds, ledger_down, opened, request_of, rows
+from tests.databases import ledger_of
 from tests.rig import Rig
 from tests.said import ACCEPTED, NEEDS_APPROVAL
 
@@ -74,7 +76,7 @@ async def offered(slack: LocalSlack, view: View, typed: str = "") -> list[str]:
 @asynccontextmanager
 async def ledger_at(database: Path) -> AsyncIterator[Ledger]:
     """Open the ledger before a bot does."""
-    ledger = Ledger(open_database(f"sqlite:///{database}"), "before")
+    ledger = ledger_of(open_database(f"sqlite:///{database}", Runtime()), "before")
     await ledger.start()
     yield ledger
     await ledger.close()

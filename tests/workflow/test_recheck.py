@@ -278,5 +278,6 @@ async def test_the_next_look_is_at_once_only_after_a_success_and_never_before_sl
         twins=Looked(trouble),
         batches=unused,
         every=5.0,
+        idle=unused,
     )
     assert await recheck.look() == wait

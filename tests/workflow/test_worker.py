@@ -30,13 +30,13 @@ from bot.ledger.acceptance import Accepted
 from bot.ledger.database import Opened, open_database
 from bot.ledger.engine import engine_of
 from bot.ledger.entries import Entry
-from bot.ledger.lease import since_boot
 from bot.ledger.ledger import Ledger
 from bot.messages.conversation import answer, parent
 from bot.playground.faults import Code, Drop, Late, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
+from bot.runtime.clock import Runtime, since_boot
 from bot.runtime.observers import Transacted, no_op
 from bot.runtime.tasks import Tasks
 from bot.settings.policy import SETTINGS_RULE
@@ -74,7 +74,7 @@ from tests.conftest import (
     use_up,
     without_history,
 )
-from tests.databases import writes
+from tests.databases import ledger_of, writes
 from tests.languages import ENGLISH, LANGUAGES
 from tests.said import CALLED_TWICE, MAY_BE_TWO, USABLE
 from tests.token_server import TokenWeChat
@@ -96,7 +96,7 @@ GIVEN_UP = Unknown(Trouble.GIVEN_UP.value, tries=0)
 
 @pytest.fixture
 def opened(database: Path) -> Iterator[Opened]:
-    opened = open_database(f"sqlite:///{database}")
+    opened = open_database(f"sqlite:///{database}", Runtime())
     yield opened
     opened.engine.dispose()
     opened.release()
@@ -105,14 +105,23 @@ def opened(database: Path) -> Iterator[Opened]:
 @pytest.fixture
 def places(api: SlackApi, sleep: Sleep, clock: Clock) -> Threads:
     url = "https://playground.slack.com/"
-    return Threads(api, Posts(api, BOT, sleep), Directory(api, TEAM, clock), LANGUAGES, url)
+    return Threads(
+        api, Posts(api, BOT, sleep, time.time), Directory(api, TEAM, clock), LANGUAGES, url
+    )
 
 
 @pytest.fixture
 def owners(wechat: TokenWeChat, http: aiohttp.ClientSession, clock: Clock, sleep: Sleep) -> WeChat:
     client = client_over(http)
     tokens = TokenServer(client, wechat.token_url, wechat.authorization, clock, clock)
-    return WeChat(WeChatApi(client, wechat.url), tokens, timeout=30, clock=clock, sleep=sleep)
+    return WeChat(
+        WeChatApi(client, wechat.url, time.monotonic),
+        tokens,
+        timeout=30,
+        clock=clock,
+        sleep=sleep,
+        jitter=lambda: 0.5,
+    )
 
 
 Make = Callable[..., Worker]
@@ -124,7 +133,7 @@ def make(
 ) -> Make:
     """A factory of the worker of a ledger's requests, by default for the stand-ins."""
     in_force = PolicyInForce(Policy((Rule(SETTINGS_RULE, Effect.ALLOW),), default_owner=OWNER))
-    posts = Posts(api, BOT, sleep)
+    posts = Posts(api, BOT, sleep, time.time)
     people = Directory(api, slack.world.team_id, time.monotonic)
     approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, people)
     brake = Brake(Judge(in_force, people, time.time), 5.0)
@@ -138,7 +147,13 @@ def make(
         owners: Owners = owners,
     ) -> Worker:
         retrying = RetryingLedger(ledger, sleep)
-        leased = LeasedSteps(retrying, sleep, tasks.stopping)
+        leased = LeasedSteps(
+            ledger=retrying,
+            clock=time.monotonic,
+            sleep=sleep,
+            idle=asyncio.sleep,
+            stopping=tasks.stopping,
+        )
         batches = Batches(ledger=retrying, leased=leased, owners=owners, brake=brake, now=time.time)
         return Worker(
             ledger=retrying,
@@ -172,10 +187,10 @@ async def held(
 ) -> AsyncIterator[Ledger]:
     """Yield the started ledger of one replica; closing it leaves the database open for others."""
     engine = (
-        opened.engine if holder == "a" else engine_of(opened.engine.url)
+        opened.engine if holder == "a" else engine_of(opened.engine.url, time.time)
     )  # each has its own connection
     own = replace(opened, engine=engine, release=lambda: None)
-    ledger = Ledger(own, holder, lease, transacted=transacted, clock=clock, silence=0.0)
+    ledger = ledger_of(own, holder, lease, transacted=transacted, clock=clock, silence=0.0)
     await ledger.start()
     yield ledger
     await ledger.close()
@@ -212,7 +227,7 @@ def leave(database: Path, places: Threads) -> Leave:
         answered: Outcome | None = None,
         told: Outcome | None = None,
     ) -> None:
-        ledger = Ledger(open_database(f"sqlite:///{database}"), "dead")
+        ledger = ledger_of(open_database(f"sqlite:///{database}", Runtime()), "dead")
         await ledger.start()
         entry = await accepted(ledger, request)
         if posted:
@@ -683,7 +698,7 @@ async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_deci
         await thawed.wait()
 
     api = SlackApi(client, sleep_frozen)
-    places = Threads(api, Posts(api, BOT, sleep), Directory(api, TEAM, clock), LANGUAGES)
+    places = Threads(api, Posts(api, BOT, sleep, time.time), Directory(api, TEAM, clock), LANGUAGES)
     async with held(several, clock=clock) as ledger:
         entry = await accepted(ledger, request_of(slack))
         ref = await places.open(entry.request)

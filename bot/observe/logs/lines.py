@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from bot.observe.logs.redaction import Redactor
 from bot.observe.output import json_line, printable
+from bot.runtime.clock import Runtime
 from bot.runtime.tasks import current_request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -33,7 +34,7 @@ class LineFormatter(logging.Formatter):
             return self._line(self._fields(record))
         except Exception as error:  # noqa: BLE001  # a record may contain arbitrary objects
             # Without the facts, one of which cannot be formatted; it may be the time.
-            least = _least(record, datetime.now(UTC))
+            least = _least(record, datetime.fromtimestamp(Runtime().now(), UTC))
             return self._line(least | {"unwritten": type(error).__name__})
 
     def _line(self, fields: _Fields) -> str:

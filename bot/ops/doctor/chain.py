@@ -123,7 +123,9 @@ async def check_permissions(setup: Setup) -> list[Finding]:
     if value is None:
         why = "the platform has no good token in the ledger"
         return [unchecked(_PERMISSIONS, why, "platform-token", "ledger")]
-    component = Component(WeChatApi(setup.http, url), platform.appid, platform.appsecret, DEADLINE)
+    runtime = setup.runtime
+    wechat = WeChatApi(setup.http, url, runtime.clock)
+    component = Component(wechat, platform.appid, platform.appsecret, DEADLINE, runtime.sleep)
 
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)

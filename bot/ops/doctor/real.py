@@ -91,7 +91,7 @@ async def _wechat(settings: Settings, http: aiohttp.ClientSession, runtime: Runt
         ledger = await asyncio.to_thread(inspect_ledger, settings.database_url, settings.tokens)
     client = client_over(http, getproxies())
     read = reader(client, settings.tokens, ledger, runtime)
-    wechat = WeChatApi(client, settings.wechat_url)
+    wechat = WeChatApi(client, settings.wechat_url, runtime.clock)
 
     async def one(owner: str) -> list[Tried]:
         return await _of(wechat, await read(owner))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from bot.observe.health import METRICS
 from bot.ops.doctor.ledger import LedgerLook
@@ -30,9 +31,6 @@ async def read_counts(address: Address | None) -> BotCounts | None:
     if address is None:
         return None
     url, timeout = origin(address.host, address.port), aiohttp.ClientTimeout(total=DEADLINE)
-    # Imported here: not needed without a listener.
-    from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415
-
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as http,

@@ -10,6 +10,7 @@ import aiohttp
 from bot.domain.finding import Finding
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
+from bot.runtime.clock import Runtime
 from bot.settings.access import SlackSettings
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.slack.api import Answered, Result, SlackApi, web_client
@@ -150,4 +151,4 @@ async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) ->
 
 def web_api(slack: SlackSettings, token: str | None, http: aiohttp.ClientSession) -> SlackApi:
     """Return a Web API client with one of the two tokens."""
-    return SlackApi(web_client(slack, token, http), asyncio.sleep)
+    return SlackApi(web_client(slack, token, http), Runtime().sleep)

@@ -77,7 +77,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
         return [unchecked(_NAME, _INCOMPLETE, "settings")]
     read = reader(setup.http, parts.tokens, setup.ledger, setup.runtime)
     fixed = isinstance(parts.tokens, FixedTokenSettings)
-    wechat = WeChatApi(setup.http, parts.wechat_url)
+    wechat = WeChatApi(setup.http, parts.wechat_url, setup.runtime.clock)
 
     async def one(owner: str) -> Finding:
         token = await read(owner)

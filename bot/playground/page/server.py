@@ -41,7 +41,7 @@ class PageServer:
         self._loopback = loopback
         self._token = secrets.token_urlsafe(16)
         self._files = {each.name: each for each in _HERE.iterdir() if each.suffix in _SENT}
-        self._live: set[asyncio.Event] = set()
+        self._live: dict[asyncio.Event, None] = {}
 
     @property
     def url(self) -> str:
@@ -88,7 +88,7 @@ class PageServer:
         await response.prepare(request)
         wake = asyncio.Event()
         wake.set()
-        self._live.add(wake)
+        self._live[wake] = None
         sent: dict[str, Json] = {}
         try:
             while await self._loopback.hold(None, wake):
@@ -101,7 +101,7 @@ class PageServer:
                     await response.write(f"data: {json.dumps(news)}\n\n".encode())
                 await asyncio.sleep(_FRAME)
         finally:
-            self._live.discard(wake)
+            self._live.pop(wake, None)
         return response
 
     async def _acted(self, user: str, request: web.BaseRequest) -> JsonObject:
