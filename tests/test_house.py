@@ -119,7 +119,7 @@ LATE = {
 }
 """What is imported only when it is needed, and the megabytes that it saves otherwise, on CPython 3.11."""
 
-_WITH_THE_FIRST = "with what is before it"
+_WITH_ANOTHER = "with the other one of this function, which loads the same"
 
 
 def late_imports(module: Module) -> Iterator[str]:
@@ -256,9 +256,9 @@ RULES = {
         ),
         {
             **{name: f"{saves} MB" for name, saves in LATE.items()},
-            "bot/ops/ledger_command.py: bot.ops.doctor.transport": _WITH_THE_FIRST,
-            "bot/ops/ledger_command.py: bot.slack.api": _WITH_THE_FIRST,
-            "bot/app/process.py: bot.app.resources": _WITH_THE_FIRST,
+            "bot/ops/ledger_command.py: bot.ops.doctor.transport": _WITH_ANOTHER,
+            "bot/ops/ledger_command.py: bot.slack.api": _WITH_ANOTHER,
+            "bot/app/process.py: bot.app.resources": _WITH_ANOTHER,
             "bot/app/process.py: bot.app.running": "43 MB and 0.6 s, for which neither a signal nor the report of a wrong setup waits",
             "bot/app/process.py: uvloop": "an extra",
             "bot/ledger/engine.py: psycopg": "an extra",
