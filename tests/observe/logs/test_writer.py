@@ -12,6 +12,7 @@ from typing import TextIO
 import pytest
 
 from bot.observe.logs.setup import MOST, LogQueue
+from tests.observe.logs.gated import GatedStream
 
 
 @pytest.fixture(autouse=True)
@@ -29,19 +30,6 @@ def logging_to(stream: TextIO) -> Iterator[logging.Logger]:
     yield log
     queue.flush()
     queue.close()
-
-
-class GatedStream(io.StringIO):
-    """A stream that blocks until the test permits to write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.may_write = threading.Event()
-
-    def write(self, text: str) -> int:
-        """Accept a text once the test permits it."""
-        self.may_write.wait()
-        return super().write(text)
 
 
 def test_lines_are_written_in_order() -> None:
