@@ -15,7 +15,7 @@ from bot.ledger.replica import Replica
 from bot.ledger.seal import Seal
 from bot.ledger.tokens import Tokens
 from bot.ledger.writer import LedgerDownError, Writer
-from bot.runtime.observers import Transacted
+from bot.runtime.observers import Transacted, no_op
 
 
 class Ledger:
@@ -30,7 +30,7 @@ class Ledger:
         holder: str,
         lease: float = LEASE,
         listeners: Sequence[EventListener] = (),
-        transacted: Transacted | None = None,
+        transacted: Transacted = no_op,
         *,
         clock: Callable[[], float] = since_boot,
         silence: float = SILENCE,

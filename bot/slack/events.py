@@ -44,7 +44,7 @@ _HEADERS = {
 
 
 def slack_events(
-    app: App, signing_secret: str, acked: Acked | None = None, refused: RefusedPost = no_op
+    app: App, signing_secret: str, acked: Acked = no_op, refused: RefusedPost = no_op
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler that passes Slack's signed requests to the app.
 
@@ -74,8 +74,7 @@ def slack_events(
         if payload is None:
             return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
         said = await app.answer(payload)
-        if acked:
-            acked(payload, time.monotonic() - began)
+        acked(payload, time.monotonic() - began)
         return web.Response(text=said, content_type="application/json" if said else "text/plain")
 
     return events

@@ -17,7 +17,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 from bot.guidance import Trouble
 from bot.runtime.bounded import read_at_most
-from bot.runtime.observers import CalledWeChat
+from bot.runtime.observers import CalledWeChat, no_op
 from bot.wechat.api import BODY_LIMIT, Call, NoAnswer, read_answer
 
 _UNPACKED = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -157,7 +157,7 @@ class WeChatApi:
 
     http: httpx.AsyncClient
     url: str
-    called: CalledWeChat | None = None
+    called: CalledWeChat = no_op
 
     async def post(
         self, call: Call, seconds: float, read: Callable[[Mapping[str, object]], T | NoAnswer]
@@ -179,8 +179,7 @@ class WeChatApi:
             answered = read_answer(response.status_code, response.content, read)
         api = call.path.rpartition("/")[2]
         answer = answered.label if isinstance(answered, NoAnswer) else "0"
-        if self.called:
-            self.called(api, answer, time.monotonic() - began)
+        self.called(api, answer, time.monotonic() - began)
         _log.debug("called WeChat", extra={"api": api, "answer": answer})
         return answered
 
