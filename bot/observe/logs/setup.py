@@ -34,6 +34,7 @@ class LogQueue(QueueHandler):
         self._lines = SimpleQueue[logging.LogRecord]()
         super().__init__(self._lines)
         self._dropped = 0
+        self._blocked = False
         self._writer = _Writer(self._lines, stream)
         self._writer.start()
 
@@ -55,11 +56,15 @@ class LogQueue(QueueHandler):
         """Wait until everything logged so far is written, for at most a second."""
         reached = threading.Event()
         self._lines.put(logging.makeLogRecord({_REACHED: reached}))
-        reached.wait(_PATIENCE)
+        self._blocked = not reached.wait(_PATIENCE)
 
     def close(self) -> None:
-        """Flush, so that no line of the handler that follows overtakes one of these, and let the thread end."""
-        self.flush()
+        """Flush, so that no line of the handler that follows overtakes one of these, and let the thread end.
+
+        At exit logging has just flushed: if the stream is blocked, that second was enough.
+        """
+        if not self._blocked:
+            self.flush()
         self._writer.enqueue_sentinel()
         super().close()
 

@@ -95,6 +95,19 @@ def test_a_stream_that_blocks_forever_blocks_no_caller(end: str) -> None:
         stream.close()
 
 
+def test_closing_waits_no_longer_for_a_stream_that_has_just_blocked_a_flush(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = GatedStream()
+    queue = LogQueue(stream)
+    queue.handle(logging.makeLogRecord({"msg": "one"}))
+    monkeypatch.setattr("bot.observe.logs.setup._PATIENCE", 0.01)
+    queue.flush()
+    monkeypatch.setattr("bot.observe.logs.setup._PATIENCE", None)  # for ever
+    queue.close()
+    stream.may_write.set()
+
+
 def test_a_write_that_fails_for_any_reason_does_not_end_the_log() -> None:
     class OutOfMemory(io.StringIO):
         def write(self, text: str) -> int:
