@@ -94,7 +94,8 @@ class TokenServer:
     """Token source 2: reads tokens from the company's token server and caches each for a minute.
 
     While the server does not answer, or with a 5xx, the last one is used for as long as it is valid, unless WeChat refuses it.
-    Any other answer without a token ends its use, since the server may have dropped the owner.
+    Any other answer without a token ends its use, since the server may have dropped the owner. An answer may have a MiB,
+    like WeChat's (`ANSWER_LIMIT` in `wechat/api.py`); a longer one counts as one without a token.
     """
 
     _http: httpx.AsyncClient
