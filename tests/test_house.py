@@ -439,7 +439,11 @@ INSIDES = {
     "aiohttp": ("bot/wechat/transport.py", "(aiohttp.BytesPayload)"),
     "python-dotenv": ("bot/settings/environ.py", "dotenv.parser"),
 }
-"""The libraries of which the bot uses what they do not document, with the place and the name there."""
+"""The libraries of which the bot uses what they do not document, with the place and the name there.
+
+Not Slack's: of `slack-bolt` it uses the app, its requests and `async_dispatch`, as Bolt's own adapters do, and of
+`slack-sdk` the client's public attributes and the verifier; the client for Socket Mode is the bot's own.
+"""
 
 
 def test_only_a_library_whose_insides_are_used_has_an_upper_bound() -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from bot.ledger.database import READ_ONLY, reason_of, sqlstate_of
 from bot.ledger.engine import file_of, how_to_restore
 from bot.ledger.events import HAPPENED, Event, EventListener, Happened
-from bot.runtime.observers import Transacted
+from bot.runtime.observers import Transacted, no_op
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class Writer:
         *,
         patience: float = PATIENCE,
         listeners: Sequence[EventListener] = (),
-        transacted: Transacted | None = None,
+        transacted: Transacted = no_op,
     ) -> None:
         self._engine = engine
         self.clock = clock
@@ -258,10 +258,9 @@ class Writer:
             waiting[0][1].get_loop().call_soon_threadsafe(resolve_all)
         except RuntimeError:  # the loop is closed
             return
-        if transacted := self._transacted:
-            now = self.clock()
-            for job, _ in waiting:
-                transacted(now - job.since, error is None)
+        now = self.clock()
+        for job, _ in waiting:
+            self._transacted(now - job.since, error is None)
 
     def _disconnect(self) -> None:
         """Return the connection to the pool, which replaces a broken one."""

@@ -14,7 +14,7 @@ import orjson
 from bot.observe.logs.redaction import Redactor
 
 FINE, FAILED, WRONG_SETUP = 0, 1, 2
-"""Exit codes; this room's README says what each means."""
+"""Exit codes; bot/ops/README.md says what each means."""
 
 # Line breaks of any kind, terminal control, bidirectional and invisible characters, lone surrogates.
 UNSAFE = (

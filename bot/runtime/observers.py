@@ -47,19 +47,17 @@ Transacted = Callable[[float, bool], None]
 class Observers:
     """All observers of the bot. Each returns at once and never raises; by default nobody observes.
 
-    Those that requests call are then None, so that they call nothing.
-
     `connected` reports Socket Mode; `reloaded` gets whether a changed policy file was accepted, `lagged` by how many seconds
     the loop was late.
     """
 
-    acked: Acked | None = None
+    acked: Acked = no_op
     unheard: Unheard = no_op
-    called_slack: CalledSlack | None = None
+    called_slack: CalledSlack = no_op
     connected: Callable[[], None] = no_op
-    called_wechat: CalledWeChat | None = None
+    called_wechat: CalledWeChat = no_op
     refused: RefusedPost = no_op
-    renewed: Renewed | None = None
-    transacted: Transacted | None = None
+    renewed: Renewed = no_op
+    transacted: Transacted = no_op
     reloaded: Callable[[bool], None] = no_op
     lagged: Callable[[float], None] = no_op

@@ -1,5 +1,6 @@
 """The version of this release and, where known, the commit that it was built from."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -20,13 +21,13 @@ def release(root: Path = _ROOT) -> str:
 
 def checked_out(root: Path) -> str:
     """Return the short hash of the checked-out commit; empty if there is no clone, or git does not say."""
-    if not (root / ".git").exists():  # git would look for a clone around it
-        return ""
-    command = ("git", "-C", str(root), "rev-parse", "--short=10", "HEAD")
+    # Else git looks for a clone around it too, and takes one that its variables name, as they do in its hooks.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ("git", f"--git-dir={root / '.git'}", "rev-parse", "--short=10", "HEAD")
     try:
         said = subprocess.run(  # noqa: S603  # this very command
-            command, check=False, capture_output=True, text=True, timeout=_LONGEST
+            command, check=True, capture_output=True, text=True, timeout=_LONGEST, env=environ
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, subprocess.SubprocessError):
         return ""
     return said.stdout.strip()

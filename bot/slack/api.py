@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import __version__
 from bot.command.tokenizer import visible
 from bot.runtime.bounded import read_at_most
-from bot.runtime.observers import CalledSlack
+from bot.runtime.observers import CalledSlack, no_op
 from bot.settings.access import SlackSettings
 from bot.workflow.ports import AwayError
 
@@ -150,7 +150,7 @@ class SlackApi:
         self,
         client: AsyncWebClient,
         sleep: Callable[[float], Awaitable[None]],
-        called: CalledSlack | None = None,
+        called: CalledSlack = no_op,
     ) -> None:
         if client.session is None:
             raise ValueError("the client has no session")
@@ -208,8 +208,7 @@ class SlackApi:
             result = await self._once(call, body)
             wait = retry_after(result)
             _log.debug("called Slack", extra={"method": call.name, "result": result.label})
-            if self._called:
-                self._called(call.name, result.label)
+            self._called(call.name, result.label)
             if wait is None or wait > patience:
                 return result
             patience -= wait

@@ -57,7 +57,7 @@ def slack_events(
     app: App,
     signing_secret: str,
     runtime: Runtime,
-    acked: Acked | None = None,
+    acked: Acked = no_op,
     refused: RefusedPost = no_op,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler that passes Slack's signed requests to the app.
@@ -88,8 +88,7 @@ def slack_events(
         if payload is None:
             return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
         said = await app.answer(payload)
-        if acked:
-            acked(payload, runtime.clock() - began)
+        acked(payload, runtime.clock() - began)
         return web.Response(text=said, content_type="application/json" if said else "text/plain")
 
     return events

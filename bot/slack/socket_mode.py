@@ -222,10 +222,10 @@ class SocketClient:
         said = await self._app.answer(body)
         envelope_id = json.dumps(envelope["envelope_id"])
         says = f',"payload":{said}' if said else ""
-        if not await self._send(connection, f'{{"envelope_id":{envelope_id}{says}}}'):
+        if await self._send(connection, f'{{"envelope_id":{envelope_id}{says}}}'):
+            self._observers.acked(body, self._clock() - began)
+        else:
             _log.warning("an ack did not reach Slack")
-        elif acked := self._observers.acked:
-            acked(body, self._clock() - began)
 
     async def _send(self, connection: _OpenConnection | None, message: str) -> bool:
         """Send over this connection or, once it is closed, over the next; False if the client is closed first."""

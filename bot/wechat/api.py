@@ -20,7 +20,8 @@ from bot.domain.link import Link
 from bot.domain.outcome import ERRMSG_LIMIT, Readiness, Said
 from bot.guidance import Guidance, Trouble, for_code
 
-BODY_LIMIT = 1024 * 1024
+ANSWER_LIMIT = 1 << 20
+"""Bytes of a response, of WeChat's or of the token server's: far more than the longest."""
 NEEDED = "cloudbase_auth"
 """The cloud function that an owner's env must have before other mini programs can use it."""
 _ACTIVE = "Active"

@@ -17,7 +17,7 @@ from bot.guidance import Trouble, by_key
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.ledger.writer import LedgerDownError
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import RENEWED, Renewed
+from bot.runtime.observers import RENEWED, Renewed, no_op
 from bot.wechat.api import NoAnswer
 from bot.wechat.component import DEAD_TICKET, DEAD_TOKEN, Authorization, Component, Issued
 from bot.wechat.tokens import Cached, refused_with
@@ -132,7 +132,7 @@ class Chain:
     _seeds: Mapping[str, str]
     _clock: Callable[[], float]
     _sleep: Callable[[float], Awaitable[None]]
-    renewed: Renewed | None = None
+    renewed: Renewed = no_op
     _cache: TokenCache = field(init=False)
     _single_flight: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
     _failed: dict[str, tuple[NoAnswer, float]] = field(default_factory=dict, init=False)
@@ -200,8 +200,7 @@ class Chain:
             result = got.guidance.key
         else:
             _log.info("token renewed", extra={"whose": name})
-        if self.renewed:
-            self.renewed(link_of(name).value, result)
+        self.renewed(link_of(name).value, result)
         return got
 
     async def _make(self, name: str, refused: str | None) -> str | NoAnswer:

@@ -16,7 +16,7 @@ import httpx
 from bot.domain.link import Link, LinkState
 from bot.guidance import AutoRetry, Guidance, Trouble
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import RENEWED, TOKEN_SERVER, Renewed
+from bot.runtime.observers import RENEWED, TOKEN_SERVER, Renewed, no_op
 from bot.wechat.api import NoAnswer
 from bot.wechat.transport import UnansweredError
 
@@ -94,7 +94,8 @@ class TokenServer:
     """Token source 2: reads tokens from the company's token server and caches each for a minute.
 
     While the server does not answer, or with a 5xx, the last one is used for as long as it is valid, unless WeChat refuses it.
-    Any other answer without a token ends its use, since the server may have dropped the owner.
+    Any other answer without a token ends its use, since the server may have dropped the owner. An answer may have a MiB,
+    like WeChat's (`ANSWER_LIMIT` in `wechat/api.py`); a longer one counts as one without a token.
     """
 
     _http: httpx.AsyncClient
@@ -103,7 +104,7 @@ class TokenServer:
     _clock: Callable[[], float]
     _now: Callable[[], float]
     timeout: float = _TIMEOUT
-    renewed: Renewed | None = None
+    renewed: Renewed = no_op
     _cached: dict[str, Cached] = field(default_factory=dict, init=False)
     _failed: dict[str, tuple[Guidance, float]] = field(default_factory=dict, init=False)
     """For each owner whose last reading failed: why, and when, in Unix seconds."""
@@ -151,13 +152,11 @@ class TokenServer:
             expires = now + life * _MARGIN
             self._cached[owner] = Cached(token, min(expires, now + _READ_AGAIN_AFTER), expires)
             if token != refused:
-                if self.renewed:
-                    self.renewed(TOKEN_SERVER, RENEWED)
+                self.renewed(TOKEN_SERVER, RENEWED)
                 return token
             read = NoAnswer(Trouble.TOKEN_SERVER_STALE.value)
         self._failed[owner] = (read.guidance, self._now())
-        if self.renewed:
-            self.renewed(TOKEN_SERVER, read.guidance.key)
+        self.renewed(TOKEN_SERVER, read.guidance.key)
         away = read.guidance in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR
         if away and last and last.value != refused and now < last.expires:
             reread_at = min(last.expires, now + _READ_AGAIN_AFTER)

@@ -98,7 +98,6 @@ def test_what_alerts_watch_begins_at_zero_so_that_the_first_failure_is_an_increa
 def test_only_failed_renewals_are_counted_as_failures() -> None:
     metrics = Metrics("1", time.monotonic, asyncio.sleep)
     renewed = metrics.observers.renewed
-    assert renewed
     for result in ("renewed", "no-ticket"):
         renewed("owner", result)
     assert counts(metrics)['share_env_renewal_failures_total{link="owner"}'] == 1

@@ -74,6 +74,8 @@ def test_without_a_clone_of_its_own_the_version_has_no_commit(tmp_path: Path) ->
     within = tmp_path / "within"  # such as what is installed in a clone's environment
     within.mkdir()
     assert release(within) == __version__
+    (within / ".git").mkdir()  # what git does not know as a clone
+    assert release(within) == __version__
 
 
 def test_a_clone_of_which_git_says_nothing_has_no_commit(
@@ -83,6 +85,21 @@ def test_a_clone_of_which_git_says_nothing_has_no_commit(
     assert release(tmp_path) == __version__  # no commit yet
     monkeypatch.setenv("PATH", str(tmp_path))
     assert release(tmp_path) == __version__  # no git
+    fails = tmp_path / "git"
+    fails.write_text(f"#!/bin/sh\necho {COMMIT}\nexit 128\n")
+    fails.chmod(0o755)
+    assert release(tmp_path) == __version__  # a git that fails
+
+
+def test_a_clone_is_not_given_the_commit_of_another_that_a_variable_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    another = tmp_path / "another"
+    another.mkdir()
+    commit(another)
+    run(tmp_path, "git", "init", "-q")
+    monkeypatch.setenv("GIT_DIR", str(another / ".git"))  # as in a hook of git's
+    assert release(tmp_path) == __version__  # no commit yet
 
 
 @pytest.mark.parametrize("kinds", [["wheel"], ["sdist", "wheel"]], ids="-".join)

@@ -12,13 +12,13 @@ import pytest
 from bot.guidance import Trouble
 from bot.playground.faults import Drop, Fault
 from bot.playground.wechat.server import LocalWeChat
-from bot.wechat.api import BODY_LIMIT, NoAnswer, read_done, share_env
+from bot.wechat.api import ANSWER_LIMIT, NoAnswer, read_done, share_env
 from bot.wechat.transport import UnansweredError, WeChatApi, client_over, connect_within
 from tests.cut_off import CUT_OFF, drip
 from tests.wechat.conftest import APPID, Wire, answers, closes, http_answer, mute, wire
 
 SECRET = "t0k3n"
-LIMIT = BODY_LIMIT
+LIMIT = ANSWER_LIMIT
 PACKED = gzip.compress(b"x" * LIMIT)
 
 

@@ -183,7 +183,7 @@ async def held(
     holder: str = "a",
     lease: float = 12.0,
     clock: Callable[[], float] = since_boot,
-    transacted: Transacted | None = None,
+    transacted: Transacted = no_op,
 ) -> AsyncIterator[Ledger]:
     """Yield the started ledger of one replica; closing it leaves the database open for others."""
     engine = (

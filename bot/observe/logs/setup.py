@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from logging.handlers import QueueHandler, QueueListener
-from queue import Full, Queue
+from queue import SimpleQueue
 from types import TracebackType
 from typing import TextIO
 
@@ -21,8 +21,8 @@ MOST = 10_000
 """The maximum of queued lines; more are dropped and counted."""
 _PATIENCE = 1.0
 """Seconds that a flush waits for a blocked stream."""
-
-_Lines = Queue[logging.LogRecord]
+_REACHED = "reached"
+"""The field of a record that is no line, but has the event that a flush waits for."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,9 +31,10 @@ class LogQueue(QueueHandler):
     """Formats each record where it is logged, and queues the line for the thread that writes it to a stream."""
 
     def __init__(self, stream: TextIO) -> None:
-        self._lines = _Lines(MOST)
+        self._lines = SimpleQueue[logging.LogRecord]()
         super().__init__(self._lines)
         self._dropped = 0
+        self._blocked = False
         self._writer = _Writer(self._lines, stream)
         self._writer.start()
 
@@ -43,23 +44,28 @@ class LogQueue(QueueHandler):
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Queue a line, after one that tells how many were dropped before it, if any."""
-        try:
-            if self._dropped:
-                self._lines.put_nowait(self.prepare(_too_many(self._dropped)))
-                self._dropped = 0
-            self._lines.put_nowait(record)
-        except Full:
+        if self._lines.qsize() >= MOST:
             self._dropped += 1
+            return
+        if self._dropped:
+            self._lines.put(self.prepare(_too_many(self._dropped)))
+            self._dropped = 0
+        self._lines.put(record)
 
     def flush(self) -> None:
         """Wait until everything logged so far is written, for at most a second."""
-        with self._lines.all_tasks_done:  # as `Queue.join` does, which has no timeout
-            self._lines.all_tasks_done.wait_for(lambda: not self._lines.unfinished_tasks, _PATIENCE)
+        reached = threading.Event()
+        self._lines.put(logging.makeLogRecord({_REACHED: reached}))
+        self._blocked = not reached.wait(_PATIENCE)
 
     def close(self) -> None:
-        """Let the thread end once it has written what is queued; logging flushes before, at exit."""
-        with suppress(Full):
-            self._writer.enqueue_sentinel()
+        """Flush, so that no line of the handler that follows overtakes one of these, and let the thread end.
+
+        At exit logging has just flushed: if the stream is blocked, that second was enough.
+        """
+        if not self._blocked:
+            self.flush()
+        self._writer.enqueue_sentinel()
         super().close()
 
 
@@ -69,12 +75,15 @@ class _Writer(QueueListener):
     It has no handler for that: at exit, logging waits for the lock of each, which one with a blocked stream would hold.
     """
 
-    def __init__(self, lines: _Lines, stream: TextIO) -> None:
+    def __init__(self, lines: SimpleQueue[logging.LogRecord], stream: TextIO) -> None:
         super().__init__(lines)
         self._stream = stream
 
     def handle(self, record: logging.LogRecord) -> None:
-        """Write a line."""
+        """Write a line, or tell a flush that all before it are written."""
+        if reached := getattr(record, _REACHED, None):
+            reached.set()
+            return
         # A full disk, a closed stream, no memory: later lines may be written.
         with suppress(Exception):
             self._stream.write(f"{record.getMessage()}\n")
@@ -100,7 +109,7 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
         logging.getLogger(noisy).setLevel(quiet)
     # It logs the URL of each request, also at debug: ours say which call it was.
     logging.getLogger("httpx").setLevel(max(logging.WARNING, logging.root.level))
-    # It quotes malformed requests, and anybody can send thousands; our own errors there are logged by `ops.listener`.
+    # It quotes malformed requests, and anybody can send thousands; our own errors there are logged by `runtime.listener`.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
 
 

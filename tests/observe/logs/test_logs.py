@@ -3,6 +3,7 @@ import json
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from bot.observe.logs.setup import set_up
 from bot.runtime.tasks import log_request
+from tests.observe.logs.gated import GatedStream
 
 BOT, APP = "xoxb-11-22-AbC", "xapp-1-A2-33-dEf"
 ROTATED, REFRESH = "xoxe.xoxb-1-MzA", "xoxe-1-My0x"
@@ -63,6 +65,26 @@ def test_a_text_line_has_the_time_the_level_the_message_and_the_facts(
     line = written(capsys)
     assert re.match(r"\d\d:\d\d:\d\d WARNING shared it ", line)
     assert line[17:] == 'shared it env=prod-1 why="he said \\"no\\"" took=0.5 empty="a=b"\n'
+
+
+def test_set_up_again_before_a_slow_reader_has_read_keeps_all_lines_and_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.observe.logs.setup._PATIENCE", 60.0)
+    stream, log = GatedStream(), logging.getLogger("bot")
+    monkeypatch.setattr(sys, "stderr", stream)
+    set_up("INFO", "text", ())
+    for number in range(9000):
+        log.info("%s", number)
+    reader = threading.Timer(0.3, stream.may_write.set)
+    reader.start()
+    set_up("INFO", "json", ())
+    log.info("again")
+    logging.getLogger().handlers[0].flush()
+    reader.join()
+    *before, again = stream.getvalue().splitlines()
+    assert [line.split()[-1] for line in before] == [str(number) for number in range(9000)]
+    assert '"again"' in again
 
 
 def test_a_json_line_has_them_as_fields(capsys: pytest.CaptureFixture[str]) -> None:

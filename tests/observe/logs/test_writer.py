@@ -12,6 +12,7 @@ from typing import TextIO
 import pytest
 
 from bot.observe.logs.setup import MOST, LogQueue
+from tests.observe.logs.gated import GatedStream
 
 
 @pytest.fixture(autouse=True)
@@ -29,19 +30,6 @@ def logging_to(stream: TextIO) -> Iterator[logging.Logger]:
     yield log
     queue.flush()
     queue.close()
-
-
-class GatedStream(io.StringIO):
-    """A stream that blocks until the test permits to write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.may_write = threading.Event()
-
-    def write(self, text: str) -> int:
-        """Accept a text once the test permits it."""
-        self.may_write.wait()
-        return super().write(text)
 
 
 def test_lines_are_written_in_order() -> None:
@@ -105,6 +93,19 @@ def test_a_stream_that_blocks_forever_blocks_no_caller(end: str) -> None:
     assert not writer.is_alive()
     with suppress(OSError):
         stream.close()
+
+
+def test_closing_waits_no_longer_for_a_stream_that_has_just_blocked_a_flush(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = GatedStream()
+    queue = LogQueue(stream)
+    queue.handle(logging.makeLogRecord({"msg": "one"}))
+    monkeypatch.setattr("bot.observe.logs.setup._PATIENCE", 0.01)
+    queue.flush()
+    monkeypatch.setattr("bot.observe.logs.setup._PATIENCE", None)  # for ever
+    queue.close()
+    stream.may_write.set()
 
 
 def test_a_write_that_fails_for_any_reason_does_not_end_the_log() -> None:
