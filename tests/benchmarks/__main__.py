@@ -9,19 +9,17 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine, Iterable
-from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
 
 from tests.benchmarks.bars import Bar, Measured, bars
 from tests.benchmarks.batches import batched
-from tests.benchmarks.capacity import PAGE, Questions, answered, machine
+from tests.benchmarks.capacity import PAGE, capacity, machine
 from tests.benchmarks.distances import distant
-from tests.benchmarks.earlier import sources_of
 from tests.benchmarks.floods import flood_bars, floods
 from tests.benchmarks.grown import grown
-from tests.benchmarks.measure import QUICK, Plan, growth, measure
+from tests.benchmarks.measure import QUICK, Plan, measure
 from tests.benchmarks.replicas import FEW, Crowd
 from tests.benchmarks.report import show, show_bars, show_sheets
 from tests.benchmarks.sheets import filled
@@ -45,11 +43,9 @@ def main() -> int:
             return _judge(console, soak_bars(_run(soak(given.soak, _tell))))
         if given.floods:
             return _judge(console, flood_bars(_run(floods(_tell))))
-        if given.page or given.replicas or given.limits:
-            return _size(console, _questions(given), page=given.page)
-        with sources_of(given.beside) as earlier:
-            code = _compare(console, QUICK if given.quick else Plan(), earlier)
-            return code if given.strict or not given.quick else 0
+        if given.page:
+            return _fill(console, FEW if given.quick else Crowd())
+        return _compare(console, QUICK if given.quick else Plan())
     except WrongResultError as error:
         print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # unwrapped
         return 2
@@ -61,19 +57,10 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="the same rows from small samples, in three minutes")
-    add("--strict", action="store_true", help="with --quick too, exit with 1 where a bar is missed")
-    add("--beside", metavar="COMMIT", help="the bot of that commit as well, by turns")
-    add("--replicas", type=_numbers, metavar="1,2,4", help="so many bots on one PostgreSQL")
-    add("--pgbouncer", type=int, metavar="SIZE", help="each of these behind PgBouncer too")
-    add("--page", action="store_true", help="fill in bot/ops/capacity.md by all of these")
-    add("--limits", type=_numbers, metavar="1,2,5", help="Slack's limits from so many channels")
+    add("--page", action="store_true", help="measure and fill in the tables of bot/ops/capacity.md")
     add("--soak", type=float, metavar="MINUTES", help="mixed commands with faults")
     add("--floods", action="store_true", help="flood the HTTP listener without knowing a secret")
     return parser
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(number) for number in text.split(",")]
 
 
 def _judge(console: Console, verdicts: Iterable[Bar]) -> int:
@@ -86,33 +73,23 @@ def _tell(line: str) -> None:
     Console(stderr=True, width=_WIDTH, highlight=False, style="dim").print(line)
 
 
-def _compare(console: Console, plan: Plan, earlier: Path | None) -> int:
-    measured = _run(_measure(plan, earlier), _LONGEST)
-    show(console, measured, plan)
+def _compare(console: Console, plan: Plan) -> int:
+    measured = _run(_measure(plan), _LONGEST)
+    show(console, measured.figures, plan)
     return _judge(console, bars(measured, plan))
 
 
-def _questions(given: argparse.Namespace) -> Questions:
-    crowd = FEW if given.quick else Crowd()
-    if given.page:
-        return Questions(crowd)
-    return Questions(crowd, given.replicas or [], given.pgbouncer, given.limits or [])
-
-
-def _size(console: Console, questions: Questions, *, page: bool) -> int:
+def _fill(console: Console, crowd: Crowd) -> int:
     where = machine()
-    sheets = _run(answered(questions, _tell), _LONGEST)
+    sheets = _run(capacity(crowd, _tell), _LONGEST)
     show_sheets(console, sheets.values())
-    if page:
-        texts = {name: sheet.markdown() for name, sheet in sheets.items()}
-        PAGE.write_text(filled(PAGE.read_text("utf-8"), texts | {"machine": where}), "utf-8")
+    texts = {name: sheet.markdown() for name, sheet in sheets.items()}
+    PAGE.write_text(filled(PAGE.read_text("utf-8"), texts | {"machine": where}), "utf-8")
     return 0
 
 
-async def _measure(plan: Plan, earlier: Path | None) -> Measured:
-    figures = await measure(plan, _tell, earlier)
-    _tell(f"Memory over {plan.late:,} commands")
-    grows = await growth(plan)
+async def _measure(plan: Plan) -> Measured:
+    figures = await measure(plan, _tell)
     _tell(f"Batches of {plan.batch:,}")
     batches = await batched(plan.batch, plan.batches)
     _tell(f"A ledger with {plan.requests:,} requests")
@@ -120,7 +97,7 @@ async def _measure(plan: Plan, earlier: Path | None) -> Measured:
     _tell("Take-overs")
     taken = await taken_over(plan.take_overs)
     _tell("Real distances")
-    return Measured(figures, grows, batches, ledger, taken, await distant(plan.people))
+    return Measured(figures, batches, ledger, taken, await distant(plan.people))
 
 
 def _run(work: Coroutine[Any, Any, T], within: float | None = None) -> T:

@@ -2,8 +2,7 @@
 
 import os
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tests.benchmarks.limits import limited, paused
@@ -20,37 +19,26 @@ from tests.benchmarks.sheets import (
 )
 
 _BATCH, _A_MINUTE = 500, 300
+_CHANNELS = 1, 2, 5
+_REPLICAS, _POOL = (1, 2, 4), 2
 PAGE = ROOT / "bot/ops/capacity.md"
 
 
-@dataclass(frozen=True, slots=True)
-class Questions:
-    """What to measure: its extent, numbers of replicas, PgBouncer's connections if any, numbers of channels."""
-
-    crowd: Crowd
-    replicas: Sequence[int] = (1, 2, 4)
-    pool: int | None = 2
-    channels: Sequence[int] = (1, 2, 5)
-
-
-async def answered(questions: Questions, tell: Callable[[str], None]) -> dict[str, Sheet]:
+async def capacity(crowd: Crowd, tell: Callable[[str], None]) -> dict[str, Sheet]:
     """Measure, and return the tables by their names on the page."""
-    sheets = {}
-    if questions.channels:
-        tell("Slack's limits")
-        calls, found_limits = await limited(questions.channels)
-        sheets["limits"] = limits_sheet(found_limits)
-        tell("WeChat's limit")
-        sheets["paused"] = paused_sheet(await paused(_BATCH, _A_MINUTE))
-    if questions.replicas:
-        counts = sorted({1, *questions.replicas})  # one replica alone is the baseline
-        found = await replicated(counts, questions.pool, questions.crowd, tell)
-        sheets["replicas"] = replicas_sheet(found)
-        sheets["cost"] = cost_sheet(found, questions.crowd.at_once)
-        sheets["ends"] = end_sheet(found)
-        if questions.channels:
-            sheets["sizing"] = sizing_sheet(found, calls)
-    return sheets
+    tell("Slack's limits")
+    calls, limits = await limited(_CHANNELS)
+    tell("WeChat's limit")
+    pause = await paused(_BATCH, _A_MINUTE)
+    found = await replicated(_REPLICAS, _POOL, crowd, tell)
+    return {
+        "limits": limits_sheet(limits),
+        "paused": paused_sheet(pause),
+        "replicas": replicas_sheet(found),
+        "cost": cost_sheet(found, crowd.at_once),
+        "ends": end_sheet(found),
+        "sizing": sizing_sheet(found, calls),
+    }
 
 
 def machine() -> str:

@@ -48,11 +48,6 @@ class Limited:
     room: Mapping[str, float]
     met: Met
 
-    @property
-    def first(self) -> str:
-        """The method that allows the fewest commands."""
-        return min(self.room, key=lambda method: self.room[method])
-
 
 @dataclass(frozen=True, slots=True)
 class Paused:

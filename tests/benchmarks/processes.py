@@ -26,7 +26,6 @@ class Variant(Enum):
     """The variants that are compared: their titles in the tables, and their modules for `python -m`."""
 
     THIS_BOT = ("this bot", "bot")
-    EARLIER = ("earlier bot", "bot")
     BARE_ASYNC = ("bare AsyncApp", "tests.benchmarks.bare_async")
     BARE_SYNC = ("bare App", "tests.benchmarks.bare_sync")
 
@@ -36,26 +35,17 @@ class Variant(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
-    """Resident memory in bytes: now, and its peak."""
-
-    now: int
-    peak: int
-
-
-@dataclass(frozen=True, slots=True)
 class Running:
     """A connected bot; `ready` is the seconds since its start."""
 
     pid: int
     ready: float
 
-    def memory(self) -> Memory:
-        """Return the process's memory according to the kernel."""
+    def peak(self) -> int:
+        """Return the most bytes of memory that the process has had, according to the kernel."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         sizes = dict(line.split(":", 1) for line in status.splitlines())
-        now, peak = (int(sizes[name].split()[0]) * 1024 for name in ("VmRSS", "VmHWM"))
-        return Memory(now, peak)
+        return int(sizes["VmHWM"].split()[0]) * 1024
 
     def busy(self) -> float:
         """Return the CPU seconds that the process has used."""
@@ -75,12 +65,9 @@ def busy(pid: int) -> tuple[int, float]:
 
 @asynccontextmanager
 async def started(
-    variant: Variant,
-    world: StandIns,
-    settings: Mapping[str, str] | None = None,
-    root: Path = ROOT,
+    variant: Variant, world: StandIns, settings: Mapping[str, str] | None = None
 ) -> AsyncIterator[Running]:
-    """Run a bot in an empty directory while the context is open; `root` is the folder of its sources.
+    """Run a bot in an empty directory while the context is open.
 
     Its ledger is a file unless `settings` name another. An exception that leaves the context gets the end of the bot's log
     as a note.
@@ -94,7 +81,7 @@ async def started(
             cwd=directory,
             env={
                 "PATH": os.environ.get("PATH", os.defpath),
-                "PYTHONPATH": str(root),
+                "PYTHONPATH": str(ROOT),
                 **world.environment(),
                 "DATABASE_URL": "sqlite:///ledger.db",
                 **(settings or {}),

@@ -107,12 +107,10 @@ class Replicated:
 
 
 async def replicated(
-    counts: Sequence[int], pool: int | None, crowd: Crowd, tell: Callable[[str], None]
+    counts: Sequence[int], pool: int, crowd: Crowd, tell: Callable[[str], None]
 ) -> Replicated:
-    """Measure each number of replicas in round_trip and, with a `pool`, also behind PgBouncer with that many connections."""
-    ways = [
-        (count, each) for count in counts for each in ([None] if pool is None else [None, pool])
-    ]
+    """Measure each number of replicas, one of which is 1, directly and behind PgBouncer with `pool` connections, by turns."""
+    ways = [(count, each) for count in counts for each in (None, pool)]
     rounds: dict[tuple[int, int | None], list[Together]] = {way: [] for way in ways}
     files = list[Speed]()
     with running_postgresql(durable=True) as server:

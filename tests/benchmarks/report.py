@@ -5,25 +5,14 @@ from collections.abc import Callable, Iterable, Mapping
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks.bars import MB, Bar, Measured
-from tests.benchmarks.batches import Batched
-from tests.benchmarks.measure import Figures, Growth, Plan
+from tests.benchmarks.bars import MB, Bar
+from tests.benchmarks.measure import Figures, Plan
 from tests.benchmarks.processes import Variant
 from tests.benchmarks.sheets import Sheet
 
 
-def show(console: Console, measured: Measured, plan: Plan) -> None:
-    """Print all figures on which the bars are based."""
-    _show_variants(console, measured.figures, plan)
-    console.print()
-    _show_growth(console, measured.growth, plan)
-    console.print()
-    _show_batched(console, measured.batched)
-    console.print()
-
-
-def _show_variants(console: Console, figures: Mapping[Variant, Figures], plan: Plan) -> None:
-    """Print the figures, one column for each variant."""
+def show(console: Console, figures: Mapping[Variant, Figures], plan: Plan) -> None:
+    """Print the figures beside the bare apps', one column for each variant."""
     table = table_of("", *(variant.title for variant in figures))
 
     def row(name: str, figure: Callable[[Figures], str]) -> None:
@@ -31,35 +20,15 @@ def _show_variants(console: Console, figures: Mapping[Variant, Figures], plan: P
 
     row(f"[b]{plan.in_a_row:,} one at a time", lambda _: "")
     row("  ack p50 / p99, ms", lambda f: f"{f.in_a_row.ack_p50:.2f} / {f.in_a_row.ack_p99:.2f}")
-    row(
-        "  answer p50 / p99, ms",
-        lambda f: f"{f.in_a_row.answer_p50:.1f} / {f.in_a_row.answer_p99:.1f}",
-    )
     row("  commands per second", lambda f: f"{f.in_a_row.per_second:,.0f}")
     row(f"[b]{plan.burst:,} with {plan.at_once} at once", lambda _: "")
     row("  ack p50 / p99, ms", lambda f: f"{f.burst.ack_p50:.2f} / {f.burst.ack_p99:.2f}")
-    row("  answer p50 / p99, ms", lambda f: f"{f.burst.answer_p50:.1f} / {f.burst.answer_p99:.1f}")
     row("  commands per second", lambda f: f"{f.burst.per_second:,.0f}")
     row("  its CPU, ms per command", lambda f: f"{f.work:.2f}")
     row("[b]start to ready, s", lambda f: f"{f.ready:.2f}")
+    row("[b]memory, peak, MB", lambda f: f"{f.peak / MB:.1f}")
     console.print(table)
-
-
-def _show_growth(console: Console, growth: Growth, plan: Plan) -> None:
-    """Print this bot's memory when idle."""
-    late = f"after {plan.late:,}"
-    table = table_of("resident memory, MB", "at rest", f"after {plan.early:,}", late, "peak")
-    sizes = growth.rest.now, growth.early.now, growth.late.now, growth.late.peak
-    table.add_row("  this bot", *(f"{size / MB:.1f}" for size in sizes))
-    console.print(table)
-
-
-def _show_batched(console: Console, batched: Batched) -> None:
-    """Print the times of single commands on an idle bot and during a batch."""
-    table = table_of("single commands, p99", "idle", "beside a batch")
-    table.add_row("  ack, ms", f"{batched.ack_idle:.1f}", f"{batched.ack_beside:.1f}")
-    table.add_row("  answer, ms", f"{batched.answer_idle:.0f}", f"{batched.answer_beside:.0f}")
-    console.print(table)
+    console.print()
 
 
 def show_sheets(console: Console, sheets: Iterable[Sheet]) -> None:

@@ -30,11 +30,10 @@ class WrongResultError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """The seconds that one command took until its ack, until its reply stands, and until its parent is edited as well."""
+    """The seconds that one command took until its ack, and until its reply."""
 
     ack: float
     reply: float
-    answer: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,6 @@ class StandIns:
             "WECHAT_API_URL": self.wechat.url,
             "WECHAT_AUTHORIZER_APPID": OWNER,
             "WECHAT_AUTHORIZER_ACCESS_TOKEN": self.wechat.issue(OWNER),
-            # Not a group: earlier bots read its members by a call that the stand-in no longer has.
             "SHARE_ENV_ALLOWED_USERS": REQUESTER,
         }
 
@@ -152,8 +150,9 @@ class StandIns:
             raise WrongResultError(f"The ack of {appid}: {ack.error}.")
         try:
             async with asyncio.timeout(_ANSWER_WITHIN):
-                reply, edit = await replied, await edited
-                return Took(ack.seconds, reply - begun, max(reply, edit) - begun)
+                reply = await replied
+                await edited
+                return Took(ack.seconds, reply - begun)
         except TimeoutError:
             raise WrongResultError(f"{appid} was not answered; its ack: {ack.payload}.") from None
 

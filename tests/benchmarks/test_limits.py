@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.benchmarks.limits import Limited, Met, room
+from tests.benchmarks.limits import room
 
 CALLS = {"chat.postMessage": 2.0, "chat.update": 1.0, "auth.test": 1.0}
 
@@ -18,8 +18,3 @@ def test_posts_are_limited_per_channel_and_edits_per_workspace(
     channels: int, found: dict[str, float]
 ) -> None:
     assert room(CALLS, channels) == found
-
-
-def test_the_method_that_allows_the_fewest_commands_comes_first() -> None:
-    firsts = [Limited(n, room(CALLS, n), Met("chat.update", 50)).first for n in (1, 2)]
-    assert firsts == ["chat.postMessage", "chat.update"]

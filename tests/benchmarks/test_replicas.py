@@ -10,9 +10,8 @@ from tests.benchmarks.measure import Speed
 from tests.benchmarks.relay import relayed
 from tests.benchmarks.replicas import Together
 
-SPEED = Speed(10.0, 50.0, 200.0, 400.0, 240.0)
+SPEED = Speed(10.0, 50.0, 240.0)
 ONE = Together(1, None, SPEED, bots=4.0, server=1.0, wal=6_000.0, kept=2_000.0, connections=1)
-TWO = replace(ONE, replicas=2, server=1.25, connections=2)
 
 
 def test_the_median_of_the_rounds_is_taken_for_each_figure() -> None:

@@ -18,7 +18,7 @@ from tests.benchmarks.sheets import (
     sizing_sheet,
 )
 
-SPEED = Speed(10.0, 50.0, 200.0, 400.0, per_second=100.0)
+SPEED = Speed(10.0, 50.0, per_second=100.0)
 ONE = Together(1, None, SPEED, bots=4.0, server=1.0, wal=6_000.0, kept=2_000.0, connections=1)
 POOLED = Together(4, 2, SPEED, bots=5.0, server=1.25, wal=6_000.0, kept=2_000.0, connections=2)
 ONE_AT_A_TIME, AT_ONCE = Traffic(4.7, 25.9), {1: Traffic(0.18, 10.28), 4: Traffic(0.3, 11.0)}
