@@ -46,7 +46,7 @@ def machine() -> str:
     loads = os.getloadavg()
     load = ", ".join(f"{each:.1f}" for each in loads)
     version, cores = platform.python_version(), os.cpu_count()
-    busy = " (others kept it busy: on a quiet machine all is faster)" if max(loads) > 1 else ""
+    busy = " (others kept it busy: on a quiet machine all is faster)" if loads[0] > 1 else ""
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, Python {version}, {cores} CPUs, load average {load}{busy}"
     )
