@@ -27,7 +27,7 @@ from bot.ledger.ledger import Ledger
 from bot.ledger.schema import metadata
 from bot.ledger.writer import Writer
 from bot.runtime.clock import Runtime, since_boot
-from bot.runtime.observers import Transacted
+from bot.runtime.observers import Transacted, no_op
 
 _numbers = count(1)
 
@@ -199,7 +199,7 @@ def ledger_of(  # as Ledger and Writer
     holder: str,
     lease: float = LEASE,
     listeners: Sequence[EventListener] = (),
-    transacted: Transacted | None = None,
+    transacted: Transacted = no_op,
     *,
     clock: Callable[[], float] = since_boot,
     silence: float = SILENCE,
