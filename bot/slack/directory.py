@@ -136,9 +136,12 @@ class Directory:
             self._groups.reread(_ALL)
 
     def prefetch_channel(self, channel: str) -> None:
-        """Begin to read a channel, so that `why_private` need not wait."""
+        """Begin to read a channel, so that `why_private` need not wait; after what the caller looks up next.
+
+        If only one connection can be had, it is for the person, without whom nothing is decided.
+        """
         if not channel.startswith(DIRECT):
-            self._channels.get(channel)
+            asyncio.get_running_loop().call_soon(self._channels.get, channel)
 
     async def close(self) -> None:
         """Cancel the reads under way."""

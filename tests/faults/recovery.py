@@ -26,7 +26,8 @@ async def assert_exits(rig: ProcessRig, *signs: Signals) -> None:
 
 async def assert_survives(rig: ProcessRig, fault: Fault, action: Action) -> None:
     """Check that the requester is told the truth, that the bot works afterwards, and that it exits properly."""
-    assert fault.told in await action(rig)
+    told = await action(rig)
+    assert fault.told in told, told
     await rig.check_healthy()
     rig.bot.send(SIGTERM)
     await assert_exits(rig)
