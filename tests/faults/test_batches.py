@@ -111,8 +111,8 @@ class Servers:
         self.assert_all_shared({batch: MANY})
         (parent,) = self.slack.parents(RELEASES)
         (reply,) = (m for m in self.slack.thread(RELEASES, parent.ts) if not lists(m))
-        (twice,) = [line for line in reply.text.splitlines() if line.startswith(CALLED_TWICE)]
-        said = set(re.findall(r"wx[0-9a-f]{16}", twice))
+        twice = [line for line in reply.text.splitlines() if line.startswith(CALLED_TWICE)]
+        said = set(re.findall(r"wx[0-9a-f]{16}", "".join(twice)))
         calls = Counter(call.appid for call in self.wechat.calls)
         assert {appid for appid, count in calls.items() if count > 1} <= said
         assert snapshot.begun <= said
@@ -204,6 +204,7 @@ async def test_a_batch_whose_bot_is_stopped_is_finished_at_the_next_start(tmp_pa
         bot = await servers.start_bot(SHUTDOWN_GRACE="0.1")
         batch = await servers.request_batch()
         await servers.wait_for_answers(ANSWERS_BEFORE_KILL)
+        await servers.wechat.until(lambda wechat: wechat.in_flight > 0, WITHIN)
         assert await bot.end(SIGTERM) == 0
         snapshot = await servers.snapshot()
         await bot.start()
