@@ -1,0 +1,230 @@
+"""An event loop whose time is virtual, and processes on it that can be killed, frozen and thawed at any await.
+
+Waiting costs nothing: the selector moves the clock ahead instead. Each callback belongs to the process that a context
+variable names, and tasks inherit it. Callbacks of one process run in their order; of several that could run, the seed
+chooses whose.
+"""
+
+import asyncio
+import selectors
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from math import inf, nextafter
+from random import Random
+from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack, cast
+from weakref import WeakSet
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+PROCESS: ContextVar["Process"] = ContextVar("process")
+"""The process that runs; only the loop and the processes set it."""
+
+
+class NothingHappensError(Exception):
+    """All tasks wait for each other: no timer is left, and nothing comes from outside."""
+
+
+@dataclass(slots=True, eq=False)
+class _Turn:
+    """A callback that is to run in its context, unless its handle was cancelled."""
+
+    callback: Callable[..., object]
+    args: tuple[Any, ...]
+    context: Context
+    handle: asyncio.Handle | None = None
+
+
+@dataclass(eq=False)
+class Process:
+    """What dies and freezes as a whole; `turns` counts its callbacks so far.
+
+    What it had begun stays as it was when it died: no `finally` and no `except` of it runs, unlike after a cancellation.
+    """
+
+    name: str
+    loop: "SimulatedLoop"
+    alive: bool = True
+    frozen: bool = False
+    turns: int = 0
+    dies_at: int | None = None
+    """The turn before which it dies."""
+    on_death: Callable[[], object] = bool
+    ready: deque[_Turn] = field(default_factory=deque)
+    tasks: WeakSet[asyncio.Task[Any]] = field(default_factory=WeakSet)
+
+    def __post_init__(self) -> None:
+        self.context = Context()
+        self.context.run(PROCESS.set, self)
+        self.loop.processes.append(self)
+
+    def spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run `work` in a task of this process."""
+        return self.loop.create_task(work, context=self.context.copy())
+
+    def later(self, seconds: float, call: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
+        """Call this in `seconds`, if the process lives then; it is how anything from outside arrives."""
+        self.loop.call_later(seconds, call, *args, context=self.context.copy())
+
+    def kill(self) -> None:
+        """End the process at once; its tasks stay where they are."""
+        if self.alive:
+            self.alive = False
+            self.loop.bury(self)
+            self.on_death()
+
+    def thaw(self) -> None:
+        """Let a frozen process go on, with all that came meanwhile, in order."""
+        self.frozen = False
+        self.loop.wake(len(self.ready))
+
+    @property
+    def unfinished(self) -> list[asyncio.Task[Any]]:
+        """Its tasks that are not done."""
+        return [task for task in self.tasks if not task.done()]
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    """The loop; `world` is the process that everything outside of the replicas belongs to."""
+
+    def __init__(self, seed: int | str) -> None:
+        self._now = 1000.0
+        self._choice = Random(f"order {seed}")  # noqa: S311  # no secret
+        self._own = Context()
+        self._over = False
+        self._graves: list[tuple[Process, list[asyncio.Task[Any]]]] = []
+        self.processes: list[Process] = []
+        self.troubles: list[str] = []
+        """What asyncio would have logged, such as an exception that nobody awaits."""
+        super().__init__(_Selector(self._pass))
+        self.world = Process("the world", self)
+        self.set_task_factory(self._new_task)
+        self.set_exception_handler(self._note)
+
+    def time(self) -> float:
+        """Return the virtual time, in seconds."""
+        return self._now
+
+    def call_soon(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Queue a callback behind those of its process."""
+        context = context or copy_context()
+        handle = asyncio.Handle(callback, args, self, context)
+        self._queue(_Turn(callback, args, context, handle))
+        return handle
+
+    def call_soon_threadsafe(
+        self,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.Handle:
+        """Do as `call_soon`: there are no threads."""
+        return self.call_soon(callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[[Unpack[Ts]], object],
+        *args: *Ts,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Queue a callback at this time; once due, it waits for its process like any other."""
+        turn = _Turn(callback, args, context or copy_context())
+        timer = super().call_at(when, self._queue, turn, context=self._own)
+        turn.handle = timer
+        return timer
+
+    def run_in_executor(self, *_: object) -> NoReturn:
+        """Refuse: a thread would run by the machine's time."""
+        raise NotImplementedError("no threads in a simulation")
+
+    def wake(self, turns: int = 1) -> None:
+        """Let so many more turns be taken."""
+        for _ in range(turns):
+            super().call_soon(self._take_turn, context=self._own)
+
+    def bury(self, process: Process) -> None:
+        """Drop what a dead process was to do; its tasks are kept, since Python would run their `finally` otherwise."""
+        process.ready.clear()
+        self.processes.remove(process)
+        self._graves.append((process, process.unfinished))
+
+    def close(self) -> None:
+        """Close the loop; the tasks of dead processes are thrown away, and whatever they still do is ignored."""
+        self._over = True
+        for process, tasks in self._graves:
+            for task in tasks:
+                coroutine = task.get_coro()
+                with suppress(RuntimeError):  # it awaits in a `finally`
+                    process.context.copy().run(coroutine.close)
+        super().close()
+
+    def _pass(self, seconds: float) -> None:
+        # Past the timer's time in any case: with a large clock, asyncio's own tolerance is lost in rounding.
+        self._now = nextafter(self._now + seconds, inf) if seconds else self._now
+
+    def _queue(self, turn: _Turn) -> None:
+        process = turn.context.get(PROCESS, self.world) if self.processes else None
+        if process and process.alive and not self._over:
+            process.ready.append(turn)
+            self.wake()
+
+    def _take_turn(self) -> None:
+        """Run the next callback of a process that can run."""
+        able = [each for each in self.processes if each.ready and not each.frozen]
+        if not able:
+            return
+        process = able[0] if len(able) == 1 else self._choice.choice(able)
+        turn = process.ready.popleft()
+        if turn.handle and turn.handle.cancelled():
+            return
+        process.turns += 1
+        if process.dies_at is not None and process.turns >= process.dies_at:
+            process.kill()
+            return
+        try:
+            turn.context.run(turn.callback, *turn.args)
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001  # as asyncio's own handles do
+            self.call_exception_handler({"message": "in a callback", "exception": error})
+
+    def _new_task(
+        self,
+        _loop: asyncio.AbstractEventLoop,
+        work: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        /,
+        context: Context | None = None,
+    ) -> asyncio.Task[T]:
+        task: asyncio.Task[T] = asyncio.Task(
+            cast("Coroutine[Any, Any, T]", work), loop=self, context=context
+        )
+        (context or copy_context()).get(PROCESS, self.world).tasks.add(task)
+        return task
+
+    def _note(self, _loop: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
+        if not self._over:
+            self.troubles.append(f"{facts.get('message')}: {facts.get('exception')!r}")
+
+
+class _Selector(selectors.SelectSelector):
+    """Lets virtual time pass instead of waiting; nothing ever comes over a socket."""
+
+    def __init__(self, advance: Callable[[float], None]) -> None:
+        super().__init__()
+        self._advance = advance
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Move the clock ahead by the timeout."""
+        if timeout is None:
+            raise NothingHappensError
+        self._advance(timeout)
+        return []
