@@ -6,7 +6,9 @@ chooses whose.
 """
 
 import asyncio
+import gc
 import selectors
+import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import suppress
@@ -49,6 +51,7 @@ class Process:
     loop: "SimulatedLoop"
     alive: bool = True
     frozen: bool = False
+    freezes: int = 0
     turns: int = 0
     dies_at: int | None = None
     """The turn before which it dies."""
@@ -75,6 +78,11 @@ class Process:
             self.alive = False
             self.loop.bury(self)
             self.on_death()
+
+    def freeze(self) -> None:
+        """Hold back all that it would do."""
+        self.frozen = True
+        self.freezes += 1
 
     def thaw(self) -> None:
         """Let a frozen process go on, with all that came meanwhile, in order."""
@@ -153,18 +161,25 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def bury(self, process: Process) -> None:
         """Drop what a dead process was to do; its tasks are kept, since Python would run their `finally` otherwise."""
-        process.ready.clear()
-        self.processes.remove(process)
         self._graves.append((process, process.unfinished))
+        self.processes.remove(process)
+        process.ready.clear()
 
     def close(self) -> None:
         """Close the loop; the tasks of dead processes are thrown away, and whatever they still do is ignored."""
         self._over = True
-        for process, tasks in self._graves:
-            for task in tasks:
-                coroutine = task.get_coro()
-                with suppress(RuntimeError):  # it awaits in a `finally`
-                    process.context.copy().run(coroutine.close)
+        usual, sys.unraisablehook = sys.unraisablehook, _ignore
+        try:
+            for process, tasks in self._graves:
+                for task in tasks:
+                    with suppress(
+                        Exception
+                    ):  # such as RuntimeError for one that awaits in a `finally`
+                        process.context.copy().run(task.get_coro().close)
+            self._graves.clear()
+            gc.collect()
+        finally:
+            sys.unraisablehook = usual
         super().close()
 
     def _pass(self, seconds: float) -> None:
@@ -212,7 +227,11 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
     def _note(self, _loop: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
         if not self._over:
-            self.troubles.append(f"{facts.get('message')}: {facts.get('exception')!r}")
+            self.troubles.append(f"{facts.get('message')}: {facts.get('exception') or facts!r}")
+
+
+def _ignore(_: object) -> None:
+    """Ignore an exception in what is thrown away."""
 
 
 class _Selector(selectors.SelectSelector):

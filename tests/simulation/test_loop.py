@@ -53,7 +53,7 @@ def test_a_frozen_process_goes_on_in_order_when_it_thaws(loop: SimulatedLoop) ->
     process = Process("one", loop)
     for n in (1, 2, 3):
         process.later(n, seen.append, str(n))
-    process.frozen = True
+    process.freeze()
     loop.call_later(2.5, seen.append, "thaws")
     loop.call_later(2.5, process.thaw)
     loop.run_until_complete(asyncio.sleep(10))
@@ -76,7 +76,7 @@ def test_a_timeout_that_fell_due_in_a_freeze_beats_the_answer_that_came_in_it(
     answer = loop.create_future()
     process.spawn(wait(answer))
     process.later(1, answer.set_result, "answer")
-    loop.call_later(0.5, setattr, process, "frozen", True)  # noqa: FBT003  # setattr takes it so
+    loop.call_later(0.5, process.freeze)
     loop.call_later(3, process.thaw)
     loop.run_until_complete(asyncio.sleep(10))
     assert seen == ["too late"]

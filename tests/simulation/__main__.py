@@ -1,0 +1,51 @@
+"""Run the simulation: `python -m tests.simulation --seeds 200`, `--seconds 3600`, or `--seed 7 --story`."""
+
+import argparse
+import sys
+from itertools import count, islice
+from time import monotonic
+
+from tests.simulation.plan import PROFILES
+from tests.simulation.run import Run, cut_down, run_seed
+
+
+def _tell(made: Run) -> None:
+    for line in made.story:
+        print(line)  # noqa: T201  # the output
+    print(f"{made.plan.profile} {made.plan.seed}: {made.digest}")  # noqa: T201
+
+
+def main() -> int:
+    """Return the exit code: 1 if a seed broke a rule."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation")
+    parser.add_argument("--profile", choices=PROFILES, help="left out: all in turn")
+    parser.add_argument("--seeds", type=int, default=20, help="how many, from --first on")
+    parser.add_argument("--first", type=int, default=1)
+    parser.add_argument("--seconds", type=float, help="go on for so long instead")
+    parser.add_argument("--seed", type=int, help="this one alone")
+    parser.add_argument("--story", action="store_true", help="tell its whole story")
+    given = parser.parse_args()
+    profiles = [given.profile] if given.profile else [*PROFILES]
+    if given.seed is not None:
+        made = run_seed(given.seed, given.profile or "all")
+        if given.story:
+            _tell(made)
+        elif made.broken:
+            _tell(cut_down(made))
+        return bool(made.broken)
+    began, failed, ran = monotonic(), 0, 0
+    each = ((seed, profile) for seed in count(given.first) for profile in profiles)
+    for seed, profile in each if given.seconds else islice(each, given.seeds):
+        if given.seconds and monotonic() - began > given.seconds:
+            break
+        made, ran = run_seed(seed, profile), ran + 1
+        for what in made.broken:
+            print(f"{profile} {seed}: {what}", flush=True)  # noqa: T201
+        failed += bool(made.broken)
+    seconds = monotonic() - began
+    print(f"{ran} seeds, {failed} failed, {ran / seconds:.1f} a second")  # noqa: T201
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

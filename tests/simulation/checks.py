@@ -1,0 +1,292 @@
+"""What must hold: while the world runs, of each share, event and text; and at the end, of everything."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import parse_qsl, urlsplit
+
+from bot.ledger.events import Event
+from bot.playground.loopback import objects
+from bot.playground.slack.surfaces import placed
+from bot.playground.slack.transcript import PostedMessage
+from bot.playground.world import World as Workspace
+from tests.simulation.facts import Deed, Share
+from tests.simulation.oracle import Groups, owner_of, verdict
+from tests.simulation.replica import AUTHORIZATION, Replica
+
+if TYPE_CHECKING:
+    from bot.ledger.entries import Entry
+    from tests.simulation.network import Sent
+    from tests.simulation.world import World
+
+_GRACE = 150.0
+"""Seconds for which an earlier policy or group may still count: caches, and the minute without another check."""
+_FINAL: Final[Mapping[str, str]] = {
+    "shared": "✅",
+    "failed": "❌",
+    "unknown": "❔",
+    "rejected": "🚫",
+    "cancelled": "🚫",
+    "denied": "🚫",
+    "stopped": "🚫",
+    "expired": "⌛",
+}
+"""How the parent of a request begins that ended so."""
+_NOTHING_DONE = {"failed", "rejected", "cancelled", "denied", "stopped", "expired"}
+_NOTHING = ("Nothing was done", "nothing was done", "未执行任何操作")
+_OF_RECORDED = {"approve", "reject", "cancel"}
+_SECRETS = (
+    Workspace().bot_token,
+    Workspace().signing_secret,
+    AUTHORIZATION.split()[1],
+    "made-up-token-",
+    "/made-up",
+)
+_WAITING = ("confirming", "waiting")
+
+
+# Of each share, as it leaves a replica.
+
+
+def share_of(world: "World", sent: "Sent", replica: Replica) -> Share:
+    """Return what is asked, and for which request of the ledger."""
+    body = json.loads(sent.body)
+    found = world.database.rows(
+        "SELECT id, fence FROM requests WHERE env = :env AND appid = :appid AND state IN ('placed', 'queued')",
+        env=body["env"],
+        appid=body["appid"],
+    )
+    request, fence = found[0] if found else ("", 0)
+    return Share(
+        world.seconds(), sent.replica, replica.holder, body["env"], body["appid"], request, fence
+    )
+
+
+def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
+    """Yield what is wrong with asking WeChat now."""
+    token = dict(parse_qsl(urlsplit(sent.url).query))["access_token"]
+    if not share.request:
+        yield f"WeChat is asked to share {share.env} with {share.appid} for no request"
+        return
+    yield from _allowed(world, share, token)
+    for other, replica in world.under_way:
+        same = (other.env, other.appid) == (share.env, share.appid)
+        if same and replica.ledger and _covers(replica, other):
+            yield f"{share.replica} asks for {share.env} and {share.appid}, which {other.replica} holds and is asking for"
+
+
+def _covers(replica: Replica, share: Share) -> bool:
+    """Tell whether a replica's own lease still covers the request of a share."""
+    held = SimpleNamespace(request=SimpleNamespace(id=share.request), fence=share.fence)
+    batch = share.request.rpartition("-")[0]
+    of_batch = SimpleNamespace(request=SimpleNamespace(id=batch), fence=share.fence)
+    lease = replica.ledger.lease if replica.ledger else None
+    return lease is not None and any(lease.covers(cast("Entry", each)) for each in (held, of_batch))
+
+
+def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
+    """Yield an error unless some policy of the last minutes allows the share, as confirmed and approved."""
+    id_, batch, user, channel, rule = world.database.rows(
+        'SELECT id, batch, "user", channel, rule FROM requests WHERE id = :id', id=share.request
+    )[0]
+    about = {id_, batch}
+    deeds = [deed for deed in world.deeds if deed.request in about]
+    why = set[str]()
+    for text, groups in _held(world):
+        said = verdict(text, groups, user, channel, share.env)
+        owner = owner_of(text, share.env)
+        if world.wechat.owner_of(token) != owner:
+            why.add(f"the token is not that of {owner}")
+        elif (
+            said.effect == "allow"
+            or (said.effect == "confirm" and _is_confirmed(deeds, user))
+            or (said.effect == "approve" and said.rule == rule and _is_approved(deeds, user))
+        ):
+            return
+        else:
+            why.add(f"{said.effect} by “{said.rule}”")
+    yield f"the policy does not let {user} share {share.env} ({', '.join(sorted(why))})"
+
+
+def _held(world: "World") -> Iterator[tuple[str, Groups]]:
+    now = world.seconds()
+    for text in world.policies.within(now - _GRACE, now):
+        for groups in world.groups.within(now - _GRACE, now):
+            yield str(text), cast("Groups", groups)
+
+
+def _is_confirmed(deeds: list[Deed], user: str) -> bool:
+    confirmed = any(deed.act == "confirm" and deed.user == user for deed in deeds)
+    return confirmed or any(deed.act == "approve" for deed in deeds)
+
+
+def _is_approved(deeds: list[Deed], user: str) -> bool:
+    return any(deed.act == "approve" and deed.user != user for deed in deeds)
+
+
+# Of each event, as it is committed.
+
+
+def of_event(world: "World", event: Event) -> Iterator[str]:
+    """Yield what is wrong with an event."""
+    facts = event.facts
+    if event.kind not in {"approved", "rejected"}:
+        return
+    (user, env, channel) = world.database.rows(
+        'SELECT "user", env, channel FROM requests WHERE id = :id', id=facts["request"]
+    )[0]
+    by = str(facts["user"])
+    if by == user and event.kind == "approved":
+        yield f"{by} approves their own request {facts['request']}"
+    verdicts = [verdict(text, groups, user, channel, env) for text, groups in _held(world)]
+    if not any(by in each.approvers for each in verdicts):
+        yield f"{by} decides about {facts['request']} and is no approver"
+
+
+def of_text(_world: "World", text: str) -> Iterator[str]:
+    """Yield the secrets in something said or logged."""
+    for secret in _SECRETS:
+        if secret in text:
+            yield f"a secret is told: {secret} in {text[:200]}"
+
+
+# At the end.
+
+
+def unfinished(world: "World") -> list[str]:
+    """Return the requests that wait for no person, and the messages that are to be looked at."""
+    rows = world.database.rows(
+        "SELECT id, state, all_asked, recheck FROM requests WHERE recheck IS NOT NULL"
+        " OR state NOT IN ('ended', 'confirming') AND NOT (state = 'waiting' AND all_asked)"
+    )
+    return [f"{id_} is {state}" for id_, state, *_ in rows]
+
+
+def everything_ends(world: "World") -> Iterator[str]:
+    """Whatever waits for no person has ended, and each message that was in doubt was looked at."""
+    yield from unfinished(world)
+
+
+def one_outcome_each(world: "World") -> Iterator[str]:
+    """Each request has at most one outcome, and is told once."""
+    told = Counter[tuple[object, str]]()
+    for _, event in world.events:
+        if event.kind in {"answered", "delivered", "not delivered"}:
+            told[event.facts.get("request"), event.kind] += 1
+    for (request, kind), times in told.items():
+        if times > 1:
+            yield f"{request} is {kind} {times} times"
+
+
+def recorded_is_true(world: "World") -> Iterator[str]:
+    """What is recorded as shared was shared, and where nothing was done nothing was done."""
+    done = {(env, appid) for _, _, _, env, appid in world.effects}
+    for id_, env, appid, outcome in world.database.rows(
+        "SELECT id, env, appid, outcome FROM requests WHERE appid <> '' AND outcome IS NOT NULL"
+    ):
+        asked = [share for share in world.shares if share.request == id_]
+        if outcome == "shared" and (env, appid) not in done:
+            yield f"{id_} is recorded as shared, and WeChat has not done it"
+        if outcome in _NOTHING_DONE and asked and _took_effect(world, asked):
+            yield f"{id_} is recorded as {outcome}, and WeChat has done it"
+
+
+def _took_effect(world: "World", asked: list[Share]) -> bool:
+    """Tell whether WeChat carried out one of these calls, and no other request asked for the same then."""
+    pair = asked[0].env, asked[0].appid
+    begin, end = asked[0].at, asked[-1].at + 30
+    others = [s for s in world.shares if (s.env, s.appid) == pair and s.request != asked[0].request]
+    if any(begin - 30 <= other.at <= end for other in others):
+        return False  # it may be that one's
+    return any(begin <= at <= end for at, _, _, *what in world.effects if tuple(what) == pair)
+
+
+def told_is_recorded(world: "World") -> Iterator[str]:
+    """The parent of each ended request says how it ended."""
+    ended = world.database.rows(
+        "SELECT id, outcome, place FROM requests"
+        " WHERE state = 'ended' AND batch IS NULL AND outcome IS NOT NULL AND place LIKE '%/%'"
+    )
+    delivered = {e.facts.get("request") for _, e in world.events if e.kind == "delivered"}
+    for id_, outcome, place in ended:
+        message = world.slack.sought(place.split("/")[1])
+        if id_ not in delivered or message is None or message.deleted or outcome not in _FINAL:
+            continue
+        if not message.text.startswith(_FINAL[outcome]):
+            yield f"{id_} is {outcome}, and its parent says “{message.text.splitlines()[0]}”"
+
+
+def told_nothing_is_nothing(world: "World") -> Iterator[str]:
+    """Who was told at once that nothing was done, or that it could not be recorded, had nothing done."""
+    for ack in world.acks:
+        said = str((ack.payload or {}).get("text", ""))
+        if not any(words in said for words in _NOTHING):
+            continue
+        for id_, outcome in world.database.rows(
+            "SELECT id, outcome FROM requests WHERE trigger_id = :id", id=ack.trigger_id
+        ):
+            asked = [share for share in world.shares if share.request.startswith(id_)]
+            if outcome is not None or asked:
+                yield f"{id_} ended as {outcome}, and was answered: {said.splitlines()[0]}"
+
+
+def stands_once(world: "World") -> Iterator[str]:
+    """Each message about a request stands in one place."""
+    marks = Counter[tuple[str, str, str | None]]()
+    for message in world.slack.messages:
+        if (mark := _mark(message)) and not message.deleted:
+            marks[mark, message.channel, message.thread_ts] += 1
+    for (mark, channel, _), times in marks.items():
+        if times > 1:
+            yield f"{mark} stands {times} times in {channel}"
+
+
+def _mark(message: PostedMessage) -> str:
+    payload = (message.metadata or {}).get("event_payload")
+    return str(payload.get("request", "")) if isinstance(payload, dict) else ""
+
+
+def no_question_after_the_end(world: "World") -> Iterator[str]:
+    """No question keeps its buttons after its request has ended."""
+    ended = {row[0] for row in world.database.rows("SELECT id FROM requests WHERE state = 'ended'")}
+    for message in world.slack.messages:
+        if message.deleted or message.ephemeral_to:
+            continue
+        for button in placed(objects([*message.blocks])):
+            request = str(button.element.get("value", "")).partition(" ")[0]
+            if button.action_id in _OF_RECORDED and request in ended:
+                yield f"{request} has ended, and {message.channel} still has “{button.label}”"
+
+
+def slack_takes_everything(world: "World") -> Iterator[str]:
+    """Slack found nothing wrong with what the bot sent."""
+    yield from world.slack.violations
+
+
+def events_tell_the_outcome(world: "World") -> Iterator[str]:
+    """The outcome of each request is in its events."""
+    told = {
+        e.facts.get("request"): e.facts.get("outcome")
+        for _, e in world.events
+        if e.kind == "answered"
+    }
+    for id_, outcome in world.database.rows(
+        "SELECT id, outcome FROM requests WHERE batch IS NULL AND outcome IS NOT NULL AND state = 'ended'"
+    ):
+        if id_ in told and told[id_] != outcome:
+            yield f"{id_} is {outcome}, and its events say {told[id_]}"
+
+
+AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
+    everything_ends,
+    one_outcome_each,
+    recorded_is_true,
+    told_is_recorded,
+    told_nothing_is_nothing,
+    stands_once,
+    no_question_after_the_end,
+    slack_takes_everything,
+    events_tell_the_outcome,
+)

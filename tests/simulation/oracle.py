@@ -1,0 +1,54 @@
+"""What a policy file means, told a second time: it shares no code with bot/policy, and knows only what the plans use."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import Any
+
+Groups = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a policy says of one share: allow, confirm, approve or deny, by which rule, and who may approve."""
+
+    effect: str
+    rule: str = ""
+    approvers: frozenset[str] = frozenset()
+
+
+@cache
+def _read(text: str) -> dict[str, Any]:
+    return tomllib.loads(text)
+
+
+def owner_of(text: str, env: str) -> str:
+    """Return whose token shares this env."""
+    for owner in _read(text)["owner"]:
+        if any(fnmatchcase(env, glob) for glob in owner["envs"]):
+            return str(owner["appid"])
+    raise LookupError(env)
+
+
+def verdict(text: str, groups: Groups, user: str, channel: str, env: str) -> Verdict:
+    """Return what the first rule says that is about this person, place and env."""
+    for rule in _read(text)["rule"]:
+        named = {*rule.get("users", ()), *_members(groups, rule.get("groups", ()))}
+        if "*" not in named and user not in named:
+            continue
+        if "channels" in rule and channel not in rule["channels"]:
+            continue
+        if "envs" in rule and not any(fnmatchcase(env, glob) for glob in rule["envs"]):
+            continue
+        effect = "confirm" if rule.get("confirm") else rule["effect"]
+        able = rule.get("approvers", {})
+        approvers = {*able.get("users", ()), *_members(groups, able.get("groups", ()))}
+        return Verdict(effect, rule["name"], frozenset(approvers - {user}))
+    return Verdict("deny")
+
+
+def _members(groups: Groups, names: tuple[str, ...]) -> Iterator[str]:
+    for name in names:
+        yield from groups.get(name, ())

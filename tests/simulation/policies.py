@@ -1,0 +1,68 @@
+"""The policies that operators put into force while the world runs; each is a file for the bot and for the oracle."""
+
+from bot.playground.world import OWNER
+
+OTHER_OWNER = "wx00000000000be7a0"
+_OWNERS = f"""
+contact = "the platform team"
+[[owner]]
+appid = "{OTHER_OWNER}"
+envs = ["beta-*"]
+[[owner]]
+appid = "{OWNER}"
+envs = ["*"]
+"""
+_MOVED = _OWNERS.replace('"beta-*"', '"nobody-*"')
+_OPERATORS = '[operators]\nusers = ["U0APPROVER2"]\n'
+_FREEZE = '[[rule]]\nname = "freeze"\nusers = ["*"]\neffect = "deny"\n'
+_LIVE = """
+[[rule]]
+name = "live envs"
+groups = ["S0PLATFORM"]
+envs = ["live-*"]
+effect = "allow"
+confirm = true
+"""
+_CORE = """
+[[rule]]
+name = "core envs"
+groups = ["S0PLATFORM", "S0APPROVERS"]
+envs = ["core-*"]
+effect = "approve"
+approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "1h" }
+"""
+_PRIVATE_CORE = _CORE.replace("C0APPROVALS", "C0LOUNGE")  # without the bot
+_TEAM = """
+[[rule]]
+name = "platform team"
+groups = ["S0PLATFORM"]
+users = ["U0CHINESE"]
+effect = "allow"
+"""
+_STRICT_TEAM = """
+[[rule]]
+name = "platform team"
+groups = ["S0PLATFORM"]
+users = ["U0CHINESE"]
+effect = "approve"
+approvers = { users = ["U0SECOND", "U0REQUESTER"], channel = "C0APPROVALS", expires = "30m" }
+"""
+_TESTERS = """
+[[rule]]
+name = "testers"
+users = ["U0SECOND"]
+channels = ["C0RELEASES", "C0SECRET"]
+envs = ["test-*"]
+effect = "allow"
+"""
+
+USUAL = _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS
+POLICIES = {
+    "the usual": USUAL,
+    "a freeze": _OWNERS + _OPERATORS + _FREEZE + _LIVE + _CORE + _TEAM + _TESTERS,
+    "approvals for the team": _OWNERS + _OPERATORS + _LIVE + _CORE + _STRICT_TEAM + _TESTERS,
+    "approvers in private": _OWNERS + _OPERATORS + _LIVE + _PRIVATE_CORE + _TEAM + _TESTERS,
+    "beta envs moved": _MOVED + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS,
+    "no testers": _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM,
+}
+ENVS = ("prod-1", "test-1", "live-1", "core-1", "beta-1", "core-2")

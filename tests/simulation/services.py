@@ -1,0 +1,147 @@
+"""Slack and WeChat as the replicas and people meet them: the playground's rules, without its sockets.
+
+Only what lies below them is new: a request comes from the simulated network, and what Slack delivers goes to an app in the
+same process.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import parse_qsl, urlsplit
+
+import orjson
+from aiohttp import web
+
+from bot.playground.faults import RateLimited
+from bot.playground.loopback import Json, JsonObject, json_object
+from bot.playground.slack.calls import api_call
+from bot.playground.slack.refusals import RefusedError
+from bot.playground.slack.server import LocalSlack
+from bot.playground.slack.transcript import ApiCall
+from bot.playground.wechat.asked import Asked, CodedError
+from bot.playground.wechat.server import SHARE, LocalWeChat
+from bot.playground.world import World
+from tests.simulation.network import Reply, Sent
+
+WECHAT = "https://wechat.test"
+TOKENS = "https://tokens.test"
+_BUSY = -1
+_LIMIT_SECONDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What the playground's Slack reads of an HTTP request."""
+
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    content_type: str = "application/json"
+
+
+def _reply(response: web.Response) -> Reply:
+    return Reply(response.status, response.headers, cast("bytes", response.body))
+
+
+class SimulatedSlack(LocalSlack):
+    """Slack; `hand_over` takes a payload to a replica and returns its ack."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        hand_over: Callable[[str, JsonObject], Awaitable[Json]],
+    ) -> None:
+        super().__init__(World(), clock)
+        self._hand_over = hand_over
+
+    async def send(
+        self, kind: str, payload: JsonObject, envelope_id: str, attempt: int = 0
+    ) -> Json:
+        """Deliver a payload to one replica, and return its ack."""
+        del envelope_id, attempt
+        return await self._hand_over(kind, payload)
+
+    def perform(self, sent: Sent) -> Reply:
+        """Carry out a call of the Web API or of a response_url."""
+        path = urlsplit(sent.url).path
+        if path.startswith("/api/"):
+            request = cast("web.BaseRequest", _Request(path, sent.query, sent.headers))
+            called = api_call(self, request, sent.body)
+        else:
+            called = self._response_urls.call(path, sent.body)
+        error: str | None = None
+        if isinstance(fault := self.limits.meet(called), RateLimited):
+            response = called.no(RefusedError(error := "ratelimited"))
+            response.set_status(429)
+            response.headers["Retry-After"] = str(fault.retry_after)
+        else:
+            try:
+                response = called.run()
+            except RefusedError as refused:
+                response, error = called.no(refused), refused.error
+        self.record(ApiCall(called.method, called.args, error))
+        return _reply(response)
+
+    def limited(self, sent: Sent) -> Reply:
+        """Answer 429; the same call before that time is a violation."""
+        path = urlsplit(sent.url).path
+        method = path.removeprefix("/api/") if path.startswith("/api/") else "response_url"
+        self.fail(method, RateLimited(_LIMIT_SECONDS))
+        return self.perform(sent)
+
+
+class SimulatedWeChat(LocalWeChat):
+    """WeChat, and the company's token server; `effects` is told of each share that takes effect."""
+
+    def __init__(
+        self, clock: Callable[[], float], effects: Callable[[str, str, str, str], None]
+    ) -> None:
+        self._now = clock
+        super().__init__()
+        self._effects = effects
+        self.current: dict[str, str] = {}
+        """The newest token of each owner."""
+
+    def _clock(self) -> float:
+        return self._now()
+
+    def perform(self, sent: Sent) -> Reply:
+        """Carry out a call."""
+        url = urlsplit(sent.url)
+        if sent.url.startswith(TOKENS):
+            return _json({"access_token": self.token_of(url.path[1:]), "expires_in": 7200})
+        asked = Asked(
+            dict(parse_qsl(url.query)).get("access_token", ""), sent.body, json_object(sent.body)
+        )
+        try:
+            told = self._calls[url.path](asked)
+        except CodedError as coded:
+            self._record(url.path, asked, coded.errcode)
+            return _reply(self._coded(coded.errcode))
+        self._record(url.path, asked, 0)
+        if url.path.endswith(SHARE):
+            self._effects(sent.replica, *self.shared[-1])
+        return _json(told)
+
+    def limited(self, sent: Sent) -> Reply:
+        """Answer that the system is busy, or the token server is."""
+        return Reply(503, {}, b"") if sent.url.startswith(TOKENS) else _reply(self._coded(_BUSY))
+
+    def token_of(self, owner: str) -> str:
+        """Return the owner's token."""
+        if owner not in self.current:
+            self.current[owner] = self.issue(owner)
+        return self.current[owner]
+
+    def owner_of(self, token: str) -> str | None:
+        """Return whose token this is."""
+        return self._tokens.owner(token)
+
+    def renew(self, owner: str) -> None:
+        """Give an owner another token, as when some other system renews it; the old one is superseded."""
+        self.supersede(self.token_of(owner))
+        self.current[owner] = self.issue(owner)
+
+
+def _json(value: JsonObject) -> Reply:
+    return Reply(200, {"Content-Type": "application/json"}, orjson.dumps(value))

@@ -1,0 +1,407 @@
+"""The world: replicas, Slack, WeChat, the database and people in one loop, and the story of what happens.
+
+All that is decided by chance is decided by the seed.
+"""
+
+import asyncio
+import copy
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from random import Random
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import orjson
+
+from bot.ledger.events import Event
+from bot.observe.logs.lines import LineFormatter
+from bot.observe.logs.redaction import Redactor
+from bot.playground.loopback import Json, JsonObject, json_object
+from bot.playground.slack.methods import auth_test
+from bot.playground.slack.transcript import Ack, Change, PostedMessage
+from bot.playground.wechat.server import SHARE
+from bot.playground.world import GROUPS, OWNER
+from tests.simulation import checks
+from tests.simulation.database import Commit, Database, WriteFate
+from tests.simulation.facts import Deed, History, Share, Trouble
+from tests.simulation.loop import PROCESS, SimulatedLoop
+from tests.simulation.network import Ending, Fate, Network, Sent, Service
+from tests.simulation.policies import ENVS, OTHER_OWNER, POLICIES
+from tests.simulation.replica import Machine, Replica, policy_of, settings
+from tests.simulation.services import TOKENS, WECHAT, SimulatedSlack, SimulatedWeChat
+
+_BIRTH = 1_790_000_000.0  # Unix time at the loop's zero
+_ACK_SECONDS = 3.0
+_TO_SETTLE = 600.0
+_LATEST = {"slack": (15.5, 30.0), "wechat": (5.5, 20.0), "tokens": (5.5, 10.0)}
+"""When what is late has its effect: after the client has given up, and for Slack before the bot looks again."""
+
+
+class Step(Protocol):
+    """Something that happens at a planned time, in seconds from the beginning."""
+
+    @property
+    def at(self) -> float:
+        """When it happens."""
+
+    async def act(self, world: "World", dice: Random) -> None:
+        """Let it happen; `dice` are this step's own."""
+
+
+class World:
+    """One run of a seed."""
+
+    def __init__(self, seed: int, steps: Sequence[Step], replicas: int, *, limits: bool) -> None:
+        self.seed = seed
+        self.steps = sorted(steps, key=lambda step: step.at)
+        self.loop = SimulatedLoop(seed)
+        self.dice = Random(f"world {seed}")  # noqa: S311  # no secret
+        self.began = self.loop.time()
+        self.database_ahead = 0.0
+        self.machines_ahead: dict[str, float] = {}
+        self.story: list[str] = []
+        self.broken: list[str] = []
+        self.troubles: list[Trouble] = []
+        self.deeds: list[Deed] = []
+        self.shares: list[Share] = []
+        self.effects: list[tuple[float, str, str, str, str]] = []
+        """When, by a call of which replica, and the owner, env and appid of a share that took effect."""
+        self.under_way: list[tuple[Share, Replica]] = []
+        self.acks: list[Ack] = []
+        """What commands and forms were answered at once."""
+        self.screens: list[PostedMessage] = []
+        """Every state of a message with buttons."""
+        self.events: list[tuple[float, Event]] = []
+        self.lines: list[str] = []
+        self.acted: list[asyncio.Task[None]] = []
+        self.hands: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        """Held by a person who is busy."""
+        self.policies = History([(0.0, POLICIES["the usual"])])
+        self.groups = History([(0.0, {group.id: group.members for group in GROUPS})])
+        self.slack = SimulatedSlack(self.now, self._hand_over)
+        self.slack.limits.on = limits
+        self.slack.on_change = self._on_change
+        self.wechat = SimulatedWeChat(self.loop.time, self._on_effect)
+        self.wechat.envs[OTHER_OWNER] = {}
+        for env in ENVS:
+            for owner in (OWNER, OTHER_OWNER):
+                self.wechat.add_env(owner, env)
+        self.database = Database(self.database_now, exclusive=replicas == 1)
+        self.network = Network(self.loop, self._route, self._fate, self._begin, self.note)
+        self.replicas: dict[str, Replica] = {}
+        self._down_until: dict[str, float] = {}
+        self._names = [f"r{number}" for number in range(1, replicas + 1)]
+        self._ending = False
+        self._over = False
+        self.identity = dict[str, object](auth_test(self.slack, {}))
+
+    # Clocks and the story.
+
+    def seconds(self) -> float:
+        """Return the seconds since the beginning."""
+        return self.loop.time() - self.began
+
+    def now(self) -> float:
+        """Return the true Unix time."""
+        return _BIRTH + self.loop.time()
+
+    def database_now(self) -> float:
+        """Return the time by the database's clock."""
+        return self.now() + self.database_ahead
+
+    def machine_now(self, name: str) -> float:
+        """Return the time by the clock of a replica's machine."""
+        return self.now() + self.machines_ahead.get(name, 0.0)
+
+    def note(self, who: str, what: str) -> None:
+        """Add a line to the story."""
+        self.story.append(f"{self.seconds():9.3f}  {who:<12} {what}")
+
+    def violation(self, what: str) -> None:
+        """Note that something is not as it must be."""
+        if what not in self.broken:
+            self.broken.append(what)
+            self.note("BROKEN", what)
+
+    @property
+    def digest(self) -> str:
+        """A digest of the whole story."""
+        return hashlib.sha256("\n".join(self.story).encode()).hexdigest()
+
+    # Its life.
+
+    def run(self) -> None:
+        """Live through the plan, heal, wait until all that waits for nobody has ended, and stop; then close everything."""
+        with self._listening():
+            try:
+                self.loop.run_until_complete(self._live())
+            finally:
+                self._over = True
+                self.loop.close()
+                self.database.close()
+
+    async def _live(self) -> None:
+        for name in self._names:
+            self._start(name)
+        supervisor = self.loop.create_task(self._supervise())
+        for step in self.steps:
+            await asyncio.sleep(max(0.0, self.began + step.at - self.loop.time()))
+            dice = Random(f"{self.seed} {step}")  # noqa: S311  # no secret
+            task = self.loop.create_task(step.act(self, dice))
+            self.acted.append(task)
+        await asyncio.gather(*self.acted)
+        self._heal()
+        await self._settle()
+        for check in checks.AT_THE_END:
+            for what in check(self):
+                self.violation(f"{check.__name__.replace('_', ' ')}: {what}")
+        await self._stop(supervisor)
+
+    def _heal(self) -> None:
+        """End all faults."""
+        self.note("the world", "all faults are over")
+        self.troubles.clear()
+        self.slack.clear()
+        for replica in self.replicas.values():
+            replica.process.dies_at = None
+            replica.process.thaw()
+
+    async def _settle(self) -> None:
+        """Wait until nothing is open but what waits for people."""
+        until = self.loop.time() + _TO_SETTLE
+        while self.loop.time() < until:
+            await asyncio.sleep(5)
+            if len(self._up()) == len(self._names) and not checks.unfinished(self):
+                break
+        await asyncio.sleep(10)
+
+    async def _stop(self, supervisor: asyncio.Task[None]) -> None:
+        self._ending = True
+        await supervisor
+        for replica in self.replicas.values():
+            replica.stop()
+        await asyncio.sleep(60)
+        for replica in self.replicas.values():
+            if not replica.over:
+                self.violation(f"{replica.name} does not stop")
+            if left := replica.process.unfinished:
+                self.violation(f"{replica.name} leaves {len(left)} tasks: {left[0].get_coro()}")
+        for trouble in self.loop.troubles:
+            self.violation(f"asyncio: {trouble}")
+
+    async def _supervise(self) -> None:
+        """Start what has died or stopped once more."""
+        while not self._ending:
+            await asyncio.sleep(1)
+            for name in self._names:
+                replica = self.replicas[name]
+                gone = replica.over or not replica.process.alive
+                if gone and self.loop.time() >= self._down_until.setdefault(
+                    name, self.loop.time() + self.dice.uniform(1, 15)
+                ):
+                    del self._down_until[name]
+                    self._start(name)
+
+    def _start(self, name: str) -> None:
+        self.note(name, "starts")
+        machine = Machine(
+            loop=self.loop,
+            network=self.network,
+            database=self.database,
+            write_fate=self._write_fate,
+            now=partial(self.machine_now, name),
+            policy=self.policy,
+            slack_url=self.slack.api_url,
+            identity=self.identity,
+            listeners=[self._on_event],
+        )
+        replica = self.replicas[name] = Replica(name, machine, self.dice)
+        replica.process.on_death = partial(self._died, replica)
+
+    def _died(self, replica: Replica) -> None:
+        self.under_way = [each for each in self.under_way if each[1] is not replica]
+        self.note(replica.name, "dies")
+
+    def _up(self) -> list[Replica]:
+        return [each for each in self.replicas.values() if each.accepts]
+
+    # What people and operators change.
+
+    def policy(self) -> str:
+        """Return the policy file as it is now."""
+        return str(self.policies.since[-1][1])
+
+    def put_into_force(self, text: str) -> None:
+        """Let all replicas read another policy, each within some seconds."""
+        self.policies.since.append((self.seconds(), text))
+        for replica in self.replicas.values():
+            replica.process.later(self.dice.uniform(0, 5), replica.in_force.swap, policy_of(text))
+
+    def move_in_group(self, user: str, group: str) -> None:
+        """Let a person leave a group, or join it again."""
+        before = self.slack.groups[group]
+        self.slack.groups[group] = replace(before, members=before.members ^ {user})
+        self.groups.since.append(
+            (self.seconds(), {each.id: each.members for each in self.slack.groups.values()})
+        )
+
+    # The ways between the world and the replicas.
+
+    async def _hand_over(self, _kind: str, payload: JsonObject) -> Json:
+        """Deliver a payload to one replica and return its ack; raises as Slack's delivery does."""
+        able = [each for each in self._up() if not self._is_cut(each.name)]
+        if not able:
+            raise ConnectionError
+        replica = self.dice.choice(able)
+        answer: asyncio.Future[Json] = self.loop.create_future()
+        delay, freezes = self._delay(), replica.process.freezes
+        replica.process.later(delay, self._take, replica, payload, answer)
+        try:
+            return await asyncio.wait_for(asyncio.shield(answer), _ACK_SECONDS)
+        except TimeoutError:
+            process = replica.process
+            stopped = replica.parts is None
+            if process.alive and process.freezes == freezes and not process.frozen and not stopped:
+                self.violation(f"acks within 3 s: {replica.name} does not ack")
+            raise
+
+    def _take(self, replica: Replica, payload: JsonObject, answer: asyncio.Future[Json]) -> None:
+        replica.process.spawn(self._ack(replica, payload, answer))
+
+    async def _ack(
+        self, replica: Replica, payload: JsonObject, answer: asyncio.Future[Json]
+    ) -> None:
+        if replica.parts is None:
+            return
+        said = await replica.parts.app.answer(copy.deepcopy(payload))
+        body: Json = json_object(said) if said else None
+        self.loop.world.later(self._delay(), _set, answer, body)
+
+    def _route(self, sent: Sent) -> Service:
+        return self.wechat if sent.url.startswith((WECHAT, TOKENS)) else self.slack
+
+    def _delay(self) -> float:
+        return self.dice.uniform(0.005, 0.15)
+
+    def _is_cut(self, name: str) -> bool:
+        return any(
+            each.service == "slack" and each.replica == name and each.chance == 1
+            for each in self.troubles
+        )
+
+    def _meet(self, service: str, name: str) -> Ending | Commit | None:
+        for each in self.troubles:
+            meets = each.service == service and each.replica in {None, name}
+            if meets and self.dice.random() < each.chance:
+                return each.ending
+        return None
+
+    def _fate(self, sent: Sent) -> Fate:
+        service = {WECHAT: "wechat", TOKENS: "tokens"}.get(
+            "{0.scheme}://{0.netloc}".format(urlsplit(sent.url)), "slack"
+        )
+        ending = self._meet(service, sent.replica)
+        met = ending if isinstance(ending, Ending) else Ending.ANSWERED
+        there = self.dice.uniform(*_LATEST[service]) if met is Ending.LATE else self._delay()
+        return Fate(met, there, self._delay())
+
+    def _write_fate(self, name: str) -> WriteFate:
+        ending = self._meet("ledger", name)
+        met = ending if isinstance(ending, Commit) else Commit.DONE
+        if met is not Commit.DONE:
+            self.note(name, f"the ledger: {met.name.lower().replace('_', ' ')}")
+        there = self.dice.uniform(2.5, 4) if met is Commit.HANGS else self.dice.uniform(0.001, 0.01)
+        return WriteFate(met, there, self.dice.uniform(0.001, 0.01))
+
+    def _begin(self, sent: Sent) -> Callable[[], None]:
+        """Check a share as it leaves a replica, and keep it until its client knows its end."""
+        if not sent.url.split("?")[0].endswith(SHARE):
+            return _nothing
+        replica = self.replicas[sent.replica]
+        share = checks.share_of(self, sent, replica)
+        for what in checks.of_share(self, share, sent):
+            self.violation(what)
+        self.note(sent.replica, f"asks WeChat to share {share.env} with {share.appid}")
+        self.shares.append(share)
+        self.under_way.append((share, replica))
+        return partial(self._ended, share)
+
+    def _ended(self, share: Share) -> None:
+        self.under_way = [each for each in self.under_way if each[0] is not share]
+
+    # What the world hears.
+
+    def _on_effect(self, replica: str, owner: str, env: str, appid: str) -> None:
+        self.effects.append((self.seconds(), replica, owner, env, appid))
+        self.note("WeChat", f"shares {env} with {appid}, for {replica}")
+
+    def _on_event(self, event: Event) -> None:
+        self.events.append((self.seconds(), event))
+        facts = {name: value for name, value in event.facts.items() if value is not None}
+        told = " ".join(f"{name}={value}" for name, value in facts.items())
+        self.note(PROCESS.get().name, f"records {event.kind}: {told}")
+        for what in checks.of_event(self, event):
+            self.violation(what)
+
+    def _on_change(self, message: PostedMessage, change: Change) -> None:
+        text = message.text.split("\n")[0][:90]
+        whom = f" to {message.ephemeral_to}" if message.ephemeral_to else ""
+        self.note("Slack", f"{message.channel}{whom} {message.ts[-10:]} {change}: {text}")
+        if any(block.get("type") == "actions" for block in message.blocks):
+            self.screens.append(message)
+        for what in checks.of_text(self, message.text + orjson.dumps(message.blocks).decode()):
+            self.violation(what)
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Hear what the bot logs."""
+        logger, handler = logging.getLogger("bot"), _Lines(self._on_line)
+        level, propagates = logger.level, logger.propagate
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
+            logger.propagate = propagates
+
+    def _on_line(self, line: str, level: int) -> None:
+        if self._over:
+            return  # what is thrown away is no part of the story
+        self.lines.append(line)
+        process = PROCESS.get(self.loop.world)
+        if level >= logging.WARNING:
+            self.note(process.name, f"logs {line.splitlines()[0]}")
+        if "unforeseen error" in line:
+            self.violation(f"no unforeseen errors: {line}")
+        for what in checks.of_text(self, line):
+            self.violation(what)
+
+
+class _Lines(logging.Handler):
+    """Passes on each formatted line, without its time."""
+
+    def __init__(self, hear: Callable[[str, int], None]) -> None:
+        super().__init__()
+        self.setFormatter(LineFormatter(Redactor(settings().secrets), as_json=False))
+        self._hear = hear
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hear one record."""
+        self._hear(self.format(record).partition(" ")[2], record.levelno)
+
+
+def _set(answer: asyncio.Future[Json], body: Json) -> None:
+    if not answer.done():
+        answer.set_result(body)
+
+
+def _nothing() -> None:
+    """Nothing has to be done at the end of an exchange."""
