@@ -6,6 +6,7 @@ from itertools import count, islice
 from time import monotonic
 
 from tests.simulation.plan import PROFILES
+from tests.simulation.planted import PLANTED, search
 from tests.simulation.run import Run, cut_down, run_seed
 
 
@@ -13,6 +14,17 @@ def _tell(made: Run) -> None:
     for line in made.story:
         print(line)  # noqa: T201  # the output
     print(f"{made.plan.profile} {made.plan.seed}: {made.digest}")  # noqa: T201
+
+
+def _look_for(name: str, most: int) -> int:
+    missed = 0
+    for bug in PLANTED:
+        if name in bug.name:
+            found = search(bug, most)
+            where = f"seed {found.seed} of {found.profile}, by {found.found_by}" if found else "no"
+            print(f"{bug.name}: {where}", flush=True)  # noqa: T201
+            missed += found is None
+    return bool(missed)
 
 
 def main() -> int:
@@ -24,7 +36,12 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, help="go on for so long instead")
     parser.add_argument("--seed", type=int, help="this one alone")
     parser.add_argument("--story", action="store_true", help="tell its whole story")
+    parser.add_argument(
+        "--planted", help="look for a seed that finds the bug with this in its name"
+    )
     given = parser.parse_args()
+    if given.planted is not None:
+        return _look_for(given.planted, given.seeds)
     profiles = [given.profile] if given.profile else [*PROFILES]
     if given.seed is not None:
         made = run_seed(given.seed, given.profile or "all")

@@ -44,7 +44,11 @@ class Ask:
         world.note(self.user, f"types /share-env {self.text} in {self.channel}")
         ack = await world.slack.command(self.user, self.channel, self.text)
         _note_ack(world, self.user, ack)
-        if self.again:
+        # Slack repeats what it got no ack for; also what was recorded, since an ack may be lost on its way.
+        known = world.database.rows(
+            "SELECT id FROM requests WHERE trigger_id = :id", id=ack.trigger_id
+        )
+        if self.again and (ack.error or known):
             await asyncio.sleep(dice.uniform(0, 3))
             world.note("Slack", "delivers it again")
             await world.slack.redeliver(ack)
@@ -217,16 +221,20 @@ class Meet:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """A replica dies before one of its next turns."""
+    """A replica dies so many turns from now, or after it begins the next call whose address ends so."""
 
     at: float
     replica: str
     turns: int
+    after: str = ""
 
     async def act(self, world: World, _dice: Random) -> None:
-        """Choose the turn."""
-        process = world.replicas[self.replica].process
-        process.dies_at = process.turns + self.turns
+        """Choose the turn, or let the call choose it."""
+        if self.after:
+            world.armed[self.replica] = self.after, self.turns
+        else:
+            process = world.replicas[self.replica].process
+            process.dies_at = process.turns + self.turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,11 +391,14 @@ def _database(dice: Random, span: float, names: Names) -> Iterator[Step]:
 
 def _crashes(dice: Random, span: float, names: Names) -> Iterator[Step]:
     """Yield what befalls replicas."""
-    for _number in range(dice.randint(2, 6)):
+    for _number in range(dice.randint(4, 9)):
         at, name = dice.uniform(1, span), dice.choice(names)
         kind = dice.random()
-        if kind < 0.6:
+        if kind < 0.2:
             yield Kill(at, name, dice.randint(1, 400))
+        elif kind < 0.6:
+            after = dice.choice(["shareenv", "shareenv", "postMessage", "update"])
+            yield Kill(at, name, dice.randint(1, 12), after)
         elif kind < 0.8:
             yield Freeze(at, name, dice.choice([1.0, 4.0, 8.0, 20.0]) * dice.uniform(0.8, 1.2))
         else:

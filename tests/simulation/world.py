@@ -79,6 +79,8 @@ class World:
         self.events: list[tuple[float, Event]] = []
         self.lines: list[str] = []
         self.acted: list[asyncio.Task[None]] = []
+        self.armed: dict[str, tuple[str, int]] = {}
+        """Which replica dies so many turns after it begins such a call."""
         self.hands: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held by a person who is busy."""
         self.policies = History([(0.0, POLICIES["the usual"])])
@@ -166,6 +168,7 @@ class World:
         """End all faults."""
         self.note("the world", "all faults are over")
         self.troubles.clear()
+        self.armed.clear()
         self.slack.clear()
         for replica in self.replicas.values():
             replica.process.dies_at = None
@@ -260,13 +263,13 @@ class World:
         replica = self.dice.choice(able)
         answer: asyncio.Future[Json] = self.loop.create_future()
         delay, freezes = self._delay(), replica.process.freezes
+        hampered = replica.process.frozen
         replica.process.later(delay, self._take, replica, payload, answer)
         try:
             return await asyncio.wait_for(asyncio.shield(answer), _ACK_SECONDS)
         except TimeoutError:
-            process = replica.process
-            stopped = replica.parts is None
-            if process.alive and process.freezes == freezes and not process.frozen and not stopped:
+            hampered = hampered or replica.process.freezes > freezes
+            if replica.accepts and not hampered:
                 self.violation(f"acks within 3 s: {replica.name} does not ack")
             raise
 
@@ -320,9 +323,13 @@ class World:
 
     def _begin(self, sent: Sent) -> Callable[[], None]:
         """Check a share as it leaves a replica, and keep it until its client knows its end."""
-        if not sent.url.split("?")[0].endswith(SHARE):
+        path, replica = sent.url.partition("?")[0], self.replicas[sent.replica]
+        after, turns = self.armed.get(sent.replica, ("", 0))
+        if after and path.endswith(after) and replica.process.dies_at is None:
+            replica.process.dies_at = replica.process.turns + turns
+            del self.armed[sent.replica]
+        if not path.endswith(SHARE):
             return _nothing
-        replica = self.replicas[sent.replica]
         share = checks.share_of(self, sent, replica)
         for what in checks.of_share(self, share, sent):
             self.violation(what)
