@@ -411,10 +411,10 @@ def _crashes(dice: Random, span: float, names: Names) -> Iterator[Step]:
 
 
 def _clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
-    """Yield jumps of clocks."""
+    """Yield jumps of clocks, in all by less than the five minutes for which the bot looks for its messages."""
     for _number in range(dice.randint(1, 3)):
         whose = dice.choice(["the database", *names])
-        yield Jump(dice.uniform(1, span), whose, dice.choice([-30, -5, -1, 1, 5, 30, 400]))
+        yield Jump(dice.uniform(1, span), whose, dice.choice([-30, -5, -1, 1, 5, 30, 90]))
 
 
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
@@ -424,6 +424,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "wechat": (_people, _calls("wechat"), _calls("tokens")),
     "database": (_people, _database),
     "crashes": (_people, _crashes),
+    "doubt": (_people, _calls("wechat"), _crashes),
     "clocks": (_people, _crashes, _clocks),
     "all": (_people, _changes, _calls("slack"), _calls("wechat"), _database, _crashes, _clocks),
 }

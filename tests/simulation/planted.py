@@ -89,13 +89,6 @@ def _function(module: object, name: str) -> FunctionType:
 
 PLANTED: Final[tuple[Planted, ...]] = (
     Planted(
-        "a message in doubt is posted again without a look",
-        "bot/slack/posts.py",
-        "if earlier is not None:\n                    return earlier",
-        "if earlier is None:\n                    continue",
-        "slack",
-    ),
-    Planted(
         "a lost answer of WeChat's counts as a failure",
         "bot/wechat/client.py",
         "in_doubt = in_doubt or guidance.in_doubt",
@@ -107,14 +100,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "bot/workflow/worker.py",
         "called_again = entry.called_again or (taken and entry.state is State.PLACED)",
         "called_again = False",
-        "crashes",
-    ),
-    Planted(
-        "after a crash nothing is looked for before it is posted",
-        "bot/workflow/leased.py",
-        "yield entry.created if said_before else None",
-        "yield None",
-        "crashes",
+        "doubt",
     ),
     Planted(
         "the approvers are not shown the end",
@@ -171,6 +157,41 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for twin in twins:",
         "for twin in twins[:0]:",
         "slack",
+    ),
+    Planted(
+        "a token is logged",
+        "bot/wechat/client.py",
+        "guidance = answer.guidance\n",
+        'guidance = answer.guidance\n            _log.warning("no", extra={"why": token})\n',
+        "wechat",
+    ),
+    Planted(
+        "the parent says for ever that it is under way",
+        "bot/slack/thread.py",
+        "edit = await self._posts.edit(\n                at, conversation.parent(words, request, outcome), request.id\n            )",
+        "edit = None",
+        "calm",
+    ),
+    Planted(
+        "an edit that came late stays",
+        "bot/workflow/recheck.py",
+        "if entry.state is State.ENDED:",
+        "if entry.state is None:",
+        "slack",
+    ),
+    Planted(
+        "a command has no deadline",
+        "bot/workflow/slash_command.py",
+        "until = within(_ACK_SECONDS)",
+        "until = within(60.0)",
+        "all",
+    ),
+    Planted(
+        "every member may approve",
+        "bot/policy/decide.py",
+        "if approver.standing is not Standing.MEMBER:\n        return False",
+        "if approver.standing is Standing.MEMBER:\n        return True",
+        "calm",
     ),
 )
 
