@@ -5,7 +5,7 @@ its effect whatever becomes of the sender.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol, cast
@@ -245,9 +245,10 @@ class _Response:
         self.content = self
         self._body = reply.body
 
-    async def iter_any(self) -> AsyncIterator[bytes]:
-        """Yield the body."""
-        yield self._body
+    async def readany(self) -> bytes:
+        """Return the rest of the body; nothing at its end."""
+        rest, self._body = self._body, b""
+        return rest
 
     def release(self) -> None:
         """Nothing has to be released."""
