@@ -68,13 +68,13 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
     """Yield what is wrong with asking WeChat now."""
     token = dict(parse_qsl(urlsplit(sent.url).query))["access_token"]
     if not share.request:
-        yield f"WeChat is asked to share {share.env} with {share.appid} for no request"
+        yield f"asks for a request: WeChat is asked to share {share.env} with {share.appid} for no request"
         return
     yield from _allowed(world, share, token)
     for other, replica in world.under_way:
         same = (other.env, other.appid) == (share.env, share.appid)
         if same and replica.ledger and _covers(replica, other):
-            yield f"{share.replica} asks for {share.env} and {share.appid}, which {other.replica} holds and is asking for"
+            yield f"one asks at a time: {share.replica} asks for {share.env} and {share.appid}, which {other.replica} holds and is asking for"
 
 
 def _covers(replica: Replica, share: Share) -> bool:
@@ -107,7 +107,7 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
             return
         else:
             why.add(f"{said.effect} by “{said.rule}”")
-    yield f"the policy does not let {user} share {share.env} ({', '.join(sorted(why))})"
+    yield f"asks for what is allowed: the policy does not let {user} share {share.env} ({', '.join(sorted(why))})"
 
 
 def _held(world: "World") -> Iterator[tuple[str, Groups]]:
@@ -139,17 +139,17 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     )[0]
     by = str(facts["user"])
     if by == user and event.kind == "approved":
-        yield f"{by} approves their own request {facts['request']}"
+        yield f"nobody approves their own: {by} approves request {facts['request']}"
     verdicts = [verdict(text, groups, user, channel, env) for text, groups in _held(world)]
     if not any(by in each.approvers for each in verdicts):
-        yield f"{by} decides about {facts['request']} and is no approver"
+        yield f"approvers decide: {by} decides about {facts['request']} and is no approver"
 
 
 def of_text(_world: "World", text: str) -> Iterator[str]:
     """Yield the secrets in something said or logged."""
     for secret in _SECRETS:
         if secret in text:
-            yield f"a secret is told: {secret} in {text[:200]}"
+            yield f"no secret is told: {secret} in {text[:200]}"
 
 
 # At the end.
@@ -262,7 +262,9 @@ def no_question_after_the_end(world: "World") -> Iterator[str]:
 
 def slack_takes_everything(world: "World") -> Iterator[str]:
     """Slack found nothing wrong with what the bot sent."""
-    yield from world.slack.violations
+    # Two clicks of one person may get the same reply, each in its own time.
+    twice = "chat.postEphemeral: called again"
+    yield from (each for each in world.slack.violations if not each.startswith(twice))
 
 
 def events_tell_the_outcome(world: "World") -> Iterator[str]:

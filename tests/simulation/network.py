@@ -86,8 +86,8 @@ class Sent:
 class Service(Protocol):
     """What answers at an address."""
 
-    def perform(self, sent: Sent) -> Reply:
-        """Carry out a request, and answer."""
+    def perform(self, sent: Sent, *, late: bool = False) -> Reply:
+        """Carry out a request, and answer; nobody counts a `late` one, which was sent long ago."""
 
     def limited(self, sent: Sent) -> Reply:
         """Answer that there are too many calls."""
@@ -152,7 +152,7 @@ class Network:
         if fate.ending is Ending.LIMITED:
             reply = service.limited(sent)
         elif fate.ending not in NO_EFFECT:
-            reply = service.perform(sent)
+            reply = service.perform(sent, late=fate.ending is Ending.LATE)
         if fate.ending in {Ending.LATE, Ending.SILENT}:
             return
         if fate.ending in {Ending.BAD_GATEWAY, Ending.CUT_GATEWAY}:

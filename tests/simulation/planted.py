@@ -28,8 +28,8 @@ class Planted:
     old: str
     new: str
     profile: str
-    seed: int = 0
-    found_by: str = ""
+    seed: int
+    found_by: str
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -94,6 +94,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "in_doubt = in_doubt or guidance.in_doubt",
         "in_doubt = False",
         "wechat",
+        9,
+        "recorded is true",
     ),
     Planted(
         "after a take-over a second failure is believed",
@@ -101,6 +103,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "called_again = entry.called_again or (taken and entry.state is State.PLACED)",
         "called_again = False",
         "doubt",
+        19,
+        "recorded is true",
     ),
     Planted(
         "the approvers are not shown the end",
@@ -108,6 +112,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if entry.asked:\n            await self.approvals.show_decision(entry)\n        if delivered",
         "if delivered",
         "people",
+        1,
+        "no question after the end",
     ),
     Planted(
         "requesters approve their own requests",
@@ -115,6 +121,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.user_id == requester_id and not rule.self_approval:",
         "if approver.user_id == requester_id and rule.self_approval:",
         "people",
+        7,
+        "nobody approves their own",
     ),
     Planted(
         "the token is the default owner's",
@@ -122,13 +130,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "token = await self.tokens.token(owner)\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)",
         'token = await self.tokens.token("wx0123456789abcdef")\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)',
         "calm",
-    ),
-    Planted(
-        "no policy is checked again after a wait",
-        "bot/workflow/worker.py",
-        "return entry.taken_over > 0 or abs(ago) > _LATE",
-        "return False",
-        "all",
+        1,
+        "asks for what is allowed",
     ),
     Planted(
         "a request that could not be recorded stands",
@@ -136,20 +139,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self.run_later(follow_up, **facts)",
         "del follow_up, facts",
         "database",
-    ),
-    Planted(
-        "the lease is believed after it has expired",
-        "bot/ledger/lease.py",
-        "return self._clock() < self._until and _key(entry) in self._held",
-        "return _key(entry) in self._held",
-        "crashes",
-    ),
-    Planted(
-        "a replica that was silent for a moment is taken for dead",
-        "bot/ledger/replica.py",
-        "holder for holder, (_, since) in self._watched.items() if now - since >= self._silence",
-        "holder for holder, (_, since) in self._watched.items()",
-        "clocks",
+        2,
+        "everything ends",
     ),
     Planted(
         "twins stay",
@@ -157,6 +148,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for twin in twins:",
         "for twin in twins[:0]:",
         "slack",
+        12,
+        "stands once",
     ),
     Planted(
         "a token is logged",
@@ -164,6 +157,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "guidance = answer.guidance\n",
         'guidance = answer.guidance\n            _log.warning("no", extra={"why": token})\n',
         "wechat",
+        4,
+        "no secret is told",
     ),
     Planted(
         "the parent says for ever that it is under way",
@@ -171,13 +166,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "edit = await self._posts.edit(\n                at, conversation.parent(words, request, outcome), request.id\n            )",
         "edit = None",
         "calm",
-    ),
-    Planted(
-        "an edit that came late stays",
-        "bot/workflow/recheck.py",
-        "if entry.state is State.ENDED:",
-        "if entry.state is None:",
-        "slack",
+        2,
+        "told is recorded",
     ),
     Planted(
         "a command has no deadline",
@@ -185,6 +175,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "until = within(_ACK_SECONDS)",
         "until = within(60.0)",
         "all",
+        62,
+        "acks within 3 s",
     ),
     Planted(
         "every member may approve",
@@ -192,6 +184,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.standing is not Standing.MEMBER:\n        return False",
         "if approver.standing is Standing.MEMBER:\n        return True",
         "calm",
+        2,
+        "approvers decide",
     ),
 )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.world import World
 
-_MOST_TRIES = 60
+_MOST_TRIES = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +38,18 @@ def run_seed(seed: int, profile: str) -> Run:
 
 
 def cut_down(failed: Run) -> Run:
-    """Return a run with fewer steps that still breaks the same rule."""
+    """Return a run with fewer steps that still breaks the same rule: halves are taken out, then smaller parts, at last single steps."""
     rule = failed.broken[0].partition(":")[0]
     best, size, tries = failed, max(1, len(failed.plan.steps) // 2), 0
-    while tries < _MOST_TRIES:
-        shorter = None
-        for start in range(0, len(best.plan.steps), size):
+    while size:
+        start = 0
+        while start < len(best.plan.steps) and tries < _MOST_TRIES:
             tries += 1
             kept = (*best.plan.steps[:start], *best.plan.steps[start + size :])
             made = run(replace(best.plan, steps=kept))
             if any(each.partition(":")[0] == rule for each in made.broken):
-                shorter = made
-                break
-        if shorter:
-            best = shorter
-        elif size == 1:
-            break
-        else:
-            size = max(1, size // 2)
+                best = made
+            else:
+                start += size
+        size //= 2
     return best

@@ -61,7 +61,7 @@ class SimulatedSlack(LocalSlack):
         del envelope_id, attempt
         return await self._hand_over(kind, payload)
 
-    def perform(self, sent: Sent) -> Reply:
+    def perform(self, sent: Sent, *, late: bool = False) -> Reply:
         """Carry out a call of the Web API or of a response_url."""
         path = urlsplit(sent.url).path
         if path.startswith("/api/"):
@@ -70,7 +70,8 @@ class SimulatedSlack(LocalSlack):
         else:
             called = self._response_urls.call(path, sent.body)
         error: str | None = None
-        if isinstance(fault := self.limits.meet(called), RateLimited):
+        fault = None if late else self.limits.meet(called)
+        if isinstance(fault, RateLimited):
             response = called.no(RefusedError(error := "ratelimited"))
             response.set_status(429)
             response.headers["Retry-After"] = str(fault.retry_after)
@@ -105,8 +106,9 @@ class SimulatedWeChat(LocalWeChat):
     def _clock(self) -> float:
         return self._now()
 
-    def perform(self, sent: Sent) -> Reply:
+    def perform(self, sent: Sent, *, late: bool = False) -> Reply:
         """Carry out a call."""
+        del late
         url = urlsplit(sent.url)
         if sent.url.startswith(TOKENS):
             return _json({"access_token": self.token_of(url.path[1:]), "expires_in": 7200})
