@@ -2,12 +2,14 @@
 
 import argparse
 import sys
-from itertools import count, islice
+from itertools import count, islice, takewhile
+from multiprocessing import Pool
 from time import monotonic
 
+from tests.simulation.bugs import PLANTED
 from tests.simulation.plan import PROFILES
-from tests.simulation.planted import PLANTED, search
-from tests.simulation.run import Run, cut_down, run_seed
+from tests.simulation.planted import search
+from tests.simulation.run import Run, cut_down, in_parallel, run_seed
 
 
 def _tell(made: Run) -> None:
@@ -52,13 +54,17 @@ def main() -> int:
         return bool(made.broken)
     began, failed, ran = monotonic(), 0, 0
     each = ((seed, profile) for seed in count(given.first) for profile in profiles)
-    for seed, profile in each if given.seconds else islice(each, given.seeds):
-        if given.seconds and monotonic() - began > given.seconds:
-            break
-        made, ran = run_seed(seed, profile), ran + 1
-        for what in made.broken:
-            print(f"{profile} {seed}: {what}", flush=True)  # noqa: T201
-        failed += bool(made.broken)
+    chosen = (
+        takewhile(lambda _: monotonic() - began < given.seconds, each)
+        if given.seconds
+        else islice(each, given.seeds)
+    )
+    with Pool() as pool:
+        for made in in_parallel(pool, run_seed, chosen):
+            ran += 1
+            for what in made.broken:
+                print(f"{made.plan.profile} {made.plan.seed}: {what}", flush=True)  # noqa: T201
+            failed += bool(made.broken)
     seconds = monotonic() - began
     print(f"{ran} seeds, {failed} failed, {ran / seconds:.1f} a second")  # noqa: T201
     return bool(failed)

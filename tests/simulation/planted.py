@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from inspect import getattr_static, unwrap
+from multiprocessing import Pool
 from pathlib import Path
 from types import CodeType, FunctionType
-from typing import Final
 
 import bot
-from tests.simulation.run import Run, run_seed
+from tests.simulation.run import Run, in_parallel, run_seed
 
 _ROOT = Path(bot.__file__).parent.parent
 
@@ -53,11 +53,6 @@ class Planted:
             for name, function in functions.items():
                 function.__code__ = kept[name]
 
-    def replay(self) -> Run:
-        """Run the seed that finds it."""
-        with self.applied():
-            return run_seed(self.seed, self.profile)
-
 
 def _codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:
     """Yield the code of each function by its qualified name, but not of those inside of functions."""
@@ -87,118 +82,17 @@ def _function(module: object, name: str) -> FunctionType:
     return function
 
 
-PLANTED: Final[tuple[Planted, ...]] = (
-    Planted(
-        "a lost answer of WeChat's counts as a failure",
-        "bot/wechat/client.py",
-        "in_doubt = in_doubt or guidance.in_doubt",
-        "in_doubt = False",
-        "wechat",
-        9,
-        "recorded is true",
-    ),
-    Planted(
-        "after a take-over a second failure is believed",
-        "bot/workflow/worker.py",
-        "called_again = entry.called_again or (taken and entry.state is State.PLACED)",
-        "called_again = False",
-        "doubt",
-        19,
-        "recorded is true",
-    ),
-    Planted(
-        "the approvers are not shown the end",
-        "bot/workflow/worker.py",
-        "if entry.asked:\n            await self.approvals.show_decision(entry)\n        if delivered",
-        "if delivered",
-        "people",
-        1,
-        "no question after the end",
-    ),
-    Planted(
-        "requesters approve their own requests",
-        "bot/policy/decide.py",
-        "if approver.user_id == requester_id and not rule.self_approval:",
-        "if approver.user_id == requester_id and rule.self_approval:",
-        "people",
-        7,
-        "nobody approves their own",
-    ),
-    Planted(
-        "the token is the default owner's",
-        "bot/wechat/client.py",
-        "token = await self.tokens.token(owner)\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)",
-        'token = await self.tokens.token("wx0123456789abcdef")\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)',
-        "calm",
-        1,
-        "asks for what is allowed",
-    ),
-    Planted(
-        "a request that could not be recorded stands",
-        "bot/ledger/writer.py",
-        "self.run_later(follow_up, **facts)",
-        "del follow_up, facts",
-        "database",
-        2,
-        "everything ends",
-    ),
-    Planted(
-        "twins stay",
-        "bot/slack/twins.py",
-        "for twin in twins:",
-        "for twin in twins[:0]:",
-        "slack",
-        12,
-        "stands once",
-    ),
-    Planted(
-        "a token is logged",
-        "bot/wechat/client.py",
-        "guidance = answer.guidance\n",
-        'guidance = answer.guidance\n            _log.warning("no", extra={"why": token})\n',
-        "wechat",
-        4,
-        "no secret is told",
-    ),
-    Planted(
-        "the parent says for ever that it is under way",
-        "bot/slack/thread.py",
-        "edit = await self._posts.edit(\n                at, conversation.parent(words, request, outcome), request.id\n            )",
-        "edit = None",
-        "calm",
-        2,
-        "told is recorded",
-    ),
-    Planted(
-        "a command has no deadline",
-        "bot/workflow/slash_command.py",
-        "until = within(_ACK_SECONDS)",
-        "until = within(60.0)",
-        "all",
-        62,
-        "acks within 3 s",
-    ),
-    Planted(
-        "every member may approve",
-        "bot/policy/decide.py",
-        "if approver.standing is not Standing.MEMBER:\n        return False",
-        "if approver.standing is Standing.MEMBER:\n        return True",
-        "calm",
-        2,
-        "approvers decide",
-    ),
-)
-
-
 def search(bug: Planted, most: int = 300) -> Planted | None:
     """Return the bug with the first seed that finds it."""
-    for seed in range(1, most + 1):
-        tried = replace(bug, seed=seed)
-        if broken := tried.replay().broken:
-            return replace(tried, found_by=broken[0].partition(":")[0])
+    with Pool() as pool:
+        runs = in_parallel(pool, run_with, ((bug, seed) for seed in range(1, most + 1)))
+        for seed, made in enumerate(runs, 1):
+            if made.broken:
+                return replace(bug, seed=seed, found_by=made.broken[0].partition(":")[0])
     return None
 
 
-def named(name: str) -> Planted:
-    """Return the bug of this name."""
-    return next(bug for bug in PLANTED if name in bug.name)
+def run_with(bug: Planted, seed: int) -> Run:
+    """Run a seed of its profile with a bug."""
+    with bug.applied():
+        return run_seed(seed, bug.profile)

@@ -1,12 +1,20 @@
 """Run seeds, and cut the plan of a failing one down to the steps that it needs."""
 
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
+from multiprocessing.pool import Pool
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.world import World
 
 _MOST_TRIES = 300
+_AHEAD = 8
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,14 @@ def run(plan: Plan) -> Run:
 def run_seed(seed: int, profile: str) -> Run:
     """Run a seed of a profile."""
     return run(plan_of(seed, profile))
+
+
+def in_parallel(
+    pool: Pool, work: Callable[[Unpack[Ts]], T], chosen: Iterator[tuple[*Ts]]
+) -> Iterator[T]:
+    """Yield the results in order; only a few are begun ahead, since what is chosen may have no end."""
+    while batch := list(islice(chosen, _AHEAD)):
+        yield from pool.starmap(work, batch, chunksize=1)
 
 
 def cut_down(failed: Run) -> Run:

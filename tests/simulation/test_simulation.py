@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.simulation.bugs import PLANTED
 from tests.simulation.plan import PROFILES, plan_of
-from tests.simulation.planted import PLANTED, Planted
+from tests.simulation.planted import Planted, run_with
 from tests.simulation.run import cut_down, run, run_seed
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -29,7 +30,7 @@ def test_everything_is_shared_told_and_delivered_on_a_calm_day() -> None:
 
 @pytest.mark.parametrize("bug", PLANTED, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_found_at_its_seed_and_nothing_is_without_it(bug: Planted) -> None:
-    assert any(what.startswith(bug.found_by) for what in bug.replay().broken)
+    assert any(what.startswith(bug.found_by) for what in run_with(bug, bug.seed).broken)
     assert not run_seed(bug.seed, bug.profile).broken
 
 
