@@ -77,7 +77,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add options: more kills and outages, PgBouncer in front of PostgreSQL, and new pictures for the README."""
     parser.addoption("--pictures", action="store_true", help="take README's pictures anew")
     parser.addoption("--kills", type=int, default=30, help="how often test_killed.py kills a bot")
-    parser.addoption("--every-outage", action="store_true", help="test_outage.py: all combinations")
     parser.addoption(
         "--pgbouncer", type=int, help="test_replicas.py behind it, with so many connections"
     )

@@ -39,11 +39,6 @@ class Outage:
         more = (", killed" if self.killed else "") + (", replicas" if self.replicas else "")
         return f"{self.kind.value} for {self.seconds:g} s{more}"
 
-    @property
-    def within(self) -> float:
-        """Seconds from the end of the outage until every thread has its answer."""
-        return 60.0 if self.seconds > 60 else 30.0
-
 
 @dataclass
 class SlackProxy:

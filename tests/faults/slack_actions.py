@@ -11,18 +11,13 @@ Action = Callable[[Member, Injected], Coroutine[None, None, str]]
 POST, RESPOND = "chat.postMessage", "response_url"
 
 
-def twice(trouble: Injected) -> tuple[Injected, ...]:
-    """Repeat a dropped connection, since aiohttp itself retries a call that only reads."""
-    return (trouble, trouble) if isinstance(trouble, Drop) else (trouble,)
-
-
 async def look_up_requester(member: Member, trouble: Injected) -> str:
-    member.slack.fail("users.info", *twice(trouble), user=member.user)
+    member.slack.fail("users.info", trouble, user=member.user)
     return await member.request_share()
 
 
 async def look_up_channel(member: Member, trouble: Injected) -> str:
-    member.slack.fail("conversations.info", *twice(trouble), channel=member.channel)
+    member.slack.fail("conversations.info", trouble, channel=member.channel)
     return await member.request_share()
 
 
@@ -44,14 +39,14 @@ async def edit_parent(member: Member, trouble: Injected) -> str:
 
 async def find_parent(member: Member, trouble: Injected) -> str:
     member.slack.fail(POST, Drop(), channel=member.channel)
-    member.slack.fail("conversations.history", *twice(trouble), channel=member.channel)
+    member.slack.fail("conversations.history", trouble, channel=member.channel)
     return await member.request_share()
 
 
 async def find_reply(member: Member, trouble: Injected) -> str:
     def lose(_: object) -> None:
         member.slack.fail(POST, Drop(), channel=member.channel)
-        member.slack.fail("conversations.replies", *twice(trouble), channel=member.channel)
+        member.slack.fail("conversations.replies", trouble, channel=member.channel)
 
     member.workspace.on_message(member.channel, lose)
     return await member.request_share()

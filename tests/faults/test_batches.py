@@ -153,50 +153,15 @@ async def serve(database: str, folder: Path, latency: float = 0.1) -> AsyncItera
         yield Servers(slack, wechat, database, folder, stack)
 
 
-@pytest.mark.parametrize("kills", [1, 2])
-async def test_a_batch_whose_bot_is_killed_is_finished_at_the_next_start(
-    tmp_path: Path, kills: int
-) -> None:
+async def test_a_batch_whose_bot_is_killed_is_finished_at_the_next_start(tmp_path: Path) -> None:
     async with serve(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as servers:
         bot = await servers.start_bot()
         batch = await servers.request_batch()
-        for _ in range(kills):
-            await servers.wait_for_answers(len(servers.wechat.calls) + 30)
-            await bot.end(SIGKILL)
-            snapshot = await servers.snapshot()
-            await bot.start()
-        await servers.finish(bot, batch, snapshot)
-
-
-async def test_an_answer_posted_before_the_bot_is_killed_is_not_posted_again(
-    tmp_path: Path,
-) -> None:
-    async with serve(f"sqlite:///{tmp_path}/ledger.db", tmp_path) as servers:
-        bot = await servers.start_bot()
-        batch = await servers.request_batch()
-        await servers.slack.until(lambda slack: any(m.thread_ts for m in slack.messages), WITHIN)
-        await bot.end(SIGKILL)
-        await bot.start()
-        await servers.all_ended()
-        assert await bot.end(SIGTERM) == 0
-        assert len(servers.wechat.calls) == MANY
-        servers.assert_all_shared({batch: MANY})
-        servers.assert_clean(bot)
-
-
-async def test_a_batch_whose_replica_is_killed_is_finished_by_the_other(
-    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
-) -> None:
-    async with serve(postgresql.new(), tmp_path) as servers:
-        killed, address = await servers.start_http_bot("one", unused_tcp_port_factory())
-        successor, _ = await servers.start_http_bot("other", unused_tcp_port_factory())
-        batch = await servers.request_batch(url=address)
         await servers.wait_for_answers(ANSWERS_BEFORE_KILL)
-        await killed.end(SIGKILL)
+        await bot.end(SIGKILL)
         snapshot = await servers.snapshot()
-        await servers.finish(successor, batch, snapshot)
-        assert successor.logged("taken over") == {batch}
-        servers.assert_clean(killed)
+        await bot.start()
+        await servers.finish(bot, batch, snapshot)
 
 
 async def test_a_batch_whose_bot_is_stopped_is_finished_at_the_next_start(tmp_path: Path) -> None:
@@ -209,24 +174,6 @@ async def test_a_batch_whose_bot_is_stopped_is_finished_at_the_next_start(tmp_pa
         snapshot = await servers.snapshot()
         await bot.start()
         await servers.finish(bot, batch, snapshot)
-
-
-async def test_batches_on_two_replicas_never_ask_for_more_than_twenty_at_once(
-    postgresql: PostgreSQL, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
-) -> None:
-    async with serve(postgresql.new(), tmp_path) as servers:
-        one, address = await servers.start_http_bot("one", unused_tcp_port_factory())
-        other, elsewhere = await servers.start_http_bot("other", unused_tcp_port_factory())
-        first = await servers.request_batch("prod-1", APPIDS[:60], url=address)
-        second = await servers.request_batch("test-1", APPIDS[:60], url=elsewhere)
-        await servers.all_ended()
-        for bot in (one, other):
-            assert await bot.end(SIGTERM) == 0
-        assert (one.logged("delivered"), other.logged("delivered")) == ({first}, {second})
-        assert AT_ONCE / 2 < servers.wechat.most_at_once <= AT_ONCE
-        assert len(servers.wechat.calls) == 120
-        servers.assert_all_shared({first: 60, second: 60})
-        servers.assert_clean(one, other)
 
 
 async def test_a_batch_behind_one_of_a_killed_replica_runs_after_it(

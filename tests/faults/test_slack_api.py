@@ -1,4 +1,7 @@
-"""Every method of the Web API that the bot calls, with every kind of failure."""
+"""Every method of the Web API that the bot calls, with every kind of wrong answer; one of them also on a failing network.
+
+`tests/simulation` has the network fail for all of them.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -15,13 +18,17 @@ from tests.faults.workspace import Workspace, open_workspace
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.slow]
 
-LATER, UNKNOWN = "HTTP 429 with Retry-After", "an error that nobody knows"
+UNKNOWN = "an error that nobody knows"
 TYPES = "JSON with wrong types in it"
-BOTH: dict[str, Injected] = {
-    LATER: RateLimited(1),
+NETWORK: dict[str, Injected] = {
+    "HTTP 429 with Retry-After": RateLimited(1),
     "HTTP 503": Status(503),
     "silence": Slow(90),
     "the connection drops": Drop(),
+    "HTTP 500 after the effect": Status(500, after_effect=True),
+    "the connection drops after the effect": Drop(after_effect=True),
+}
+BOTH: dict[str, Injected] = {
     UNKNOWN: Code("some_new_error"),
     "`token_revoked`": Code("token_revoked"),
     "a page of HTML": Status(200, b"<html>Welcome</html>", "text/html"),
@@ -29,11 +36,7 @@ BOTH: dict[str, Injected] = {
 }
 WRONG = b'{"ok": true, "channel": [7], "ts": {}, "user": "x", "messages": {"0": null}}'
 READING = BOTH | {TYPES: Status(200, WRONG, "application/json")}
-WRITING = BOTH | {
-    "HTTP 500 after the effect": Status(500, after_effect=True),
-    "the connection drops after the effect": Drop(after_effect=True),
-    "`account_inactive`": Code("account_inactive"),
-}
+WRITING = BOTH | {"`account_inactive`": Code("account_inactive")}
 NOWHERE = ("not_in_channel", "channel_not_found", "is_archived", "msg_too_long")
 PASSING = {kind: each for kind, each in WRITING.items() if not isinstance(each, Code)}
 POSTING = (
@@ -44,7 +47,6 @@ POSTING = (
 REFUSALS = (UNKNOWN, "`token_revoked`", "`account_inactive`", "`msg_too_long`")
 
 NOT_TOLD = "Slack did not tell me; try again in a minute"
-SLOW_DOWN = "Slack asked me to slow down; try again in a minute"
 CANNOT_TELL = (
     "I could not find out whether the channel where you asked is shared with another organisation"
 )
@@ -77,13 +79,17 @@ OUTSIDE = dict.fromkeys(REFUSALS, TROUBLE) | {
 ANSWERED_NO_GOOD = dict.fromkeys((UNKNOWN, "`token_revoked`", TYPES), CANNOT_TELL)
 CASES: dict[Fault, tuple[Action, Injected]] = dict(
     [
-        *faults_of(
-            "`users.info`", actions.look_up_requester, READING, NOT_TOLD, {LATER: SLOW_DOWN}
-        ),
+        *faults_of("`users.info`", actions.look_up_requester, READING, NOT_TOLD),
         *faults_of(
             "`conversations.info`", actions.look_up_channel, READING, WORKED, ANSWERED_NO_GOOD
         ),
-        *faults_of("`chat.postMessage`, the parent", actions.post_parent, POSTING, WORKED, OUTSIDE),
+        *faults_of(
+            "`chat.postMessage`, the parent",
+            actions.post_parent,
+            NETWORK | POSTING,
+            WORKED,
+            OUTSIDE,
+        ),
         *faults_of("`chat.postMessage`, the reply", actions.post_reply, POSTING, WORKED),
         *faults_of("`chat.update`", actions.edit_parent, WRITING, WORKED),
         *faults_of(
@@ -133,7 +139,7 @@ async def workspace(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[W
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def replies(workspace: Workspace) -> AsyncIterator[dict[Fault, asyncio.Task[str]]]:
-    """Cause all faults at once, since a silence lasts fifteen seconds."""
+    """Cause all faults at once, since most of the time is spent waiting."""
 
     async def run(action: Action, trouble: Injected) -> str:
         said = await action(workspace.new_member(), trouble)

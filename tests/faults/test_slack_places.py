@@ -103,13 +103,12 @@ async def workspace(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[W
         yield opened
 
 
-@pytest.mark.parametrize("private", [False, True], ids=["public", "private"])
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 async def test_the_answer_arrives_once_even_if_its_channel_or_parent_is_lost(
-    fault: Fault, workspace: Workspace, private: bool
+    fault: Fault, workspace: Workspace
 ) -> None:
     listen, what = CASES[fault]
-    member = workspace.new_member("private" if private else "public")
+    member = workspace.new_member()
     said = await listen(member, what)
     assert fault.told in said, said
     assert said.count(WORKED) == (listen is not told_in_history), said

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
-from bot.playground.world import APPID, BOT, Channel, ChannelKind, SlackUser
+from bot.playground.world import APPID, BOT, Channel, SlackUser
 from tests.faults.bots import assert_keeps_secrets, request_of, rows
 from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import WORKED
@@ -38,15 +38,13 @@ class Workspace:
         """The local Slack."""
         return self.rig.slack
 
-    def new_member(self, kind: ChannelKind = "public", *, invited: bool = True) -> "Member":
+    def new_member(self) -> "Member":
         """Return a new person in a new channel."""
         self._members += 1
         user, channel = f"U0P{self._members}", f"C0P{self._members}"
         self.slack.people[user] = SlackUser(user, f"person-{self._members}")
-        members = frozenset({user, BOT} if invited else {user})
-        self.slack.channels[channel] = Channel(
-            channel, f"member-{self._members}", kind=kind, members=members
-        )
+        name, members = f"member-{self._members}", frozenset({user, BOT})
+        self.slack.channels[channel] = Channel(channel, name, kind="public", members=members)
         return Member(self, user, channel)
 
     def on_message(self, where: str, do: Callable[[PostedMessage], None]) -> None:
