@@ -54,7 +54,9 @@ def share_of(world: "World", sent: "Sent", replica: Replica) -> Share:
     """Return what is asked, and for which request of the ledger."""
     body = json.loads(sent.body)
     found = world.database.rows(
-        "SELECT id, fence FROM requests WHERE env = :env AND appid = :appid AND state IN ('placed', 'queued')",
+        "SELECT one.id, coalesce(batch.fence, one.fence) FROM requests AS one"
+        " LEFT JOIN requests AS batch ON batch.id = one.batch"
+        " WHERE one.env = :env AND one.appid = :appid AND one.state IN ('placed', 'queued')",
         env=body["env"],
         appid=body["appid"],
     )
@@ -71,17 +73,35 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
         yield f"asks for a request: WeChat is asked to share {share.env} with {share.appid} for no request"
         return
     yield from _allowed(world, share, token)
+    yield from _shared_before(world, share)
     for other, replica in world.under_way:
         same = (other.env, other.appid) == (share.env, share.appid)
         if same and replica.ledger and _covers(replica, other):
             yield f"one asks at a time: {share.replica} asks for {share.env} and {share.appid}, which {other.replica} holds and is asking for"
+        ours, theirs = _batch(share), _batch(other)
+        if ours and theirs and ours != theirs and replica.ledger and _covers(replica, other):
+            yield f"one batch runs at a time: {share.replica} asks for {ours}, and {other.replica} for {theirs}"
+
+
+def _shared_before(world: "World", share: Share) -> Iterator[str]:
+    """Yield an error if this was recorded as shared, unless the request is to share it again."""
+    for (id_,) in world.database.rows(
+        "SELECT other.id FROM requests AS one JOIN requests AS other"
+        " ON other.env = one.env AND other.appid = one.appid AND other.id <> one.id"
+        " WHERE one.id = :id AND NOT one.again AND other.outcome = 'shared'",
+        id=share.request,
+    ):
+        yield f"shared once: {share.replica} asks for what {id_} has shared, and nobody said again"
+
+
+def _batch(share: Share) -> str:
+    return share.request.rpartition("-")[0]
 
 
 def _covers(replica: Replica, share: Share) -> bool:
     """Tell whether a replica's own lease still covers the request of a share."""
     held = SimpleNamespace(request=SimpleNamespace(id=share.request), fence=share.fence)
-    batch = share.request.rpartition("-")[0]
-    of_batch = SimpleNamespace(request=SimpleNamespace(id=batch), fence=share.fence)
+    of_batch = SimpleNamespace(request=SimpleNamespace(id=_batch(share)), fence=share.fence)
     lease = replica.ledger.lease if replica.ledger else None
     return lease is not None and any(lease.covers(cast("Entry", each)) for each in (held, of_batch))
 

@@ -61,6 +61,19 @@ def _people(dice: Random, span: float, _: Names) -> Iterator[Step]:
     yield OpenHome(dice.uniform(1, span), dice.choice(PEOPLE))
 
 
+def _batches(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield batches that take a while, of which people cancel some, while WeChat is busy now and then."""
+    for number in range(4):
+        at, user = dice.uniform(1, span / 4), dice.choice(PEOPLE[:3])
+        appids = [f"wx{number * 100 + each:016x}" for each in range(dice.randint(15, 40))]
+        yield Ask(at, user, "C0RELEASES", " ".join([*appids, dice.choice(ENVS)]))
+        yield Press(at + dice.uniform(2, 4), user, ("confirm",))
+        yield Press(at + dice.uniform(3, 9), user, ("cancel",))
+    for _number in range(6):
+        busy = Trouble("wechat", Ending.LIMITED, dice.choice([0.3, 0.8]))
+        yield Meet(dice.uniform(0, span / 2), dice.uniform(5, 30), busy)
+
+
 def _changes(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what operators and groups change."""
     for _number in range(dice.randint(1, 3)):
@@ -123,6 +136,20 @@ def _half_done(dice: Random, span: float, names: Names) -> Iterator[Step]:
     yield Meet(0, span, Trouble("wechat", ending, 0.7))
 
 
+def _half_told(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield deaths soon after something is posted, most of them before it is recorded."""
+    for _number in range(12):
+        yield Kill(dice.uniform(0, span), dice.choice(names), dice.randint(2, 9), "postMessage")
+
+
+def _away(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield an outage of Slack, up to two minutes long, and the death of a replica meanwhile."""
+    at, seconds = dice.uniform(5, span / 2), dice.choice([5.0, 30.0, 120.0])
+    ending = dice.choice([Ending.UNREACHABLE, Ending.BROKEN, Ending.BAD_GATEWAY, Ending.SILENT])
+    yield Meet(at, seconds, Trouble("slack", ending, 1.0))
+    yield Kill(dice.uniform(at, at + seconds), dice.choice(names), 1)
+
+
 def _clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
     """Yield jumps of clocks, in all by less than the five minutes for which the bot looks for its messages."""
     for _number in range(dice.randint(1, 3)):
@@ -138,6 +165,9 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "database": (_people, _database),
     "crashes": (_people, _crashes),
     "doubt": (_people, _half_done),
+    "posts": (_people, _half_told),
+    "outage": (_people, _away),
+    "batches": (_batches, _crashes),
     "clocks": (_people, _crashes, _clocks),
     "all": (_people, _changes, _calls("slack"), _calls("wechat"), _database, _crashes, _clocks),
 }

@@ -1,7 +1,8 @@
 """Planted bugs, which show that the simulation sees: each is a small change of one function, and where it was found.
 
-The change is applied in memory: the function gets the code that the changed source has. `python -m tests.simulation
---planted NAME` looks for a seed that finds it.
+The change is applied in memory: the function gets the code that the changed source has or, if it is outside of functions,
+the module gets the changed statements and numbers. `python -m tests.simulation --planted NAME` looks for a seed that
+finds it.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,10 @@ from multiprocessing import Pool
 from pathlib import Path
 from types import CodeType, FunctionType
 
+from sqlalchemy import ClauseElement
+
 import bot
+from bot.ledger.statements import Prepared
 from tests.simulation.run import Run, in_parallel, run_seed
 
 _ROOT = Path(bot.__file__).parent.parent
@@ -38,20 +42,25 @@ class Planted:
         if source.count(self.old) != 1:
             raise LookupError(f"{self.name}: {self.file} does not have it once")
         before = dict(_codes(compile(source, self.file, "exec")))
-        after = _codes(compile(source.replace(self.old, self.new), self.file, "exec"))
+        whole = compile(source.replace(self.old, self.new), self.file, "exec")
+        after = _codes(whole)
         module = import_module(self.file.removesuffix(".py").replace("/", "."))
         changed = {
             name: code for name, code in after if "<" not in name and not _same(code, before[name])
         }
+        constants = {} if changed else _constants(whole, module.__name__)
         functions = {name: _function(module, name) for name in changed}
         kept = {name: function.__code__ for name, function in functions.items()}
+        usual = {name: getattr(module, name) for name in constants}
         try:
+            vars(module).update(constants)
             for name, function in functions.items():
                 function.__code__ = changed[name]
             yield
         finally:
             for name, function in functions.items():
                 function.__code__ = kept[name]
+            vars(module).update(usual)
 
 
 def _codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:
@@ -62,6 +71,18 @@ def _codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:
                 yield inner.co_qualname, inner
             else:
                 yield from _codes(inner)
+
+
+def _constants(code: CodeType, module: str) -> dict[str, object]:
+    """Return the statements and numbers of a module that has this code."""
+    found: dict[str, object] = {"__name__": module}
+    exec(code, found)  # noqa: S102  # our own
+    kinds = (ClauseElement, Prepared, dict, int, float)
+    return {
+        name: each
+        for name, each in found.items()
+        if isinstance(each, kinds) and not name.startswith("__")
+    }
 
 
 def _same(one: CodeType, other: CodeType) -> bool:
