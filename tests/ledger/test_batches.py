@@ -22,7 +22,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Request, Retry, State, item_ids, item_of
-from bot.guidance import Trouble, all_guidance, for_code
+from bot.guidance import Trouble, for_code
 from bot.ledger.acceptance import Accepted, Duplicate, SharedBefore, TooManyBatches, UnderWay
 from bot.ledger.batches import ItemEnded
 from bot.ledger.click_moves import Move
@@ -283,17 +283,6 @@ async def test_the_events_of_an_item_have_its_history(database: Database, ledger
     ]
 
 
-async def test_an_answer_is_recorded_once_however_often_it_is_reported(
-    database: Database, ledger: Ledger
-) -> None:
-    batch = await queued(ledger)
-    one, two, _ = items_of(batch.request)
-    for outcome in (Shared(), Shared(), FAILED):
-        assert await ledger.batches.advance(batch, answered(one, outcome), two.id) is True
-    assert Counter(database.kinds())["answered"] == 1
-    assert (await ends(ledger, batch))[0] == Shared()
-
-
 @pytest.mark.parametrize(
     "outcome",
     [
@@ -324,17 +313,6 @@ async def test_the_items_with_two_calls_are_known(ledger: Ledger) -> None:
     assert again == [appids(12)[number] for number in (1, 2, 10)]
 
 
-async def test_outcomes_are_returned_in_the_order_of_the_request(ledger: Ledger) -> None:
-    rows = all_guidance()[:12]
-    batch = await queued(ledger, 12)
-    items = items_of(batch.request)
-    for item, row in reversed([*zip(items, rows, strict=True)]):
-        await ledger.batches.advance(batch, answered(item, Failed(row)), None)
-    found = await ledger.batches.items(batch.request)
-    assert [item.id for item in found] == [item.id for item in items]
-    assert [item.outcome for item in found] == [Failed(row) for row in rows]
-
-
 async def test_an_item_that_waits_for_a_retry_can_be_cancelled_unless_it_may_have_been_shared(
     database: Database, ledger: Ledger
 ) -> None:
@@ -362,17 +340,6 @@ async def test_each_call_of_an_item_that_waits_for_a_retry_twice_is_recorded(
         assert await ledger.batches.put_back(batch, item, steps, begun=False)
         assert not (await ledger.batches.items(batch.request))[0].begun
     assert database.kinds().count("call") == 2
-
-
-async def test_a_replica_that_lost_the_batch_does_not_change_its_successors_items(
-    ledger: Ledger,
-) -> None:
-    batch = await queued(ledger)
-    item = items_of(batch.request)[0]
-    await ledger.batches.advance(batch, None, item.id)
-    frozen = replace(batch, fence=batch.fence - 1)
-    assert not await ledger.batches.put_back(frozen, item, [], begun=False)
-    assert (await ledger.batches.items(batch.request))[0].begun
 
 
 async def test_an_ended_item_does_not_wait_again(ledger: Ledger) -> None:
@@ -408,6 +375,7 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
     assert await ledger.batches.advance(batch, answered(one), two.id) is None
     assert await ledger.batches.advance(batch, None, two.id) is None
     assert await ledger.batches.queue(batch) is None
+    assert not await ledger.batches.put_back(batch, one, [], begun=False)
     assert await ledger.batches.end(batch, GIVEN_UP, GIVEN_UP) is False
     assert await ledger.batches.take_lane(batch) is False
     await ledger.batches.leave_lane(batch)
@@ -432,19 +400,8 @@ async def test_a_cancellation_ends_only_items_that_have_not_begun(
     query = "SELECT request, appid, detail, user FROM events WHERE kind = 'cancelled'"
     (event,) = database.rows(query.replace("user", '"user"'))
     assert [*event.values()] == [batch.request.id, None, "2 items", "U1"]
-
-
-async def test_who_cancelled_the_rest_is_known_to_whoever_takes_the_batch_over(
-    database: Database, ledger: Ledger, other: Ledger
-) -> None:
-    batch = await queued(ledger)
-    await ledger.batches.advance(batch, None, items_of(batch.request)[0].id)
-    assert await ledger.batches.are_left(batch.request)
-    assert await ledger.batches.cancelled_by(batch.request) is None
-    assert await ledger.batches.cancel(batch.request, "U1") == 2
-    await taken_over(database, other, "a")
-    assert await other.batches.cancelled_by(batch.request) == "U1"
-    assert not await other.batches.are_left(batch.request)
+    assert await ledger.batches.cancelled_by(batch.request) == "U1"
+    assert await ledger.batches.cancel(batch.request, "U2") == 0
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -456,14 +413,6 @@ async def test_an_item_that_began_again_after_a_crash_stays_known_as_called_twic
     assert await ledger.batches.end(batch, GIVEN_UP, GIVEN_UP)
     found = await ledger.batches.items(batch.request)
     assert [item.called_again for item in found] == [again, False, False]
-
-
-async def test_a_second_cancellation_has_no_effect(database: Database, ledger: Ledger) -> None:
-    batch = await queued(ledger)
-    assert await ledger.batches.cancel(batch.request, "U1") == 3
-    before = database.kinds()
-    assert await ledger.batches.cancel(batch.request, "U2") == 0
-    assert database.kinds() == before
 
 
 @pytest.mark.parametrize("recorded", [False, True])
@@ -542,14 +491,6 @@ async def test_open_items_end_by_whether_they_had_begun_with_an_event_for_each(
 
 
 # The lane.
-
-
-async def test_one_batch_has_the_lane_and_keeps_it(ledger: Ledger, other: Ledger) -> None:
-    one, two = await placed(ledger, new_batch()), await placed(other, new_batch())
-    assert await ledger.batches.take_lane(one)
-    assert await ledger.batches.take_lane(one)
-    assert not await other.batches.take_lane(two)
-    assert not await other.batches.take_lane(two)
 
 
 FREED: dict[str, Callable[[Ledger, Entry], Awaitable[object]]] = {

@@ -26,7 +26,6 @@ from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import requests
-from bot.ledger.writer import LedgerDownError
 from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import (
@@ -64,16 +63,6 @@ def only(database: Database, columns: str = "*") -> dict[str, object]:
 
 
 # Decisions.
-
-
-async def test_a_request_that_a_click_accepted_is_held_without_a_query(
-    database: Database, ledger: Ledger
-) -> None:
-    moved = await ledger.clicks.move(await asked(ledger), Move(State.PLACED, "U2", "approved"))
-    assert moved
-    database.statements.clear()
-    assert await ledger.replica.holds(moved)
-    assert database.statements == []
 
 
 async def test_an_approval_is_recorded_with_its_person_time_and_comment(
@@ -204,18 +193,6 @@ async def test_of_concurrent_clicks_at_two_replicas_one_decides(
 
 
 @pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
-async def test_a_request_that_no_longer_waits_is_not_changed(
-    database: Database, ledger: Ledger, other: Ledger, state: State
-) -> None:
-    entry = await accepted(ledger, state=state)
-    first = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U1", "first"))
-    for to in (State.ACCEPTED, State.WAITING, State.ANSWERED, State.ENDED):
-        assert await other.clicks.move(entry, Move(to, "U2", "second")) is None
-    assert first == await current(ledger, entry)
-    assert "second" not in database.kinds()
-
-
-@pytest.mark.parametrize("state", [State.CONFIRMING, State.WAITING])
 async def test_a_click_that_reaches_the_ledger_after_the_deadline_changes_nothing(
     database: Database, ledger: Ledger, state: State
 ) -> None:
@@ -251,18 +228,6 @@ async def test_the_previous_holder_writes_nothing_after_a_click(
     assert await other.record_outcome(moved, Shared(), 0.1, ())
 
 
-async def test_a_click_after_a_take_over_counts_and_ends_the_takers_lease(
-    database: Database, ledger: Ledger, other: Ledger
-) -> None:
-    entry = await asked(ledger)
-    database.execute("UPDATE requests SET wake = 1")
-    (taken,) = await other.replica.take_over(9)
-    assert await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    assert not await other.record_outcome(taken, Expired("approval"), 0.0, ())
-    await other.replica.release_waiting(taken)
-    assert only(database, "holder, state") == {"holder": "a", "state": "placed"}
-
-
 # Waiting requests.
 
 
@@ -288,27 +253,6 @@ async def test_a_waiting_request_is_due_at_half_time_and_then_at_its_deadline(
         await at.replica.release_waiting(taken)
         assert (await current(at, taken)).wake == entry.until
     assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
-
-
-async def test_only_the_holder_can_release_a_waiting_request(
-    database: Database, ledger: Ledger, other: Ledger
-) -> None:
-    entry = await accepted(ledger, state=State.WAITING)
-    await ledger.close()
-    (taken,) = await other.replica.take_over(9)
-    assert taken.taken_over == 1
-    await other.replica.release_waiting(replace(entry, fence=entry.fence))
-    assert only(database, "holder, wake") == {"holder": "b", "wake": None}
-
-
-async def test_a_waiting_request_survives_its_replica(
-    database: Database, ledger: Ledger, other: Ledger
-) -> None:
-    entry = await asked(ledger)
-    await ledger.close()
-    assert await other.replica.take_over(9) == []
-    assert await other.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    assert only(database, "taken_over") == {"taken_over": 0}
 
 
 async def test_requests_that_can_be_cancelled_are_listed_for_operators_and_approvers(
@@ -350,27 +294,6 @@ async def test_an_unknown_id_is_not_found(ledger: Ledger, no_id: str) -> None:
     assert await ledger.find(no_id) is None
 
 
-async def test_an_unknown_request_is_not_changed(ledger: Ledger) -> None:
-    entry = await accepted(ledger, state=State.WAITING)
-    unknown = replace(entry, request=replace(entry.request, id="nothing"))
-    assert await ledger.clicks.move(unknown, Move(State.PLACED, "U2", "approved")) is None
-
-
-async def test_the_times_of_a_click_come_from_the_databases_clock(
-    database: Database, ledger: Ledger
-) -> None:
-    entry = await asked(ledger)
-    await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    numbers = [
-        value
-        for _, parameters in database.statements
-        for value in dict(parameters).values()
-        if isinstance(value, int | float)
-    ]
-    assert numbers
-    assert max(numbers) < 1e6
-
-
 # Clicks that may or may not have been recorded.
 
 
@@ -399,6 +322,8 @@ async def test_a_click_that_could_not_be_answered_is_undone(
         outcome=outcome,
         patience=5.0,
         rule="another",
+        asked="C9/9.8",
+        place="C9/9.9",
     )
     await cancel_at_commit(database, ledger.clicks.move(entry, change))
     await ledger.replica.heartbeat()
@@ -410,17 +335,6 @@ async def test_a_click_that_could_not_be_answered_is_undone(
     assert await ledger.replica.take_over(9) == []
     again = await current(ledger, entry)
     assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
-
-
-async def test_after_a_click_on_the_first_question_is_undone_the_other_approvers_are_still_asked(
-    database: Database, ledger: Ledger
-) -> None:
-    entry = await accepted(ledger, state=State.WAITING)  # the question stands, but is not recorded
-    decided = Move(State.ACCEPTED, "U2", "approved", asked="C2/1.6", place="C1/1.5")
-    await cancel_at_commit(database, ledger.clicks.move(entry, decided))
-    await ledger.replica.heartbeat()
-    (again,) = await ledger.replica.take_over(9)
-    assert (again.state, again.asked, again.place) == (State.WAITING, None, None)
 
 
 async def test_a_click_is_undone_even_if_the_same_share_was_requested_since(
@@ -583,16 +497,6 @@ def theirs(**changes: object) -> Request:
     return replace(request, origin=replace(request.origin, user_id="U9"))
 
 
-async def test_a_late_click_undoes_nothing(database: Database, ledger: Ledger) -> None:
-    entry = await asked(ledger)
-    moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    late = ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    await cancel_at_commit(database, late)
-    await ledger.replica.heartbeat()
-    assert moved == await current(ledger, entry)
-    assert "taken back" not in database.kinds()
-
-
 @pytest.mark.parametrize(
     ("state", "to"),
     [
@@ -641,14 +545,3 @@ async def test_a_rolled_back_take_over_releases_no_clicked_request(
     assert await clicking
     await ledger.replica.heartbeat()
     assert only(database, "holder") == {"holder": "a"}
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_a_click_that_the_ledger_cannot_record_in_time_has_no_effect(
-    database: Database, ledger: Ledger
-) -> None:
-    entry = await asked(ledger)
-    with database.locked(), pytest.raises(LedgerDownError):
-        await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    await ledger.replica.heartbeat()
-    assert (await current(ledger, entry)).state is State.WAITING

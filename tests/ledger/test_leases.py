@@ -22,7 +22,6 @@ from tests.ledger.conftest import (
     SOON,
     FullOnce,
     accepted,
-    all_requests,
     cancel_at_commit,
     current,
     new_request,
@@ -44,17 +43,6 @@ async def gone(database: Database, ledger: Ledger) -> Ledger:
     gone = database.ledger("gone", SHORT)
     await gone.replica.heartbeat()
     return gone
-
-
-async def test_a_replica_that_renews_its_lease_keeps_its_requests(
-    database: Database, ledger: Ledger, gone: Ledger
-) -> None:
-    await accepted(gone)
-    await database.lease_over("gone")
-    await gone.replica.heartbeat()
-    lasting = database.ledger("gone")  # the same replica, with a long lease
-    await lasting.replica.heartbeat()
-    assert await ledger.replica.take_over(9) == []
 
 
 async def test_requests_are_taken_over_only_after_the_lease_has_expired(
@@ -172,17 +160,6 @@ async def test_ended_requests_are_not_taken_over(
     )
 
 
-async def test_take_overs_are_counted(database: Database, gone: Ledger) -> None:
-    await accepted(gone)
-    await database.lease_over("gone")
-    for count in range(1, 8):
-        taker = database.ledger(f"taker-{count}", SHORT)
-        await taker.replica.heartbeat()
-        (entry,) = await taker.replica.take_over(9)
-        assert (entry.taken_over, entry.fence) == (count, count + 1)
-        await database.lease_over(f"taker-{count}")
-
-
 async def test_all_take_overs_after_clean_stops_count_as_one_and_each_after_a_crash_counts(
     database: Database, gone: Ledger
 ) -> None:
@@ -277,34 +254,6 @@ async def test_an_unconfirmed_request_has_no_holder_until_its_deadline(
     assert await other.replica.take_over(9) == []
 
 
-async def test_releasing_a_waiting_request_twice_has_no_further_effect(
-    database: Database, ledger: Ledger
-) -> None:
-    entry = await accepted(ledger, state=State.WAITING, patience=60)
-    await ledger.replica.release_waiting(entry)
-    once = database.rows("SELECT * FROM requests")
-    await ledger.replica.release_waiting(entry)
-    assert database.rows("SELECT * FROM requests") == once
-
-
-async def test_a_waiting_request_whose_replica_crashed_is_taken_over_with_its_deadline(
-    database: Database, ledger: Ledger, gone: Ledger
-) -> None:
-    entry = await accepted(gone, state=State.WAITING, patience=60)
-    await database.lease_over("gone")
-    (taken,) = await ledger.replica.take_over(9)
-    assert taken == replace(entry, fence=2, taken_over=1, until=taken.until)
-    kept = database.rows("SELECT * FROM requests")
-    assert not await gone.place(entry, "C1/1.5")
-    assert not await gone.asked(entry, "C2/1.5")
-    await gone.replica.release_waiting(entry)
-    assert database.rows("SELECT * FROM requests") == kept
-    assert await ledger.place(taken, "C1/1.5")
-    assert await ledger.asked(taken, "C2/1.5")
-    now = await current(ledger, entry)
-    assert (now.state, now.place, now.asked) == (State.WAITING, "C1/1.5", "C2/1.5")
-
-
 async def test_a_replica_whose_lease_has_expired_may_finish_requests_that_no_other_took(
     database: Database, gone: Ledger
 ) -> None:
@@ -351,20 +300,6 @@ async def test_after_a_gap_in_the_lease_the_database_is_queried_for_the_holder(
     assert ids(await ledger.replica.take_over(9)) == ids([lost])
     assert not await gone.replica.holds(lost)
     assert await gone.replica.holds(replace(kept, state=State.ENDED))
-
-
-async def test_a_query_for_the_holder_renews_the_lease(on_postgresql: Database) -> None:
-    ledger, gone = on_postgresql.ledger("a"), on_postgresql.ledger("gone", SHORT)
-    await ledger.start()
-    await gone.start()
-    entry = await accepted(gone)
-    await on_postgresql.lease_over("gone")
-    awake = on_postgresql.ledger("gone")  # the same replica, with a long lease
-    assert await awake.replica.holds(entry)
-    assert await ledger.replica.take_over(9) == []
-    on_postgresql.statements.clear()
-    assert await awake.replica.holds(entry)
-    assert on_postgresql.statements == []
 
 
 async def test_work_under_a_lease_is_cancelled_when_the_lease_expires(
@@ -622,20 +557,6 @@ async def test_a_renewal_extends_the_lease_by_its_length(
     assert began + LEASE - 0.1 <= lease["lease_until"] <= database.now() + LEASE + 0.1
 
 
-@pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMING, State.WAITING])
-async def test_a_request_that_could_not_be_answered_does_not_stay_open(
-    database: Database, ledger: Ledger, state: State
-) -> None:
-    request = new_request()
-    await cancel_at_commit(database, accepted(ledger, request, state))
-    await ledger.replica.heartbeat()
-    (entry,) = await all_requests(ledger)
-    assert (entry.state, entry.request.origin.response_url) == (State.ENDED, "")
-    assert entry.ended is not None
-    assert database.kinds() == ["accepted", "withdrawn"]
-    await accepted(ledger, new_request(env=request.env))
-
-
 async def test_a_retry_that_could_not_be_answered_can_be_requested_again(
     database: Database, ledger: Ledger
 ) -> None:
@@ -649,22 +570,6 @@ async def test_a_retry_that_could_not_be_answered_can_be_requested_again(
     assert database.kinds()[-1] == "withdrawn"
     assert (await current(ledger, earlier)).retried_by is None
     await accepted(ledger, new_request(env=retry.env), retry=by_them)
-
-
-async def test_a_request_that_is_withdrawn_in_time_is_not_recorded(
-    database: Database, ledger: Ledger
-) -> None:
-    with database.holding() as reached:
-        beating = asyncio.create_task(ledger.replica.heartbeat())
-        await soon(reached)
-        asking = asyncio.create_task(ledger.accept(new_request()))
-        await asyncio.sleep(0)
-        asking.cancel()
-        await asyncio.wait([asking])
-    await beating
-    await ledger.replica.heartbeat()
-    assert await all_requests(ledger) == []
-    assert database.kinds() == []
 
 
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.CONFIRMING])
@@ -760,17 +665,6 @@ async def test_closing_does_not_wait_for_a_database_that_is_down(
             await ledger.close()
     finally:
         await asyncio.to_thread(postgresql.start)
-
-
-async def test_a_move_that_was_recorded_although_its_caller_left_is_confirmed_at_the_next_try(
-    on_postgresql: Database,
-) -> None:
-    ledger = on_postgresql.ledger("a")
-    await ledger.start()
-    entry = await accepted(ledger)
-    await cancel_at_commit(on_postgresql, ledger.place(entry, "C1/1.5"))
-    assert await ledger.place(entry, "C1/1.5")
-    assert on_postgresql.kinds() == ["accepted", "placed"]
 
 
 @pytest.mark.usefixtures("impatient")

@@ -527,6 +527,8 @@ async def test_an_ended_request_has_no_response_url(database: Database, ledger: 
 
 async def test_all_times_come_from_the_databases_clock(database: Database, ledger: Ledger) -> None:
     await carry_out(ledger, new_request(), FAILED)
+    waiting = await accepted(ledger, state=State.WAITING)
+    await ledger.clicks.move(waiting, Move(State.PLACED, "U2", "approved"))
     await ledger.record_event("denied", new_request().origin, {})
     await ledger.replica.heartbeat()
     await ledger.replica.take_over(9)

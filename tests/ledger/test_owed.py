@@ -121,17 +121,6 @@ async def test_every_replica_knows_the_age_of_the_oldest_owed_message(
     assert other.replica.owed_seconds == 0.0
 
 
-async def test_a_replica_that_lost_a_request_cannot_owe_its_message(
-    database: Database, ledger: Ledger, other: Ledger
-) -> None:
-    entry = await answered(ledger)
-    database.execute("UPDATE requests SET holder = NULL")
-    (taken,) = await other.replica.take_over(9)
-    await ledger.replica.owe(entry, "HTTP 503")
-    assert database.kinds().count("owed") == 0
-    assert await other.end(taken, "delivered")
-
-
 async def test_a_clock_that_was_set_back_makes_no_negative_age(
     database: Database, ledger: Ledger
 ) -> None:
