@@ -18,14 +18,11 @@ from tests.faults.bots import (
     env_of,
     environ,
 )
-from tests.faults.kills import assert_survives_kills
 from tests.faults.rig import start_rig
 from tests.faults.table import NOT_BEGUN, Fault
 from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
-
-KILLS = 30
 
 STOPPED = Fault("The bot itself", "PostgreSQL is stopped", NOT_BEGUN)
 LOCKED = Fault("The bot itself", "PostgreSQL's tables are locked", NOT_BEGUN)
@@ -93,10 +90,3 @@ async def test_a_request_that_the_server_records_too_slowly_is_never_shared(
         assert rig.wechat.calls == []
         await rig.check_healthy()
         await rig.bot.end(SIGTERM)
-
-
-@pytest.mark.timeout(300)
-async def test_after_30_kills_nothing_is_lost_and_nothing_is_answered_twice(
-    postgresql: PostgreSQL, tmp_path: Path
-) -> None:
-    await assert_survives_kills(KILLS, postgresql.new(), tmp_path)

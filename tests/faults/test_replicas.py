@@ -1,6 +1,6 @@
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
@@ -9,9 +9,9 @@ import pytest
 
 from bot.ledger.lease import LEASE
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import APPID, World
+from bot.playground.world import World
 from tests.benchmarks.database import pgbouncer
-from tests.conftest import RELEASES, REQUESTER, address_at, soon
+from tests.conftest import soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
@@ -131,24 +131,3 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
         assert await other.end(SIGTERM) == 0
         assert_answered_once(slack, load.accepted)
         assert_recorded_once(database, load.accepted)
-
-
-async def test_over_http_a_command_that_reaches_both_replicas_is_one_request(
-    database: str, tmp_path: Path, unused_tcp_port_factory: Callable[[], int]
-) -> None:
-    ports = unused_tcp_port_factory(), unused_tcp_port_factory()
-    addresses = [*map(address_at, ports)]
-    async with (
-        LocalSlack(World()) as slack,
-        TokenWeChat() as wechat,
-        two_bots(environ(slack, wechat, database), tmp_path, *ports),
-    ):
-        for number in range(20):
-            slack.request_url = addresses[number % 2]
-            ack = await slack.command(REQUESTER, RELEASES, f"{APPID} http-{number}")
-            slack.request_url = addresses[(number + 1) % 2]
-            again = await slack.redeliver(ack)
-            assert again.payload == ack.payload
-        await slack.until(lambda slack: sum(m.edits for m in slack.parents(RELEASES)) == 20)
-        assert len(wechat.shared) == 20
-        assert_answered_once(slack, set())

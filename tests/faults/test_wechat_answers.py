@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.guidance import CODES, AutoRetry, Trouble
+from bot.guidance import Trouble
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.faults import Fault as Injected
 from bot.playground.loopback import Loopback
@@ -13,12 +13,7 @@ from tests.faults.table import Fault
 from tests.faults.wechat_faults import (
     MAYBE,
     NO,
-    Case,
     assert_truthful,
-    clear_fault,
-    marks,
-    plain,
-    replies_under,
     rig_with_owners,
     with_and_without_expiry,
 )
@@ -32,9 +27,6 @@ NEITHER = f"{MAYBE} {Trouble.NO_ERRCODE.value.title}"
 BROKEN = f"{MAYBE} {Trouble.GATEWAY_BROKEN.value.title}"
 LOST = f"{MAYBE} {Trouble.LOST.value.title}"
 YES = "✅ Shared"
-EVERY_CODE = Fault(
-    WECHAT, "every code of the table of errors", "its own title, with WeChat's code, text and rid"
-)
 
 
 def body(content: str | bytes) -> Status:
@@ -140,7 +132,7 @@ def faults(elsewhere: str) -> Mapping[Fault, Sequence[Injected]]:
     }
 
 
-FAULTS = (*faults(""), EVERY_CODE)
+FAULTS = tuple(faults(""))
 
 
 async def test_whatever_wechat_answers_the_requester_is_told_the_truth(
@@ -158,34 +150,3 @@ async def test_whatever_wechat_answers_the_requester_is_told_the_truth(
     finally:
         await elsewhere.stop()
     assert came == []
-
-
-async def test_each_code_of_wechats_is_told_with_its_own_title_its_text_and_its_rid(
-    tmp_path: Path, subtests: pytest.Subtests
-) -> None:
-    cases = [
-        # A code about the token is reported only if a renewed token does not help.
-        Case(EVERY_CODE, number, (Code(code, f"no for {code}"),), expiring=expiring)
-        for number, (code, expiring) in enumerate(
-            (code, expiring)
-            for code, guidance in CODES.items()
-            for expiring in (False, True)
-            if expiring or guidance.retry is not AutoRetry.RENEW
-        )
-    ]
-    async with rig_with_owners(tmp_path) as rig:
-        told = await replies_under(rig, cases)
-        assert rig.wechat.shared == []
-        for case in cases:
-            clear_fault(rig, case)
-        afterwards = await rig.answers([case.command(2) for case in cases])
-        for case, text, after in zip(cases, told, afterwards, strict=True):
-            (answer,) = case.answers
-            assert isinstance(answer, Code)
-            guidance = CODES[int(answer.code)]
-            with subtests.test(str(case)):
-                mark = MAYBE if guidance.in_doubt else NO
-                assert f"\n{mark} {guidance.title}." in plain(text)
-                assert f"WeChat said {answer.code} no for {answer.code} · rid " in plain(text)
-                assert marks(after) == {"✅"}, after
-        await rig.check_healthy()

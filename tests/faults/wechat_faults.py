@@ -106,21 +106,17 @@ def with_and_without_expiry(
     ]
 
 
-async def replies_under(rig: ProcessRig, cases: Sequence[Case]) -> list[str]:
-    """Apply all of these faults at once; return what each requester is told."""
-    for case in cases:
-        _inject(rig, case)
-    return await rig.answers([case.command() for case in cases])
-
-
 async def assert_truthful(
     rig: ProcessRig, cases: Sequence[Case], subtests: pytest.Subtests
 ) -> None:
     """Apply all of these faults; check that the right and true answer came, and that the next command works."""
-    told = await replies_under(rig, cases)
+    for case in cases:
+        _inject(rig, case)
+    told = await rig.answers([case.command() for case in cases])
     happened = {env for _, env, _ in rig.wechat.shared}
     for case in cases:
-        clear_fault(rig, case)
+        rig.wechat.clear("shareenv", env=case.env)
+        rig.wechat.clear("token", owner=case.owner)
     afterwards = await rig.answers([case.command(2) for case in cases])
     for case, text, after in zip(cases, told, afterwards, strict=True):
         with subtests.test(str(case)):
@@ -129,12 +125,6 @@ async def assert_truthful(
             assert marks(text) != {NO if case.env in happened else YES}, "untrue"
             assert marks(after) == {YES}, after
     await rig.check_healthy()
-
-
-def clear_fault(rig: ProcessRig, case: Case) -> None:
-    """Remove a fault from WeChat and the token server."""
-    rig.wechat.clear("shareenv", env=case.env)
-    rig.wechat.clear("token", owner=case.owner)
 
 
 def marks(text: str) -> set[str]:
