@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM, Signals
+from signal import SIGCONT, SIGKILL, SIGSTOP, Signals
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import NullPool, create_engine
 
 from bot.ledger.seal import Seal
 from bot.ledger.tokens import StoredToken, at_rest
@@ -24,10 +24,8 @@ from tests.faults.bots import Bot, Load, all_ended, assert_answered_once, assert
 
 pytestmark = pytest.mark.slow
 
-LIFETIME = 7200.0
 RENEWED_WITHIN = 15.0  # seconds after the renewing replica died
 TAKEN_OVER_WITHIN = 20.0  # seconds after the requests' replica died
-ROUNDS, BURST = 3, 40
 KEY = Fernet.generate_key().decode()
 
 Ports = Callable[[], int]
@@ -68,14 +66,6 @@ class Replicas:
         # The ack comes first.
         await soon(lambda: id_ in one.logged("accepted") | other.logged("accepted"))
         return one if id_ in one.logged("accepted") else other
-
-    def pass_time(self, seconds: float) -> None:
-        """Advance the clocks of WeChat and of all cached tokens."""
-        self.wechat.advance(seconds)
-        engine = create_engine(self.database, poolclass=NullPool)
-        with engine.begin() as connection:
-            aged = "UPDATE tokens SET issued = issued - :s, expires = expires - :s"
-            connection.execute(text(aged), {"s": seconds})
 
     def stored_token(self) -> StoredToken:
         """Return the owner's token in the ledger."""
@@ -135,34 +125,6 @@ async def run_replicas(database: str, folder: Path, port: Ports) -> AsyncIterato
             await bots[-1].start()
         one, other = bots
         yield Replicas(slack, wechat, database, one, other, Load(slack))
-
-
-async def test_at_each_expiry_a_burst_through_two_replicas_makes_one_renewal(
-    replicas: Replicas,
-) -> None:
-    for number in range(2, 2 + ROUNDS):
-        replicas.pass_time(LIFETIME)
-        await replicas.request_shares(BURST)
-        assert replicas.renewals == number
-        assert replicas.calls("api_component_token") == number
-    for bot in (replicas.one, replicas.other):
-        assert len(bot.logged("accepted")) > BURST
-        assert await bot.end(SIGTERM) == 0
-    assert replicas.calls("api_start_push_ticket") == 1
-    assert replicas.stored_token().refresh_token == replicas.wechat.platform.refresh_token(OWNER)
-    await replicas.assert_all_shared()
-
-
-async def test_a_burst_with_a_superseded_token_makes_one_renewal(
-    replicas: Replicas,
-) -> None:
-    wechat = replicas.wechat
-    for number in range(2, 2 + ROUNDS):
-        wechat.supersede(wechat.calls[-1].token)
-        await replicas.request_shares(BURST)
-        assert replicas.renewals == number
-    assert replicas.calls("api_component_token") == 1
-    await replicas.assert_all_shared()
 
 
 @pytest.mark.parametrize("signal_", [SIGKILL, SIGSTOP], ids=["killed", "frozen"])

@@ -1,7 +1,7 @@
 """Faults of the token sources: a token server, or the platform's own chain."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,9 +12,9 @@ from bot.guidance import Trouble
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.faults import Fault as Injected
 from tests.cut_off import CUT_OFF, drip
-from tests.faults.rig import ProcessRig, start_rig
+from tests.faults.rig import start_rig
 from tests.faults.table import Fault
-from tests.faults.tls_proxy import State, break_during_renewal, tls_proxy
+from tests.faults.tls_proxy import State, tls_proxy
 from tests.faults.token_chain import chain_rig, expire_all_tokens, push_ticket, wait_for_renewals
 from tests.faults.wechat_faults import (
     NO,
@@ -36,7 +36,6 @@ SERVER, CHAIN = "Token server", "Token chain"
 DOWN = f"{NO} {Trouble.TOKEN_SERVER_DOWN.value.title}"
 UNUSABLE = f"{NO} {Trouble.TOKEN_SERVER_ANSWER.value.title}"
 NO_TOKEN = f"{NO} {Trouble.NO_TOKEN_ANSWER.value.title}"
-UNREACHED = f"{NO} {Trouble.NOT_SENT_CONNECT.value.title}"
 
 
 def json(content: str) -> Status:
@@ -133,24 +132,7 @@ OF_OWNER: Mapping[Fault, Sequence[Injected]] = {
         f"{NO} The owner has not authorised the platform",
     ): (Code(40013),),
 }
-OF_PLATFORM: Mapping[Fault, Sequence[Injected]] = {
-    Fault(
-        CHAIN,
-        "a platform that WeChat does not know (40013)",
-        f"{NO} WeChat does not know this third-party platform",
-    ): (Code(40013),),
-}
-PROXY_STATES: Mapping[Fault, tuple[State, State]] = {
-    Fault(CHAIN, "connection refused", UNREACHED): (State.TRUSTED, State.REFUSING),
-    Fault(
-        CHAIN,
-        "a certificate that nobody trusts",
-        f"{NO} {Trouble.NOT_SENT_TLS.value.title}",
-    ): (State.TRUSTED, State.UNTRUSTED),
-    Fault(CHAIN, "a host that DNS does not know", UNREACHED): (State.PLAIN, State.NO_DNS),
-}
-FEW = 3
-FAULTS = (*OF_SERVER, STALE, NOT_THERE, *OF_CHAIN, *OF_OWNER, *OF_PLATFORM, *PROXY_STATES)
+FAULTS = (*OF_SERVER, STALE, NOT_THERE, *OF_CHAIN, *OF_OWNER)
 
 
 async def test_whatever_the_token_server_does_nothing_is_shared_and_people_are_told(
@@ -219,62 +201,3 @@ async def test_whatever_wechat_does_when_an_owners_token_is_renewed_nothing_is_s
                 assert case.fault.told in plain(text), text
                 assert (marks(text), marks(after)) == ({NO}, {YES})
         await rig.check_healthy()
-
-
-async def test_whatever_wechat_does_when_the_platform_token_is_renewed_nothing_is_shared_and_people_are_told(
-    tmp_path: Path, subtests: pytest.Subtests, unused_tcp_port: int
-) -> None:
-    async with chain_rig(tmp_path, unused_tcp_port, 0, WECHAT_TIMEOUT="1") as rig:
-        await wait_for_renewals(rig, 0)
-        # One after the other, since all owners' tokens depend on this one.
-        every = {**OF_CHAIN, **OF_PLATFORM}.items()
-        few = ((fault, answer) for fault, answers in every for answer in answers[:FEW])
-        for fault, answer in few:
-            with subtests.test(f"{fault}: {answer!r:.100}"):
-                text, shared, after = await _without_the_platforms_token(rig, answer)
-                assert fault.told in plain(text), text
-                assert "What broke: the platform's own token" in plain(text)
-                assert (marks(text), shared, marks(after)) == ({NO}, False, {YES})
-        await rig.check_healthy()
-
-
-async def _without_the_platforms_token(rig: ProcessRig, answer: Injected) -> tuple[str, bool, str]:
-    """Return what was told, whether it was shared in spite of that, and what is told after the recovery."""
-    before = len(rig.wechat.shared)
-    expire_all_tokens(rig)
-    rig.wechat.fail("api_component_token", answer, times=None)
-    told = await rig.answer()
-    shared = len(rig.wechat.shared) > before
-    rig.wechat.clear("api_component_token")
-    await push_ticket(rig)
-    return told, shared, await rig.answer()
-
-
-async def test_a_renewal_that_cannot_reach_wechat_is_reported(
-    tmp_path_factory: pytest.TempPathFactory,
-    subtests: pytest.Subtests,
-    unused_tcp_port_factory: Callable[[], int],
-) -> None:
-    async def break_and_recover(usual: State, then: State) -> list[str]:
-        folder = tmp_path_factory.mktemp("proxy")
-        async with (
-            tls_proxy(folder, usual) as proxy,
-            chain_rig(
-                folder, unused_tcp_port_factory(), 0, WECHAT_API_URL=proxy.url, **proxy.settings
-            ) as rig,
-        ):
-            proxy.target = rig.wechat.url
-            await wait_for_renewals(rig, 0)
-            told = await break_during_renewal(rig, proxy, then)
-            await push_ticket(rig)
-            await rig.check_healthy()
-            return told
-
-    told = await asyncio.gather(
-        *(break_and_recover(usual, then) for usual, then in PROXY_STATES.values())
-    )
-    for fault, texts in zip(PROXY_STATES, told, strict=True):
-        for text in texts:
-            with subtests.test(str(fault)):
-                assert fault.told in plain(text)
-                assert marks(text) == {NO}

@@ -211,31 +211,6 @@ async def test_a_take_over_does_not_wait_for_rows_that_another_replica_is_taking
     assert ids(await ledger.replica.take_over(9)) == ids([first])
 
 
-@pytest.mark.parametrize(
-    "state", [State.ACCEPTED, State.PLACED, State.ANSWERED], ids=lambda state: state.value
-)
-async def test_a_replica_that_lost_a_request_changes_nothing(
-    database: Database, ledger: Ledger, gone: Ledger, state: State
-) -> None:
-    old = await accepted(gone)
-    if state is not State.ACCEPTED:
-        await gone.place(old, "C1/1.5")
-    if state is State.ANSWERED:
-        await gone.record_outcome(old, Shared(), 1.5, [])
-    await database.lease_over("gone")
-    (entry,) = await ledger.replica.take_over(9)
-    assert entry.state is state
-    kinds = database.kinds()
-    assert not await gone.place(old, "elsewhere")
-    assert not await gone.record_outcome(old, Failed(all_guidance()[0]), 1.5, [])
-    assert not await gone.end(old, "delivered")
-    assert await current(ledger, entry) == entry
-    assert database.kinds() == kinds
-    if state is not State.ANSWERED:
-        assert await ledger.record_outcome(entry, Shared(), 1.5, [])
-    assert await ledger.end(entry, "delivered")
-
-
 # Waiting requests.
 
 

@@ -73,6 +73,7 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
         yield f"asks for a request: WeChat is asked to share {share.env} with {share.appid} for no request"
         return
     yield from _allowed(world, share, token)
+    yield from _held_by_another(world, share)
     yield from _shared_before(world, share)
     for other, replica in world.under_way:
         same = (other.env, other.appid) == (share.env, share.appid)
@@ -81,6 +82,17 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
         ours, theirs = _batch(share), _batch(other)
         if ours and theirs and ours != theirs and replica.ledger and _covers(replica, other):
             yield f"one batch runs at a time: {share.replica} asks for {ours}, and {other.replica} for {theirs}"
+
+
+def _held_by_another(world: "World", share: Share) -> Iterator[str]:
+    """Yield an error if another replica has taken the request, or its batch, over by now."""
+    for (holder,) in world.database.rows(
+        "SELECT coalesce(batch.holder, one.holder) FROM requests AS one"
+        " LEFT JOIN requests AS batch ON batch.id = one.batch WHERE one.id = :id",
+        id=share.request,
+    ):
+        if holder not in {None, share.holder}:
+            yield f"only the holder asks: {share.replica} asks for {share.request}, which {holder} holds"
 
 
 def _shared_before(world: "World", share: Share) -> Iterator[str]:

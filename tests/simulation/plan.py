@@ -142,6 +142,15 @@ def _half_told(dice: Random, span: float, names: Names) -> Iterator[Step]:
         yield Kill(dice.uniform(0, span), dice.choice(names), dice.randint(2, 9), "postMessage")
 
 
+def _frozen(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield freezes that are longer than a lease, while WeChat is so busy that most calls are made again."""
+    for _number in range(10):
+        yield Freeze(dice.uniform(5, span), dice.choice(names), dice.uniform(7, 14))
+    yield Meet(0, span, Trouble("wechat", Ending.LIMITED, 0.8))
+    slow = Trouble("ledger", Commit.HANGS, 0.1)
+    yield Meet(dice.uniform(0, span / 2), span / 2, slow)
+
+
 def _away(dice: Random, span: float, names: Names) -> Iterator[Step]:
     """Yield an outage of Slack, up to two minutes long, and the death of a replica meanwhile."""
     at, seconds = dice.uniform(5, span / 2), dice.choice([5.0, 30.0, 120.0])
@@ -167,6 +176,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "doubt": (_people, _half_done),
     "posts": (_people, _half_told),
     "outage": (_people, _away),
+    "freezes": (_people, _frozen),
     "batches": (_batches, _crashes),
     "clocks": (_people, _crashes, _clocks),
     "all": (_people, _changes, _calls("slack"), _calls("wechat"), _database, _crashes, _clocks),

@@ -17,6 +17,7 @@ from types import CodeType, FunctionType
 from sqlalchemy import ClauseElement
 
 import bot
+from bot.domain.request import State
 from bot.ledger.statements import Prepared
 from tests.simulation.run import Run, in_parallel, run_seed
 
@@ -74,22 +75,25 @@ def _codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:
 
 
 def _constants(code: CodeType, module: str) -> dict[str, object]:
-    """Return the statements and numbers of a module that has this code."""
+    """Return the statements and numbers of a module that has this code, but nothing with classes of its own."""
     found: dict[str, object] = {"__name__": module}
     exec(code, found)  # noqa: S102  # our own
-    kinds = (ClauseElement, Prepared, dict, int, float)
     return {
         name: each
         for name, each in found.items()
-        if isinstance(each, kinds) and not name.startswith("__")
+        if isinstance(each, ClauseElement | Prepared | int | float)
+        or (isinstance(each, dict) and all(isinstance(key, State) for key in each))
     }
 
 
 def _same(one: CodeType, other: CodeType) -> bool:
     """Tell whether two functions do the same, wherever they stand in their file."""
-    return one.replace(co_firstlineno=1, co_linetable=b"") == other.replace(
-        co_firstlineno=1, co_linetable=b""
-    )
+    return _anywhere(one) == _anywhere(other)
+
+
+def _anywhere(code: CodeType) -> CodeType:
+    consts = (_anywhere(each) if isinstance(each, CodeType) else each for each in code.co_consts)
+    return code.replace(co_firstlineno=1, co_linetable=b"", co_consts=(*consts,))
 
 
 def _function(module: object, name: str) -> FunctionType:
