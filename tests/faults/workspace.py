@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
-from bot.playground.world import APPID, BOT, Channel, SlackUser
+from bot.playground.world import BOT, Channel, SlackUser
 from tests.faults.bots import assert_keeps_secrets, request_of, rows
 from tests.faults.rig import ProcessRig, start_rig
 from tests.faults.table import WORKED
@@ -77,12 +77,6 @@ class Member:
         """The local Slack."""
         return self.workspace.slack
 
-    def archive_channel(self) -> None:
-        """Archive the channel."""
-        self.slack.channels[self.channel] = replace(
-            self.slack.channels[self.channel], archived=True
-        )
-
     def remove_bot(self) -> None:
         """Remove the bot from the channel, like `/remove`."""
         channel = self.slack.channels[self.channel]
@@ -90,10 +84,7 @@ class Member:
 
     async def request_share(self, within: float = 60.0) -> str:
         """Ask for a share; return all messages about it once it has ended, or the refusing ack."""
-        return await self.answer(await self.command(f"{APPID} {self.new_env()}"), within)
-
-    async def answer(self, ack: Ack, within: float = 60.0) -> str:
-        """Return all messages about an accepted command, once it has ended."""
+        ack = await self.command(self.workspace.rig.command())
         id_ = request_of(ack)
         if id_ is None:
             return str((ack.payload or {}).get("text") or ack.error)
@@ -104,9 +95,9 @@ class Member:
         """Type a command."""
         return await self.slack.command(self.user, self.channel, text, trigger_id=trigger_id)
 
-    async def wait_for_words(self, words: str, within: float = 60.0) -> str:
+    async def wait_for_words(self, words: str) -> str:
         """Wait until this person alone was shown these words; return all that they alone were shown."""
-        await self.slack.until(lambda _: words in self.private_text, within)
+        await self.slack.until(lambda _: words in self.private_text, 60)
         return self.private_text
 
     @property
@@ -118,18 +109,13 @@ class Member:
         )
         return "\n".join(m.text for m in seen)
 
-    def new_env(self) -> str:
-        """Return an env that was not used before."""
-        return self.workspace.rig.command().split()[-1]
-
 
 @asynccontextmanager
-async def open_workspace(folder: Path, rules: str = RULES, **more: str) -> AsyncIterator[Workspace]:
+async def open_workspace(folder: Path) -> AsyncIterator[Workspace]:
     """Run one bot for many people; at the end, check that the next command works and that no secret leaked."""
     policy = folder / "policy.toml"
-    policy.write_text(rules, encoding="utf-8")
-    environ = {"POLICY_FILE": str(policy), "SHARE_ENV_ALLOWED_USERS": "", **more}
-    async with start_rig(folder, **environ) as rig:
+    policy.write_text(RULES, encoding="utf-8")
+    async with start_rig(folder, POLICY_FILE=str(policy), SHARE_ENV_ALLOWED_USERS="") as rig:
         workspace = Workspace(rig)
         rig.slack.on_change = workspace.handle_message
         polling = asyncio.create_task(workspace.poll_ledger())

@@ -17,7 +17,6 @@ from bot.domain.outcome import (
     Shared,
     Skipped,
     SkipReason,
-    Unknown,
 )
 from bot.domain.request import Approval, Request, State
 from bot.guidance import all_guidance
@@ -161,16 +160,6 @@ async def test_an_expiry_is_recorded_without_a_person(ledger: Ledger) -> None:
     assert await ledger.record_outcome(entry, Expired("approval"), 0.0, ())
     found = await current(ledger, entry)
     assert (found.outcome, found.decided) == (Expired("approval"), None)
-
-
-@pytest.mark.parametrize("outcome", [Shared(), FAILED, Unknown(all_guidance()[0])])
-async def test_the_approver_is_known_whatever_the_outcome(ledger: Ledger, outcome: Outcome) -> None:
-    entry = await asked(ledger)
-    moved = await ledger.clicks.move(entry, Move(State.PLACED, "U2", "approved"))
-    assert moved
-    assert await ledger.record_outcome(moved, outcome, 0.1, ())
-    found = await current(ledger, entry)
-    assert (found.outcome, found.request.approval) == (outcome, Approval("U2"))
 
 
 # Late clicks.
@@ -454,22 +443,6 @@ async def test_of_a_persons_equal_requests_that_are_confirmed_at_once_one_waits(
         ends = {str(entry.outcome): entry.state for entry in moved if entry}
         skipped = str(Skipped(SkipReason.UNDER_WAY))
         assert ends == {"None": State.WAITING, skipped: State.ENDED}
-
-
-@pytest.mark.parametrize(
-    ("ends", "why"),
-    [(None, SkipReason.UNDER_WAY), (Shared(), SkipReason.SHARED_BEFORE), (FAILED, None)],
-    ids=["it is under way", "it was shared", "it was not shared"],
-)
-async def test_the_approvers_are_not_asked_for_what_another_request_shared_before_it_was_confirmed(
-    ledger: Ledger, ends: Outcome | None, why: SkipReason | None
-) -> None:
-    entry = await accepted(ledger, state=State.CONFIRMING)
-    same = theirs(env=entry.request.env)
-    await (ended(ledger, same, ends) if ends else accepted(ledger, same))
-    moved = await ledger.clicks.move(entry, Move(State.WAITING, "U1", "confirmed", patience=5.0))
-    assert moved
-    assert moved.outcome == (Skipped(why) if why else None)
 
 
 async def test_a_rejection_that_was_not_told_stands_if_the_requester_asked_again_meanwhile(

@@ -128,24 +128,11 @@ async def test_a_ledger_is_opened_by_its_url(sqlite: Database) -> None:
     await ledger.close()  # has no effect
 
 
-async def test_one_trigger_makes_one_request(database: Database, ledger: Ledger) -> None:
-    entry = await accepted(ledger, new_request(trigger="once"))
+async def test_one_trigger_or_id_makes_one_request_whatever_its_outcome(ledger: Ledger) -> None:
+    entry = await carry_out(ledger, new_request(trigger="once"), Shared())
     for again in (False, True):
-        request = new_request(trigger="once", again=again)
-        assert await ledger.accept(request) == Duplicate(entry)
-    assert database.kinds() == ["accepted"]
-
-
-async def test_one_id_makes_one_request(ledger: Ledger) -> None:
-    entry = await accepted(ledger)
-    assert await ledger.accept(new_request(id=entry.request.id)) == Duplicate(entry)
-
-
-async def test_a_trigger_is_known_whatever_its_requests_outcome(ledger: Ledger) -> None:
-    request = new_request()
-    entry = await carry_out(ledger, request, Shared())
-    await carry_out(ledger, new_request(env=request.env, again=True), Shared())
-    assert await ledger.accept(request) == Duplicate(entry)
+        for same in ({"trigger": "once"}, {"id": entry.request.id}):
+            assert await ledger.accept(new_request(again=again, **same)) == Duplicate(entry)
 
 
 async def test_the_same_share_is_under_way_only_once(ledger: Ledger) -> None:
@@ -210,13 +197,6 @@ async def test_an_earlier_share_is_reported_and_repeated_on_demand(ledger: Ledge
     assert second.ended is not None
     assert first.ended is not None
     assert second.ended >= first.ended
-
-
-async def test_a_share_that_is_being_repeated_is_under_way(ledger: Ledger) -> None:
-    first = await carry_out(ledger, new_request(), Shared())
-    second = await accepted(ledger, new_request(env=first.request.env, again=True))
-    found = await ledger.accept(new_request(env=first.request.env))
-    assert found == UnderWay(second)
 
 
 @pytest.mark.parametrize("outcome", [Shared(), FAILED], ids=["shared", "failed"])
@@ -738,13 +718,6 @@ async def test_every_guidance_is_read_back_unchanged(ledger: Ledger) -> None:
 
     outcomes = [kind(row) for row in all_guidance() for kind in (Failed, Unknown)]
     assert await asyncio.gather(*map(round_trip, outcomes)) == outcomes
-
-
-@pytest.mark.parametrize("link", [None, *Link])
-async def test_the_broken_link_is_read_back_unchanged(ledger: Ledger, link: Link | None) -> None:
-    failed = Failed(Trouble.NO_TICKET.value, None, 0, link)
-    entry = await carry_out(ledger, new_request(), failed)
-    assert entry.outcome == failed
 
 
 @pytest.mark.parametrize("kind", [Failed, Unknown])

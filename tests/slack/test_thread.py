@@ -363,7 +363,12 @@ def archive(slack: LocalSlack) -> None:
     slack.channels[RELEASES] = replace(slack.channels[RELEASES], archived=True)
 
 
-@pytest.mark.parametrize("meanwhile", [delete_parent, archive])
+def remove_the_bot(slack: LocalSlack) -> None:
+    channel = slack.channels[RELEASES]
+    slack.channels[RELEASES] = replace(channel, members=channel.members - {BOT})
+
+
+@pytest.mark.parametrize("meanwhile", [delete_parent, archive, remove_the_bot])
 async def test_the_answer_goes_to_the_requester_if_the_thread_is_gone(
     slack: LocalSlack, threads: Threads, meanwhile: Callable[[LocalSlack], None]
 ) -> None:
