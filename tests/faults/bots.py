@@ -19,7 +19,7 @@ from sqlalchemy import NullPool, create_engine, text
 from bot.playground.slack.server import Ack, LocalSlack, PostedMessage
 from bot.playground.slack.transcript import Change
 from bot.playground.world import APPID, OWNER
-from tests.conftest import RELEASES, REQUESTER
+from tests.conftest import RELEASES, REQUESTER, over_http
 from tests.processes import ROOT, Forked, fork, kept, start
 from tests.token_server import TokenWeChat, environment
 
@@ -119,10 +119,13 @@ class Bot:
 
 
 @asynccontextmanager
-async def two_bots(environ: Mapping[str, str], folder: Path) -> AsyncIterator[tuple[Bot, Bot]]:
-    """Run two replicas with the same settings."""
+async def two_bots(
+    environ: Mapping[str, str], folder: Path, ports: tuple[int, int] | None = None
+) -> AsyncIterator[tuple[Bot, Bot]]:
+    """Run two replicas with the same settings; over HTTP if they have ports."""
+    one, other = (over_http(port) for port in ports) if ports else ({}, {})
     async with AsyncExitStack() as stack:
-        bots = Bot(environ, folder, "one"), Bot(environ, folder, "other")
+        bots = Bot({**environ, **one}, folder, "one"), Bot({**environ, **other}, folder, "other")
         for bot in bots:
             stack.push_async_callback(bot.end)
             await bot.start()

@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from bot.ledger.tokens import (
 from bot.ledger.writer import LedgerDownError
 from tests.databases import Database
 from tests.ledger.conftest import SOON, within
-from tests.processes import fork
 
 PLATFORM, ANOTHER_PLATFORM = "wxc0de00000000c0de", "wxc0de11111111c0de"
 OWNER, ANOTHER_OWNER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
@@ -123,52 +121,6 @@ async def test_of_many_concurrent_claims_one_succeeds(database: Database) -> Non
         claims = [replica.claim(f"owner-{number}", LEASE) for replica in replicas for _ in range(5)]
         won = [claim for claim in await asyncio.gather(*claims) if claim is not None]
         assert [claim.fence for claim in won] == [1]
-
-
-CLAIM_ALL = """
-import asyncio, sys
-from bot.ledger.database import open_database
-from bot.ledger.seal import Seal
-from bot.runtime.clock import Runtime
-from tests.databases import ledger_of
-from tests.patience import PATIENT, let_the_ledger_take
-
-async def claim_all(url, me, most):
-    let_the_ledger_take(PATIENT)
-    ledger = ledger_of(open_database(url, Runtime()), me)
-    tokens = ledger.tokens("wxc0de00000000c0de", Seal())
-    await tokens.all()
-    print("ready", flush=True)
-    sys.stdin.readline()
-    # One after the other: of all at once the last would wait longer than the ledger has patience.
-    claims = [await tokens.claim(f"owner-{n}", 60) for n in range(most)]
-    print(*(claim.name for claim in claims if claim), flush=True)
-    await ledger.close()
-
-asyncio.run(claim_all(sys.argv[1], sys.argv[2], int(sys.argv[3])))
-"""
-
-
-async def test_of_concurrent_claims_by_processes_one_succeeds(
-    on_postgresql: Database, tmp_path: Path
-) -> None:
-    most = 100
-    on_postgresql.open()
-    async with AsyncExitStack() as stack:
-        processes = []
-        for me in ("one", "two", "three"):
-            program = ("-c", CLAIM_ALL, on_postgresql.url, me, str(most))
-            process = await fork({}, tmp_path, *program, stdin=asyncio.subprocess.PIPE)
-            stack.push_async_callback(process.wait)
-            stack.callback(lambda one: one.kill() if one.returncode is None else None, process)
-            assert process.stdout
-            assert await process.stdout.readline() == b"ready\n"
-            processes.append(process)
-        said = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
-    assert [process.returncode for process in processes] == [0, 0, 0], said
-    won = sorted(name for out, _ in said for name in out.decode().split())
-    assert won == sorted(f"owner-{n}" for n in range(most))
-    assert {row["fence"] for row in rows(on_postgresql)} == {1}
 
 
 async def test_a_claim_lasts_for_its_length_by_the_databases_clock(
@@ -546,17 +498,6 @@ async def test_a_new_authorisation_clears_an_owners_trouble(tokens: Tokens) -> N
     assert await granted(tokens, "token-2", "refresh-2", push_of(101.0))
     kept = await found(tokens)
     assert (*secrets(kept), kept.error, kept.error_at) == ("token-2", "refresh-2", None, None)
-
-
-@pytest.mark.usefixtures("impatient")
-async def test_tokens_that_were_received_while_the_ledger_was_down_are_stored_once_it_is_up(
-    database: Database, tokens: Tokens
-) -> None:
-    await saved(tokens, "token-1", "refresh-1")
-    claim = await claimed(tokens)
-    with database.locked(), within(SOON), pytest.raises(LedgerDownError):
-        await tokens.save(claim, "token-2", "refresh-2", LIFE)
-    assert secrets(await found(tokens)) == ("token-2", "refresh-2")
 
 
 @pytest.mark.usefixtures("impatient")
