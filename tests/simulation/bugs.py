@@ -11,7 +11,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "in_doubt = in_doubt or guidance.in_doubt",
         "in_doubt = False",
         "wechat",
-        9,
+        4,
         "recorded is true",
     ),
     Planted(
@@ -20,7 +20,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "called_again = entry.called_again or (taken and entry.state is State.PLACED)",
         "called_again = False",
         "doubt",
-        19,
+        52,
         "recorded is true",
     ),
     Planted(
@@ -38,7 +38,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.user_id == requester_id and not rule.self_approval:",
         "if approver.user_id == requester_id and rule.self_approval:",
         "people",
-        7,
+        3,
         "nobody approves their own",
     ),
     Planted(
@@ -47,7 +47,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "token = await self.tokens.token(owner)\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)",
         'token = await self.tokens.token("wx0123456789abcdef")\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)',
         "calm",
-        1,
+        2,
         "asks for what is allowed",
     ),
     Planted(
@@ -65,7 +65,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for twin in twins:",
         "for twin in twins[:0]:",
         "slack",
-        12,
+        1,
         "stands once",
     ),
     Planted(
@@ -92,7 +92,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "until = within(_ACK_SECONDS)",
         "until = within(60.0)",
         "all",
-        62,
+        11,
         "acks within 3 s",
     ),
     Planted(
@@ -101,7 +101,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.standing is not Standing.MEMBER:\n        return False",
         "if approver.standing is Standing.MEMBER:\n        return True",
         "calm",
-        2,
+        3,
         "approvers decide",
     ),
     Planted(
