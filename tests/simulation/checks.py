@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 from bot.ledger.events import Event
 from bot.playground.loopback import objects
 from bot.playground.slack.surfaces import placed
-from bot.playground.slack.transcript import PostedMessage
+from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.world import World as Workspace
 from tests.simulation.facts import Deed, Share
 from tests.simulation.oracle import Groups, owner_of, verdict
@@ -175,6 +175,17 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     verdicts = [verdict(text, groups, user, channel, env) for text, groups in _held(world)]
     if not any(by in each.approvers for each in verdicts):
         yield f"approvers decide: {by} decides about {facts['request']} and is no approver"
+
+
+def of_post(world: "World", message: PostedMessage, change: Change) -> Iterator[str]:
+    """Yield an error if a message is posted that stands: only one that comes late cannot be found by then."""
+    mark, where = _mark(message), (message.channel, message.thread_ts)
+    if change != "posted" or world.slack_late or message.ephemeral_to or not mark:
+        return
+    for other in world.slack.messages:
+        same = (other.channel, other.thread_ts) == where and _mark(other) == mark
+        if same and other.ts != message.ts and not other.deleted and not other.ephemeral_to:
+            yield f"posted once: {mark} is posted in {message.channel}, where it stands"
 
 
 def of_text(_world: "World", text: str) -> Iterator[str]:

@@ -78,6 +78,8 @@ class World:
         """Every state of a message with buttons."""
         self.events: list[tuple[float, Event]] = []
         self.lines: list[str] = []
+        self.slack_late = False
+        """Whether any call to Slack has been carried out late, or will be."""
         self.acted: list[asyncio.Task[None]] = []
         self.armed: dict[str, tuple[str, int]] = {}
         """Which replica dies so many turns after it begins such a call."""
@@ -310,6 +312,7 @@ class World:
         )
         ending = self._meet(service, sent.replica)
         met = ending if isinstance(ending, Ending) else Ending.ANSWERED
+        self.slack_late = self.slack_late or (service == "slack" and met is Ending.LATE)
         there = self.dice.uniform(*_LATEST[service]) if met is Ending.LATE else self._delay()
         return Fate(met, there, self._delay())
 
@@ -361,6 +364,8 @@ class World:
         self.note("Slack", f"{message.channel}{whom} {message.ts[-10:]} {change}: {text}")
         if any(block.get("type") == "actions" for block in message.blocks):
             self.screens.append(message)
+        for what in checks.of_post(self, message, change):
+            self.violation(what)
         for what in checks.of_text(self, message.text + orjson.dumps(message.blocks).decode()):
             self.violation(what)
 
