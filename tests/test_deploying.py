@@ -24,6 +24,7 @@ from bot.playground.loopback import free_port
 from tests.conftest import serving, settings_of
 from tests.containerfile import ROOT, containerfile, only, steps
 from tests.databases import PostgreSQL
+from tests.pgbouncer import timeouts
 
 PROGRAM = "/opt/share-env-bot/.venv/bin/share-env-bot"
 AFTER_GRACE = 4
@@ -351,3 +352,11 @@ async def health(port: int) -> int:
         stderr=asyncio.subprocess.DEVNULL,
     )
     return await asyncio.wait_for(process.wait(), 60)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_capacity_page_sets_every_timeout_that_pgbouncer_does_not_pass_on() -> None:
+    page = (ROOT / "bot/ops/capacity.md").read_text(encoding="utf-8")
+    assert len(timeouts()) == 3
+    for name, value in timeouts().items():
+        assert f"ALTER DATABASE share_env SET {name} = {value};" in page
