@@ -117,17 +117,6 @@ def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [("ProtectHme=yes", "Unknown key"), ("UMask=rwx", "Failed to parse")],
-)
-def test_a_mistake_in_the_unit_would_be_detected(unit: Path, line: str, complaint: str) -> None:
-    text = unit.read_text(encoding="utf-8")
-    unit.write_text(text.replace("[Service]", f"[Service]\n{line}"), encoding="utf-8")
-    assert complaint in analyze("verify", "--man=no", unit)[1]
-
-
-@needs_systemd
 def test_systemd_calls_the_unit_well_protected(unit: Path) -> None:
     code, said = analyze("security", "--offline=true", f"--threshold={MOST_EXPOSED}", unit)
     assert code == 0, said
