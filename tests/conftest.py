@@ -41,6 +41,7 @@ from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load
 from bot.settings.policy import SETTINGS_RULE
 from bot.slack.api import SlackApi
+from bot.slack.socket_mode import Pace, socket_mode
 from tests.databases import (
     Database,
     PostgreSQL,
@@ -563,9 +564,11 @@ def listening(environ: dict[str, str], served: Served) -> dict[str, str]:
 
 @pytest.fixture
 async def watched(
-    listening: dict[str, str], runtime: Runtime, served: Served
+    listening: dict[str, str], runtime: Runtime, served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Served]:
-    """The listener of a bot that runs over Socket Mode and is ready."""
+    """The listener of a bot that runs over Socket Mode, is ready, and soon connects anew."""
+    assert socket_mode.__kwdefaults__
+    monkeypatch.setitem(socket_mode.__kwdefaults__, "pace", Pace(apart=0.05))
     async with running(settings_of(listening), runtime):
         await served.becomes(200, {})
         yield served

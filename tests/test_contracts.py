@@ -275,15 +275,6 @@ def test_every_module_named_in_a_page_exists(room: str) -> None:
     assert lost == []
 
 
-def test_a_link_to_a_missing_file_or_heading_is_detected() -> None:
-    assert links_in("[a](x.md) `[b](y.md)` ![c](z.png) [d](https://x.example)") == [
-        *("x.md", "z.png"),
-    ]
-    assert is_there(".", "bot/policy/README.md#look-at-the-policy-and-ask-it")
-    assert not is_there(".", "bot/policy/README.md#look-at-it")
-    assert not is_there("bot", "bot/policy/README.md")
-
-
 def links_in(text: str) -> list[str]:
     """Return the targets of a page's links to files and headings of this repository."""
     prose = re.sub(r"^\s*```.*?^\s*```|`[^`\n]*`(?!\]\()", "", text, flags=re.DOTALL | re.MULTILINE)

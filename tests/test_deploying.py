@@ -24,6 +24,7 @@ from bot.playground.loopback import free_port
 from tests.conftest import serving, settings_of
 from tests.containerfile import ROOT, containerfile, only, steps
 from tests.databases import PostgreSQL
+from tests.pgbouncer import timeouts
 
 PROGRAM = "/opt/share-env-bot/.venv/bin/share-env-bot"
 AFTER_GRACE = 4
@@ -113,17 +114,6 @@ def analyze(*arguments: str | Path) -> tuple[int, str]:
 @needs_systemd
 def test_systemd_finds_nothing_wrong_with_the_unit(unit: Path) -> None:
     assert analyze("verify", "--man=no", unit) == (0, "")
-
-
-@needs_systemd
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [("ProtectHme=yes", "Unknown key"), ("UMask=rwx", "Failed to parse")],
-)
-def test_a_mistake_in_the_unit_would_be_detected(unit: Path, line: str, complaint: str) -> None:
-    text = unit.read_text(encoding="utf-8")
-    unit.write_text(text.replace("[Service]", f"[Service]\n{line}"), encoding="utf-8")
-    assert complaint in analyze("verify", "--man=no", unit)[1]
 
 
 @needs_systemd
@@ -351,3 +341,11 @@ async def health(port: int) -> int:
         stderr=asyncio.subprocess.DEVNULL,
     )
     return await asyncio.wait_for(process.wait(), 60)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_capacity_page_sets_every_timeout_that_pgbouncer_does_not_pass_on() -> None:
+    page = (ROOT / "bot/ops/capacity.md").read_text(encoding="utf-8")
+    assert len(timeouts()) == 3
+    for name, value in timeouts().items():
+        assert f"ALTER DATABASE share_env SET {name} = {value};" in page

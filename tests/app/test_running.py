@@ -66,6 +66,7 @@ async def assert_nothing_left(slack: LocalSlack) -> AsyncIterator[None]:
     """Check that no task and no connection of the block is left after it."""
     before = tasks_of_the_bot()
     yield
+    slack.clear()  # what it holds back are tasks of its own
     await slack.until(lambda slack: slack.sockets.connections == 0)
     await soon(lambda: tasks_of_the_bot() == before)  # a cancelled task takes some turns to end
     gc.collect()  # an unclosed session or socket warns now, and a warning is an error

@@ -15,14 +15,11 @@ from rich.console import Console
 
 from tests.benchmarks.bars import Bar, Measured, bars
 from tests.benchmarks.batches import batched
-from tests.benchmarks.capacity import PAGE, capacity, machine
 from tests.benchmarks.distances import distant
 from tests.benchmarks.floods import flood_bars, floods
 from tests.benchmarks.grown import grown
 from tests.benchmarks.measure import QUICK, Plan, measure
-from tests.benchmarks.replicas import FEW, Crowd
-from tests.benchmarks.report import show, show_bars, show_sheets
-from tests.benchmarks.sheets import filled
+from tests.benchmarks.report import machine, show, show_bars
 from tests.benchmarks.soak import soak, soak_bars
 from tests.benchmarks.standins import WrongResultError
 from tests.benchmarks.takeovers import taken_over
@@ -43,8 +40,6 @@ def main() -> int:
             return _judge(console, soak_bars(_run(soak(given.soak, _tell))))
         if given.floods:
             return _judge(console, flood_bars(_run(floods(_tell))))
-        if given.page:
-            return _fill(console, FEW if given.quick else Crowd())
         return _compare(console, QUICK if given.quick else Plan())
     except WrongResultError as error:
         print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)  # noqa: T201  # unwrapped
@@ -57,7 +52,6 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     add = parser.add_argument
     add("--quick", action="store_true", help="the same rows from small samples, in three minutes")
-    add("--page", action="store_true", help="measure and fill in the tables of bot/ops/capacity.md")
     add("--soak", type=float, metavar="MINUTES", help="mixed commands with faults")
     add("--floods", action="store_true", help="flood the HTTP listener without knowing a secret")
     return parser
@@ -77,15 +71,6 @@ def _compare(console: Console, plan: Plan) -> int:
     measured = _run(_measure(plan), _LONGEST)
     show(console, measured.figures, plan)
     return _judge(console, bars(measured, plan))
-
-
-def _fill(console: Console, crowd: Crowd) -> int:
-    where = machine()
-    sheets = _run(capacity(crowd, _tell), _LONGEST)
-    show_sheets(console, sheets.values())
-    texts = {name: sheet.markdown() for name, sheet in sheets.items()}
-    PAGE.write_text(filled(PAGE.read_text("utf-8"), texts | {"machine": where}), "utf-8")
-    return 0
 
 
 async def _measure(plan: Plan) -> Measured:

@@ -49,18 +49,13 @@ class Running:
 
     def busy(self) -> float:
         """Return the CPU seconds that the process has used."""
-        return busy(self.pid)[1]
+        # proc(5), /proc/pid/stat: utime and stime are fields 14 and 15; the name, field 2, may contain spaces.
+        stat = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(stat[11]) + int(stat[12])) * _TICK
 
     def send(self, sign: signal.Signals) -> None:
         """Send a signal."""
         os.kill(self.pid, sign)
-
-
-def busy(pid: int) -> tuple[int, float]:
-    """Return a process's parent and its CPU seconds; raises OSError if it has ended."""
-    # proc(5), /proc/pid/stat: ppid, utime and stime are fields 4, 14 and 15; the name, field 2, may contain spaces.
-    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return int(stat[1]), (int(stat[11]) + int(stat[12])) * _TICK
 
 
 @asynccontextmanager

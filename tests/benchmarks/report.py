@@ -1,6 +1,9 @@
 """Print the figures side by side, and the verdicts on the bars, as tables."""
 
+import os
+import platform
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -8,12 +11,24 @@ from rich.table import Table
 from tests.benchmarks.bars import MB, Bar
 from tests.benchmarks.measure import Figures, Plan
 from tests.benchmarks.processes import Variant
-from tests.benchmarks.sheets import Sheet
+
+
+def machine() -> str:
+    """Return this machine's hardware, and its load."""
+    loads = os.getloadavg()
+    load = ", ".join(f"{each:.1f}" for each in loads)
+    version, cores = platform.python_version(), os.cpu_count()
+    busy = " (others kept it busy: on a quiet machine all is faster)" if loads[0] > 1 else ""
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, Python {version}, {cores} CPUs, load average {load}{busy}"
+    )
 
 
 def show(console: Console, figures: Mapping[Variant, Figures], plan: Plan) -> None:
     """Print the figures beside the bare apps', one column for each variant."""
-    table = table_of("", *(variant.title for variant in figures))
+    table = Table("", *(variant.title for variant in figures), box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify = "right"
 
     def row(name: str, figure: Callable[[Figures], str]) -> None:
         table.add_row(name, *map(figure, figures.values()))
@@ -31,16 +46,6 @@ def show(console: Console, figures: Mapping[Variant, Figures], plan: Plan) -> No
     console.print()
 
 
-def show_sheets(console: Console, sheets: Iterable[Sheet]) -> None:
-    """Print text tables below each other."""
-    for sheet in sheets:
-        table = table_of(*sheet.columns)
-        for row in sheet.rows:
-            table.add_row(*row)
-        console.print(table)
-        console.print()
-
-
 def show_bars(console: Console, verdicts: Iterable[Bar]) -> None:
     """Print each bar with `ok` or `MISSED`."""
     table = Table("bar", "measured", "wanted", "", box=None, pad_edge=False)
@@ -49,11 +54,3 @@ def show_bars(console: Console, verdicts: Iterable[Bar]) -> None:
         table.add_row(bar.what, bar.measured, bar.wanted, verdict)
     table.columns[1].justify = "right"
     console.print(table)
-
-
-def table_of(first: str, *others: str) -> Table:
-    """Return a table with these columns; all but the first are numeric."""
-    table = Table(first, *others, box=None, pad_edge=False)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    return table

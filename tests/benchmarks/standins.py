@@ -97,10 +97,10 @@ class StandIns:
             raise WrongResultError(f"{shared} of {commands} shared, {self.slack.violations[:3]}")
         return Load(tuple(took for task in tasks for took in task.result()), together)
 
-    async def batch(self, size: int, within: float = _ANSWER_WITHIN) -> float:
+    async def batch(self, size: int) -> float:
         """Return the seconds from the command for a batch until its summary.
 
-        Raises WrongResultError if not all of it was shared `within` so many seconds.
+        Raises WrongResultError if not all of it was shared in time.
         """
         self._asked += 1
         appids = " ".join(f"wx{number:016x}" for number in range(size))
@@ -110,7 +110,7 @@ class StandIns:
         begun = perf_counter()
         ack = await self.slack.command(REQUESTER, self.channels[0], f"{appids} {env}")
         try:
-            async with asyncio.timeout(within):
+            async with asyncio.timeout(_ANSWER_WITHIN):
                 return await self._batch - begun
         except TimeoutError:
             raise WrongResultError(f"A batch was not answered; its ack: {ack.payload}.") from None

@@ -96,13 +96,3 @@ async def test_a_policy_file_on_a_hanging_disk_does_not_delay_the_exit(
             if process.process.returncode is None:
                 process.process.kill()
         assert not events(process, "unforeseen error")
-
-
-async def test_sighup_without_a_policy_file_has_no_effect(
-    slack: LocalSlack, environ: dict[str, str], tmp_path: Path
-) -> None:
-    async with bot(environ, tmp_path) as process:
-        process.process.send_signal(signal.SIGHUP)
-        await soon(lambda: events(process, "there is no policy file"))
-        assert "“SHARE_ENV_ALLOWED settings”" in await says(slack)
-        assert await process.stop(signal.SIGTERM) == 0

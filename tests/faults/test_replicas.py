@@ -10,7 +10,6 @@ import pytest
 from bot.ledger.lease import LEASE
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import World
-from tests.benchmarks.database import pgbouncer
 from tests.conftest import soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
@@ -23,6 +22,7 @@ from tests.faults.bots import (
     rows,
     two_bots,
 )
+from tests.pgbouncer import pgbouncer
 from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow

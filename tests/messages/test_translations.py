@@ -1,7 +1,6 @@
 """Every sentence in every language: the catalogues are complete, and the Chinese messages follow the rules."""
 
 import re
-import shutil
 from gettext import GNUTranslations
 from io import BytesIO
 from pathlib import Path
@@ -12,7 +11,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from bot.domain.language import SPOKEN, Language
 from bot.guidance import all_guidance
-from bot.locale import LOCALES, languages
+from bot.locale import languages
 from bot.messages import Message
 from bot.messages.words import code, contact_in, msgid
 from bot.policy.kinds import DEFAULT_CONTACT
@@ -62,32 +61,6 @@ def test_a_catalogue_has_no_dates_hosts_or_line_numbers(language: Language) -> N
     assert all(
         re.fullmatch(r"#: (bot/(command|guidance|messages/\w+\.py) ?)+", line) for line in rooms
     )
-
-
-def test_the_command_keeps_translations_removes_unused_ones_and_reports_missing_ones(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    locales = tmp_path / "locale"
-    shutil.copytree(LOCALES, locales)
-    assert main(locales) == 0
-    path = path_of(Language.CHINESE, locales)
-    assert path.read_bytes() == path_of(Language.CHINESE).read_bytes()
-
-    catalogue = read(Language.CHINESE, locales)
-    catalogue.delete("Nothing was done.")
-    catalogue.add("Nobody says this.", "没有人说这句话。")
-    path.write_bytes(written(catalogue))
-    assert main(locales) == 1
-    error = capsys.readouterr().err
-    assert error == "zh-CN: 'Nothing was done.' has no translation.\n"
-    mended = read(Language.CHINESE, locales)
-    assert "Nobody says this." not in mended
-    mended["Nothing was done."].string = "未执行任何操作。"
-    path.write_bytes(written(mended))
-    assert main(locales) == 0
-    for suffix in (".po", ".mo"):
-        same = path_of(Language.CHINESE).with_suffix(suffix).read_bytes()
-        assert path.with_suffix(suffix).read_bytes() == same
 
 
 def test_the_command_begins_the_catalogue_of_a_new_language_without_translations(
@@ -174,18 +147,6 @@ def test_sentences_that_are_new_or_no_longer_said_are_faults() -> None:
         "New.",
         ("one", "other"),
     ]
-
-
-def test_a_changed_catalogue_compiles_differently() -> None:
-    one, other = (catalogue_of(("Yes.", string)) for string in ("是。", "对。"))
-    assert compiled(renewed(one, [])) == compiled(renewed(other, []))
-    assert compiled(one) != compiled(other)
-
-
-def test_a_translators_comment_is_kept() -> None:
-    catalogue = catalogue_of(("Yes.", "是。"))
-    catalogue["Yes."].user_comments.append("as an answer")
-    assert b"# as an answer\n" in written(renewed(catalogue, [Sentence("Yes.", None, "a.py")]))
 
 
 @pytest.mark.parametrize(

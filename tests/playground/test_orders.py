@@ -236,14 +236,6 @@ def test_the_next_word_of_a_command_is_offered(line: str, words: list[str]) -> N
     assert [word.rstrip(" ") for word, _ in completions(line)] == words
 
 
-async def test_waiting_for_a_transcript_line_ends_even_if_slack_does_not_change(
-    prompt: Prompt,
-) -> None:
-    slack, acts = prompt.acts.stage.slack, prompt.acts
-    waiting = slack.until(lambda _: ":wechat 85088" in acts.lines, 3)
-    await asyncio.gather(waiting, acts.wechat("85088"))
-
-
 async def test_the_steps_of_the_first_minute_are_done_by_their_own_lines(prompt: Prompt) -> None:
     slack, acts = prompt.acts.stage.slack, prompt.acts
     await prompt.play(f"/share-env why {APPID} prod-1")

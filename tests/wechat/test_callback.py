@@ -265,7 +265,10 @@ async def test_a_sender_that_disconnects_is_counted_once(door: Door) -> None:
     assert door.refusals == ["its body is broken off or wrongly packed"]
 
 
-async def test_a_body_that_does_not_arrive_is_refused_after_a_while(door: Door) -> None:
+async def test_a_body_that_does_not_arrive_is_refused_after_a_while(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.runtime.bounded._SECONDS", 0.05)
     writer = await begun(door.url, 100)
     await soon(lambda: door.refusals)
     assert door.refusals == ["its body came too slowly"]

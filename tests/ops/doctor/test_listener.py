@@ -59,8 +59,10 @@ async def test_another_program_on_the_port_is_not_taken_for_a_bot(
 
 @pytest.mark.parametrize("said", [b"220 mail.example ready\r\n", None], ids=["no HTTP", "nothing"])
 async def test_what_does_not_answer_as_a_bot_is_not_taken_for_one(
-    environ: dict[str, str], said: bytes | None
+    environ: dict[str, str], said: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bot.ops.doctor.setup.DEADLINE", 0.5)
+
     async def other(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(said or b"")
         await reader.read(1 if said else -1)  # until the doctor goes away

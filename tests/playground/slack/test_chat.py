@@ -60,17 +60,6 @@ async def test_posting_is_refused_where_slack_refuses_it(
     assert (slack.calls[-1].method, slack.calls[-1].error) == ("chat.postMessage", error)
 
 
-async def test_a_channel_can_be_changed_during_a_test(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
-    slack.invite_bot("C0SECRET")
-    await api.chat_postMessage(channel="C0SECRET", text="hello")
-    slack.channels["C0SECRET"] = replace(slack.channels["C0SECRET"], members=frozenset())
-    assert await error_of(api.chat_postMessage(channel="C0SECRET", text="x")) == "channel_not_found"
-    slack.channels[RELEASES] = replace(slack.channels[RELEASES], archived=True)
-    assert await error_of(api.chat_postMessage(channel=RELEASES, text="x")) == "is_archived"
-
-
 async def test_a_message_to_a_persons_id_goes_to_their_direct_conversation(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:

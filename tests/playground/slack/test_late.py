@@ -1,6 +1,5 @@
 """Calls that Slack carries out late: after the caller gave up, was cut off or was told something else."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
@@ -9,9 +8,8 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.playground.faults import Code, Drop, Fault, Late, Slow, Status
+from bot.playground.faults import Code, Drop, Late
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import World
 from tests.conftest import RELEASES, Clock
 from tests.playground.conftest import error_of, home
 
@@ -67,59 +65,6 @@ async def test_any_call_can_be_carried_out_after_its_connection_was_cut(
     assert [call.error for call in slack.calls if call.method == method][-2:] == ["Drop", None]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Late(None, Drop()),
-        Late(None, Drop(reset=True)),
-        Late(None, Drop(silence=0.01)),
-        Late(None, Drop(silence=None)),
-        Late(None, Status(504)),
-        Late(None, Code("fatal_error")),
-        Slow(),
-    ],
-    ids=repr,
-)
-async def test_a_call_takes_effect_whatever_its_caller_saw_or_if_it_has_gone(
-    slack: LocalSlack, api: AsyncWebClient, fault: Fault, caplog: pytest.LogCaptureFixture
-) -> None:
-    slack.fail("chat.postMessage", fault)
-    calling = asyncio.create_task(api.chat_postMessage(channel=RELEASES, text="late"))
-    await slack.until(lambda slack: len(slack.faults.late) == 1)
-    calling.cancel()
-    await asyncio.wait([calling])
-    await api.chat_postMessage(channel=RELEASES, text="later")
-    assert [each.text for each in slack.messages] == ["later"]
-    slack.clear()
-    await slack.settled()
-    assert [each.text for each in slack.messages] == ["later", "late"]
-    assert [each for each in caplog.records if each.name != "slack_sdk"] == []
-
-
-@pytest.mark.parametrize("fault", [Late(0.05, Drop()), Late(0.05, Drop(silence=None)), Slow(0.05)])
-async def test_a_call_is_carried_out_after_its_seconds_by_itself(
-    slack: LocalSlack, api: AsyncWebClient, fault: Fault
-) -> None:
-    slack.fail("chat.postMessage", fault)
-    calling = asyncio.create_task(api.chat_postMessage(channel=RELEASES, text="late"))
-    await slack.until(lambda slack: len(slack.faults.late) == 1)
-    await slack.settled()
-    assert [each.text for each in slack.messages] == ["late"]
-    calling.cancel()
-    await asyncio.wait([calling])
-
-
-async def test_an_answer_can_come_after_the_late_effect(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
-    slack.fail("chat.postMessage", Slow())
-    calling = asyncio.create_task(api.chat_postMessage(channel=RELEASES, text="late"))
-    await slack.until(lambda slack: len(slack.calls) == 1)
-    assert (slack.messages, calling.done()) == ([], False)
-    slack.clear("chat.postMessage")
-    assert (await calling)["ts"] == slack.messages[0].ts
-
-
 async def test_a_late_edit_overwrites_a_later_one(
     slack: LocalSlack, api: AsyncWebClient, clock: Clock
 ) -> None:
@@ -136,22 +81,6 @@ async def test_a_late_edit_overwrites_a_later_one(
     assert float(message.edited_ts) == pytest.approx(clock.now)
 
 
-async def test_a_late_post_gets_the_ts_of_the_moment_at_which_it_appears(
-    slack: LocalSlack, api: AsyncWebClient, clock: Clock
-) -> None:
-    slack.fail("chat.postMessage", Late(None, Drop()))
-    with pytest.raises(aiohttp.ClientError):
-        await api.chat_postMessage(channel=RELEASES, text="late")
-    clock.now += 10
-    await api.chat_postMessage(channel=RELEASES, text="in between")
-    clock.now += 10
-    slack.clear("chat.postMessage")
-    await slack.settled()
-    found = (await api.conversations_history(channel=RELEASES))["messages"]
-    assert [each["text"] for each in found] == ["late", "in between"]
-    assert float(found[0]["ts"]) == pytest.approx(clock.now)
-
-
 async def test_a_late_call_can_be_refused_when_nobody_hears_of_it_any_more(
     slack: LocalSlack, api: AsyncWebClient
 ) -> None:
@@ -163,18 +92,3 @@ async def test_a_late_call_can_be_refused_when_nobody_hears_of_it_any_more(
     await slack.settled()
     assert slack.calls[-1].error == "message_not_found"
     assert slack.messages[0].text == "asked"
-
-
-@pytest.mark.parametrize("fault", [Late(60, Drop()), Late(None, Drop(silence=None)), Slow(60)])
-async def test_what_is_still_to_be_carried_out_ends_with_the_stand_in(
-    http: aiohttp.ClientSession, fault: Fault
-) -> None:
-    async with LocalSlack(World()) as slack:
-        slack.fail("response_url", fault, user=PERSON)
-        url = slack.response_url(PERSON, RELEASES)
-        calling = asyncio.create_task(http.post(url, json={"text": "late"}))
-        await slack.until(lambda slack: len(slack.faults.late) == 1)
-        (task,) = slack.faults.late
-    assert (task.done(), slack.messages) == (True, [])
-    with pytest.raises(aiohttp.ClientError):
-        await calling

@@ -1,5 +1,3 @@
-import asyncio
-
 import aiohttp
 import pytest
 from slack_sdk.errors import SlackApiError
@@ -142,30 +140,6 @@ async def test_the_record_of_a_call_has_no_token(slack: LocalSlack, api: AsyncWe
     assert slack.world.bot_token not in repr(slack.calls)
 
 
-async def test_until_returns_at_the_awaited_change(slack: LocalSlack, api: AsyncWebClient) -> None:
-    waiting = asyncio.create_task(slack.until(lambda slack: len(slack.parents(RELEASES)) == 2))
-    await api.chat_postMessage(channel=RELEASES, text="a")
-    assert not waiting.done()
-    await api.chat_postMessage(channel=RELEASES, text="b")
-    await waiting
-
-
-async def test_a_timeout_of_until_has_the_transcript(
-    slack: LocalSlack, api: AsyncWebClient
-) -> None:
-    with pytest.raises(TimeoutError, match="nothing happened"):
-        await slack.until(lambda _: False, timeout=0.01)
-    ts = (await api.chat_postMessage(channel=RELEASES, text="asked"))["ts"]
-    await api.chat_postMessage(channel=RELEASES, text="done", thread_ts=ts)
-    await api.chat_update(channel=RELEASES, ts=ts, text="finished")
-    await api.chat_postEphemeral(channel=RELEASES, user="U0SECOND", text="psst")
-    await error_of(api.chat_postMessage(channel="C0SECRET", text="x"))
-    with pytest.raises(TimeoutError) as caught:
-        await slack.until(lambda _: False, timeout=0.01)
-    for shown in ("finished", "U0SECOND: psst", "channel_not_found"):
-        assert shown in str(caught.value)
-
-
 async def test_an_observer_sees_each_change(slack: LocalSlack, api: AsyncWebClient) -> None:
     seen: list[tuple[str, str]] = []
     slack.on_change = lambda message, change: seen.append((message.text, change))
@@ -176,8 +150,3 @@ async def test_an_observer_sees_each_change(slack: LocalSlack, api: AsyncWebClie
     assert slack.parents(RELEASES) == []
     with pytest.raises(KeyError):
         slack.delete("1.000001")
-
-
-async def test_other_paths_are_not_found(slack: LocalSlack, http: aiohttp.ClientSession) -> None:
-    async with http.get(slack.api_url.replace("api/", "elsewhere")) as response:
-        assert response.status == 404

@@ -35,15 +35,6 @@ class Caller:
         """Share an env."""
         return await self.post("/tcb/shareenv", body or BODY, access_token=token)
 
-    async def token_of_server(self) -> str:
-        """Return the owner's token from the token server."""
-        url = self.wechat.token_url.replace("{appid}", OWNER)
-        headers = {"Authorization": self.wechat.authorization}
-        async with self.http.get(url, headers=headers) as response:
-            body = await response.json()
-            assert body["expires_in"] == 7200
-            return str(body["authorizer_access_token"])
-
     async def call(self, endpoint: str, more: Body, token: str = "") -> Body:
         """Call an endpoint as the platform; an argument that is None is left out."""
         given = {"component_appid": self.wechat.platform.component_appid, **more}

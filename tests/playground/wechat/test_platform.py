@@ -1,10 +1,9 @@
-import asyncio
 import re
 
 import aiohttp
 import pytest
 
-from bot.playground.faults import Code, Drop, Fault
+from bot.playground.faults import Code
 from bot.playground.wechat.server import LocalWeChat
 from tests.playground.wechat.conftest import OTHER, OWNER, RID, Body, Caller
 
@@ -155,12 +154,6 @@ async def test_each_wrong_part_of_an_owners_proof_has_its_code(
     assert codes == [41002, not_authorised, 61023]
 
 
-async def test_an_owner_that_never_authorised_has_no_refresh_token(wechat: LocalWeChat) -> None:
-    assert list(wechat.platform.authorized) == [OWNER]
-    with pytest.raises(KeyError, match=OTHER):
-        wechat.platform.refresh_token(OTHER)
-
-
 async def test_an_owners_refresh_token_is_refused_for_another_owner(
     wechat: LocalWeChat, caller: Caller, token: str
 ) -> None:
@@ -307,45 +300,3 @@ async def test_every_second_successful_answer_has_a_wrong_content_type(
         async with http.post(url, params=query, json=body) as response:
             kinds.add(response.content_type)
     assert kinds == {"text/plain", "application/json"}
-
-
-async def test_one_endpoint_fails_on_demand_and_the_others_do_not(
-    wechat: LocalWeChat, caller: Caller, token: str
-) -> None:
-    wechat.fail("/cgi-bin/component/api_authorizer_token", Code(-1), Code(0))
-    wechat.fail("api_authorizer_token", Code("45009"), times=None)
-    codes = [(await caller.renew(token)).get("errcode") for _ in range(4)]
-    assert codes == [-1, None, "45009", "45009"]
-    assert (await caller.listing(token, 0, 1))["total_count"] == 1
-    assert (await caller.share(wechat.issue(OWNER)))["errcode"] == 0
-    wechat.clear("api_authorizer_token")
-    assert "errcode" not in await caller.renew(token)
-    assert [each.errcode for each in wechat.platform.calls] == [0, -1, 0, 45009, 45009, 0, 0]
-
-
-@pytest.mark.parametrize(
-    ("fault", "renewed"),
-    [(Drop(), False), (Drop(after_effect=True), True), (Drop(silence=0.01), False)],
-)
-async def test_a_lost_answer_does_not_reveal_whether_a_token_was_renewed(
-    wechat: LocalWeChat, caller: Caller, token: str, fault: Fault, renewed: bool
-) -> None:
-    older = str((await caller.renew(token))["authorizer_access_token"])
-    wechat.fail("api_authorizer_token", fault)
-    with pytest.raises(aiohttp.ClientError):
-        await caller.renew(token)
-    assert wechat.platform.calls[-1].errcode == (0 if renewed else None)
-    wechat.advance(FIVE_MINUTES)
-    assert (await caller.share(older))["errcode"] == (40001 if renewed else 0)
-
-
-async def test_a_call_wakes_waiting_tests_and_is_in_the_transcript_without_secrets(
-    wechat: LocalWeChat, caller: Caller
-) -> None:
-    waiting = asyncio.create_task(wechat.until(lambda wechat: len(wechat.platform.calls) == 2))
-    answer = await caller.renew(await caller.renew_component())
-    await waiting
-    transcript = wechat.transcript()
-    assert transcript == f"api_component_token: 0\napi_authorizer_token {OWNER}: 0"
-    for secret in (*answer.values(), wechat.platform.appsecret):
-        assert str(secret) not in transcript

@@ -95,24 +95,3 @@ async def test_every_second_answer_has_a_wrong_content_type(
         async with http.post(f"{wechat.url}/tcb/shareenv", json=BODY) as response:
             kinds.append(response.content_type)
     assert kinds == ["text/plain", "application/json"] * 2
-
-
-async def test_the_token_server_returns_the_current_token_until_it_expires(
-    wechat: TokenWeChat, caller: Caller
-) -> None:
-    first = await caller.token_of_server()
-    assert await caller.token_of_server() == first
-    wechat.expire(first)
-    second = await caller.token_of_server()
-    wechat.supersede(second)
-    third = await caller.token_of_server()
-    assert len({first, second, third}) == 3
-    assert (await caller.share(third))["errcode"] == 0
-    assert wechat.token_calls == [OWNER] * 4
-
-
-async def test_the_token_server_requires_its_authorization(
-    wechat: TokenWeChat, http: aiohttp.ClientSession
-) -> None:
-    async with http.get(wechat.token_url.replace("{appid}", OWNER)) as response:
-        assert response.status == 401
