@@ -12,6 +12,7 @@ from bot import __version__
 from bot.ledger.database import Opened, is_no_ledger, open_database, remedy
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.ledger import Ledger
+from bot.ledger.thread import WriterThread
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.observe.logs.events import RepeatedFailures, log_event
 from bot.observe.metrics import Metrics
@@ -84,7 +85,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
     ]
     opened = _database(settings.database_url, runtime)
     transacted = observers.transacted
-    writer = Writer(opened.engine, runtime.clock, listeners=listeners, transacted=transacted)
+    writer = WriterThread(opened.engine, runtime.clock, listeners=listeners, transacted=transacted)
     writer.start()
     ledger = await open_ledger(stack, opened, writer, runtime)
     in_force = PolicyInForce(settings.policy)
