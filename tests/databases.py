@@ -25,7 +25,7 @@ from bot.ledger.events import EventListener
 from bot.ledger.lease import LEASE, SILENCE
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import metadata
-from bot.ledger.writer import Writer
+from bot.ledger.thread import WriterThread
 from bot.runtime.clock import Runtime, since_boot
 from bot.runtime.observers import Transacted, no_op
 
@@ -187,14 +187,14 @@ def _patience() -> Iterator[None]:
         yield
 
 
-def started_writer(engine: Engine, **how: Any) -> Writer:
+def started_writer(engine: Engine, **how: Any) -> WriterThread:
     """Return a writer whose thread runs."""
-    writer = Writer(engine, time.monotonic, **how)
+    writer = WriterThread(engine, time.monotonic, **how)
     writer.start()
     return writer
 
 
-def ledger_of(  # as Ledger and Writer
+def ledger_of(  # as Ledger and WriterThread
     opened: Opened,
     holder: str,
     lease: float = LEASE,

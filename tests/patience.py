@@ -3,7 +3,8 @@
 from importlib import import_module
 
 from bot.ledger.engine import POSTGRESQL, REACHING
-from bot.ledger.writer import PATIENCE, Writer
+from bot.ledger.thread import WriterThread
+from bot.ledger.writer import PATIENCE
 
 PATIENT = 30.0
 
@@ -18,7 +19,8 @@ _ANSWERS = {
 
 def let_the_ledger_take(seconds: float) -> None:
     """Set how long this process waits for the ledger, and lengthen PostgreSQL's timeouts in proportion."""
-    Writer.__init__.__kwdefaults__ = (Writer.__init__.__kwdefaults__ or {}) | {"patience": seconds}
+    defaults = WriterThread.__init__.__kwdefaults__ or {}
+    WriterThread.__init__.__kwdefaults__ = defaults | {"patience": seconds}
     REACHING["connect_timeout"] = round(seconds)
     for name, milliseconds in _SETTINGS.items():
         POSTGRESQL[name] = str(round(milliseconds * seconds / PATIENCE))

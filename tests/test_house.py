@@ -170,13 +170,44 @@ def _is_the_real_one(name: str) -> bool:
     return name.startswith("bot.runtime.clock.") and not name.startswith(_RUNTIME)
 
 
-def sets_of_tasks(module: Module) -> Iterator[str]:
-    """Find sets of what asyncio runs: their order is another in each process, that of a dict's keys is not."""
+_THREADS = {
+    *("asyncio.to_thread", "threading.Thread", "threading.Timer"),
+    *("concurrent.futures.ThreadPoolExecutor", "bot.runtime.tasks.in_daemon_thread"),
+}
+
+
+def threads(module: Module) -> Iterator[str]:
+    """Find what begins threads, beside the loop that a simulation holds; commands have no such loop."""
+    if module.room in {"runtime", "playground", *_COMMANDS}:
+        return
+    for node in module.nodes():
+        if isinstance(node, ast.Attribute | ast.Name):
+            name = module.full_name(node)
+            if name in _THREADS or getattr(node, "attr", "") == "run_in_executor":
+                yield name or "run_in_executor"
+
+
+def unordered_tasks(module: Module) -> Iterator[str]:
+    """Find sets of what asyncio runs, and loops over what `asyncio.wait` returns: their order is another in each process.
+
+    That of a dict's keys is not.
+    """
+    waited = set[str]()
     for node in module.nodes():
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "set":
             name = module.full_name(node.slice)
             if name.startswith("asyncio."):
                 yield f"set[{name}]"
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Await):
+            call = node.value.value
+            if isinstance(call, ast.Call) and module.full_name(call.func) == "asyncio.wait":
+                names = ast.walk(node.targets[0])
+                waited |= {each.id for each in names if isinstance(each, ast.Name)}
+    for node in module.nodes():
+        if isinstance(node, ast.For | ast.comprehension):
+            over = ast.unparse(node.iter)
+            if over in waited or over == "asyncio.all_tasks()":
+                yield f"for … in {over}"
 
 
 # Public doors.
@@ -289,8 +320,29 @@ RULES = {
         },
     ),
     "what runs has an order": Rule(
-        sets_of_tasks,
-        (("bot/slack/x.py", "import asyncio\nrunning: set[asyncio.Task[None]] = set()"),),
+        unordered_tasks,
+        (
+            ("bot/slack/x.py", "import asyncio\nrunning: set[asyncio.Task[None]] = set()"),
+            (
+                "bot/slack/x.py",
+                "import asyncio\ndone, _ = await asyncio.wait(work)\nfor each in done: ...",
+            ),
+            ("bot/slack/x.py", "import asyncio\n[each for each in asyncio.all_tasks()]"),
+        ),
+    ),
+    "threads are passed in": Rule(
+        threads,
+        (
+            ("bot/slack/x.py", "import asyncio\nasyncio.to_thread(print)"),
+            ("bot/slack/x.py", "from threading import Thread\nThread(target=print).start()"),
+            ("bot/slack/x.py", "from bot.runtime.tasks import in_daemon_thread as go\ngo(print)"),
+            ("bot/slack/x.py", "loop.run_in_executor(None, print)"),
+        ),
+        {
+            "bot/app/policy_watcher.py: bot.runtime.tasks.in_daemon_thread": "reads and judges the file for a watcher that is given both",
+            "bot/ledger/thread.py: asyncio.to_thread": "waits for the writer's thread",
+            "bot/ledger/thread.py: threading.Thread": "the writer's, which the ledger is given",
+        },
     ),
     "no private names of others": Rule(
         private_names,

@@ -9,10 +9,10 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
-from bot.ledger.database import is_no_ledger, open_database, remedy
+from bot.ledger.database import Opened, is_no_ledger, open_database, remedy
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
-from bot.ledger.events import EventListener
 from bot.ledger.ledger import Ledger
+from bot.ledger.thread import WriterThread
 from bot.ledger.writer import LedgerDownError, Writer
 from bot.observe.logs.events import RepeatedFailures, log_event
 from bot.observe.metrics import Metrics
@@ -56,7 +56,6 @@ class Slack:
 class Resources:
     """What all parts share, open until the stack is closed; `metrics` is None without an HTTP listener."""
 
-    settings: Settings
     runtime: Runtime
     metrics: Metrics | None
     observers: Observers
@@ -78,18 +77,21 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
         runtime.clock,
         observers.called_wechat,
     )
-    slack = await _slack(settings.slack, session, runtime, observers)
+    slack = await open_slack(settings.slack, session, runtime, observers)
     listeners = [
         log_event,
         RepeatedFailures(runtime.clock).on_event,
         *([metrics.on_event] if metrics else []),
     ]
-    ledger = await _ledger(stack, settings, runtime, observers, *listeners)
+    opened = _database(settings.database_url, runtime)
+    transacted = observers.transacted
+    writer = WriterThread(opened.engine, runtime.clock, listeners=listeners, transacted=transacted)
+    writer.start()
+    ledger = await open_ledger(stack, opened, writer, runtime)
     in_force = PolicyInForce(settings.policy)
     _warn_if_nobody_may(settings.policy)
     in_force.subscribe(_warn_if_nobody_may)
     return Resources(
-        settings=settings,
         runtime=runtime,
         metrics=metrics,
         observers=observers,
@@ -120,7 +122,7 @@ def _session() -> aiohttp.ClientSession:
     )
 
 
-async def _slack(
+async def open_slack(
     settings: SlackSettings,
     session: aiohttp.ClientSession,
     runtime: Runtime,
@@ -142,22 +144,27 @@ async def _slack(
     return Slack(client, api, checked)
 
 
-async def _ledger(
-    stack: AsyncExitStack,
-    settings: Settings,
-    runtime: Runtime,
-    observers: Observers,
-    *listeners: EventListener,
-) -> Ledger:
-    """Open the ledger until the stack is closed; each listener gets its events. Raises CannotStartError."""
+def _database(url: str, runtime: Runtime) -> Opened:
+    """Open the database, and log what is odd about it; raises CannotStartError."""
     try:
-        opened = open_database(settings.database_url, runtime)
+        opened = open_database(url, runtime)
     except CannotOpenError as error:
         raise CannotStartError((str(error),), wrong_setup=not error.transient) from error
-    writer = Writer(
-        opened.engine, runtime.clock, listeners=listeners, transacted=observers.transacted
-    )
-    writer.start()
+    parsed = parse(url)
+    if brief := in_memory(parsed):
+        why, fix = brief
+        _log.warning("the ledger does not last", extra={"reason": why, "fix": fix})
+    elif opened.new:
+        # After a wrong DATABASE_URL, the history and the tokens are missing without an error.
+        where = str(file_of(parsed) or parsed.database)
+        _log.info("an empty ledger was made", extra={"database": where})
+    return opened
+
+
+async def open_ledger(
+    stack: AsyncExitStack, opened: Opened, writer: Writer, runtime: Runtime
+) -> Ledger:
+    """Return the ledger in this database, which is closed with the stack, as is its writer; raises CannotStartError."""
     ledger = Ledger(
         opened,
         writer,
@@ -166,18 +173,11 @@ async def _ledger(
         recheck_after=runtime.recheck_after,
     )
     stack.push_async_callback(ledger.close)
-    url = parse(settings.database_url)
-    if brief := in_memory(url):
-        why, fix = brief
-        _log.warning("the ledger does not last", extra={"reason": why, "fix": fix})
-    elif opened.new:
-        # After a wrong DATABASE_URL, the history and the tokens are missing without an error.
-        _log.info("an empty ledger was made", extra={"database": str(file_of(url) or url.database)})
     try:
         await ledger.start()
     except LedgerDownError as error:
-        why = str(error)
-        fix = remedy(file_of(url), why, "Check DATABASE_URL and the disk, then start again.")
+        why, path = str(error), file_of(opened.engine.url)
+        fix = remedy(path, why, "Check DATABASE_URL and the disk, then start again.")
         problem = f"The ledger takes nothing ({why}). {fix}"
         raise CannotStartError((problem,), wrong_setup=is_no_ledger(why)) from error
     return ledger

@@ -13,7 +13,12 @@ from bot.ledger.seal import Seal
 from bot.observe.health import chain_trouble, token_trouble
 from bot.runtime.listener import Handler
 from bot.runtime.observers import no_op
-from bot.settings.access import FixedTokenSettings, PlatformSettings, TokenServerSettings
+from bot.settings.access import (
+    FixedTokenSettings,
+    PlatformSettings,
+    TokenServerSettings,
+    TokenSettings,
+)
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
@@ -47,10 +52,15 @@ class Source:
         return chain_trouble(states) if self.pushes else token_trouble(states)
 
 
-def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
-    """Return the token source; renewals under way are finished when the stack is closed."""
+def token_source(
+    stack: AsyncExitStack, resources: Resources, tokens: TokenSettings, timeout: float
+) -> Source:
+    """Return the token source; renewals under way are finished when the stack is closed.
+
+    `timeout` is the seconds for a call to WeChat.
+    """
     runtime = resources.runtime
-    match resources.settings.tokens:
+    match tokens:
         case FixedTokenSettings(owner, token):
             fixed = FixedToken(owner, token, runtime.now)
             return Source(fixed, fixed.states, fixed.answered)
@@ -62,10 +72,12 @@ def token_source(stack: AsyncExitStack, resources: Resources) -> Source:
             in_force = resources.in_force
             return Source(server, lambda: server.states(in_force.policy.all_owners))
         case PlatformSettings() as platform:
-            return _chain(stack, resources, platform)
+            return _chain(stack, resources, platform, timeout)
 
 
-def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettings) -> Source:
+def _chain(
+    stack: AsyncExitStack, resources: Resources, platform: PlatformSettings, timeout: float
+) -> Source:
     # Imported here: the other sources need no cryptography, which takes 7 MB.
     from bot.wechat.callback import Callback, PushHandler  # noqa: PLC0415
 
@@ -77,11 +89,7 @@ def _chain(stack: AsyncExitStack, resources: Resources, platform: PlatformSettin
     observers, start = resources.observers, resources.tasks.start
     tokens = resources.ledger.tokens(platform.appid, Seal(platform.encryption_keys))
     component = Component(
-        resources.wechat,
-        platform.appid,
-        platform.appsecret,
-        resources.settings.wechat_timeout,
-        runtime.sleep,
+        resources.wechat, platform.appid, platform.appsecret, timeout, runtime.sleep
     )
     default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}

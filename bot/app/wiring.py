@@ -6,10 +6,12 @@ from functools import partial
 
 from bot import __version__
 from bot.app.resources import Resources
-from bot.app.token_source import Source
+from bot.app.token_source import Source, token_source
+from bot.domain.language import Language
 from bot.locale import languages
 from bot.messages.words import Languages
 from bot.runtime.cache import Cache
+from bot.settings.access import TokenSettings
 from bot.slack.approvals import ApproverMessages
 from bot.slack.buttons import ClickListeners
 from bot.slack.directory import Directory
@@ -18,7 +20,6 @@ from bot.slack.home import Homes
 from bot.slack.listeners import App
 from bot.slack.posts import Posts
 from bot.slack.private import PrivateReplies
-from bot.slack.socket_mode import SocketClient, socket_mode
 from bot.slack.thread import Threads
 from bot.slack.twins import TwinMessages
 from bot.wechat.client import Envs, WeChat
@@ -42,12 +43,12 @@ _REFERENCE = 4  # bytes of the reference to an error in the log, which people re
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """The parts that accept commands and process them; without a `socket`, commands come over HTTP."""
+    """The app, which takes Slack's payloads, the parts that process what was recorded, and the source of their tokens."""
 
     app: App
-    socket: SocketClient | None
     worker: Worker
     recheck: Recheck
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,11 +63,21 @@ class _Slack:
     languages: Languages
 
 
-def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
-    """Return the parts, wired together; their reads under way are cancelled when the stack is closed."""
+def wire(
+    stack: AsyncExitStack,
+    resources: Resources,
+    tokens: TokenSettings,
+    language: Language,
+    timeout: float,
+) -> Wired:
+    """Return the parts, wired together; their reads and renewals under way are ended when the stack is closed.
+
+    `language` is that of channels and operators, `timeout` the seconds for a call to WeChat.
+    """
     api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
-    slack = _slack(stack, resources)
-    wechat = _wechat(resources, source)
+    source = token_source(stack, resources, tokens, timeout)
+    slack = _slack(stack, resources, language)
+    wechat = _wechat(resources, source, timeout)
     envs = Envs(wechat, runtime.clock, runtime.ready_for)
     stack.push_async_callback(envs.close)
     judge, homes = slack.judge, _homes(resources, source, slack)
@@ -109,8 +120,6 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         new_reference=new_reference,
         unheard=resources.observers.unheard,
     )
-    token, url = resources.settings.slack.app_token, resources.slack.ready.socket_url
-    socket = socket_mode(app, token, url, runtime, observers=resources.observers) if token else None
     recheck = Recheck(
         ledger=resources.ledger,
         places=slack.places,
@@ -120,13 +129,13 @@ def wire(stack: AsyncExitStack, resources: Resources, source: Source) -> Wired:
         idle=runtime.idle,
         every=runtime.recheck_every,
     )
-    return Wired(app, socket, worker, recheck)
+    return Wired(app, worker, recheck, source)
 
 
-def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
+def _slack(stack: AsyncExitStack, resources: Resources, language: Language) -> _Slack:
     api, ready = resources.slack.api, resources.slack.ready
     runtime, in_force = resources.runtime, resources.in_force
-    spoken = languages(resources.settings.language, lambda: in_force.policy.contact)
+    spoken = languages(language, lambda: in_force.policy.contact)
     in_doubt = resources.ledger.rechecks.in_doubt
     posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now, in_doubt)
     people = Directory(api, ready.field("team_id"), runtime.clock)
@@ -147,12 +156,12 @@ def _slack(stack: AsyncExitStack, resources: Resources) -> _Slack:
     )
 
 
-def _wechat(resources: Resources, source: Source) -> WeChat:
+def _wechat(resources: Resources, source: Source, timeout: float) -> WeChat:
     runtime = resources.runtime
     return WeChat(
         resources.wechat,
         source.tokens,
-        timeout=resources.settings.wechat_timeout,
+        timeout=timeout,
         clock=runtime.clock,
         sleep=runtime.sleep,
         jitter=runtime.jitter,

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -40,14 +41,14 @@ class Rules:
     def __init__(self, path: Path, settings: Settings) -> None:
         self.path = path
         self.text = path.read_text(encoding="utf-8")
-        self._settings = settings
+        self._judge = partial(policy_of, path, settings.policy.default_owner, settings.tokens)
         self.reload = asyncio.Event()
         self.taken = asyncio.Event()
         """Set when the bot has accepted or refused a newer file."""
 
     def judge(self, text: str) -> Policy | list[str]:
         """Parse a policy, or return the sentences with which the bot would refuse it."""
-        judged = policy_of(self._settings, self.path, text)
+        judged = self._judge(text)
         if isinstance(judged, Policy):
             return judged
         return [each.replace(str(self.path), "policy.toml") for each in judged]

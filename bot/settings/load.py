@@ -183,13 +183,15 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     )
 
 
-def policy_of(settings: Settings, path: Path, content: Content) -> Policy | list[str]:
+def policy_of(
+    path: Path, default_owner: str | None, tokens: TokenSettings, content: Content
+) -> Policy | list[str]:
     """Return the policy in the file's new content, validated as `load` does, or one sentence for each problem."""
-    tested = read_content(path, content, settings.policy.default_owner)
+    tested = read_content(path, content, default_owner)
     if isinstance(tested, list):
         return [*tested]
     read = Reader({})
-    check_owners(read, tested.policy, settings.tokens)
+    check_owners(read, tested.policy, tokens)
     return [*read.problems, *tested.failed] or tested.policy
 
 

@@ -2,16 +2,19 @@
 
 import asyncio
 import os
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.app.policy_watcher import PolicyWatcher
+from bot.app.policy_watcher import PolicyWatcher, on_disk
+from bot.settings.load import policy_of
+from bot.settings.policy import Content
 from bot.workflow.ports import PolicyInForce
 from tests.conftest import examples, settings_of, soon
 
@@ -41,19 +44,21 @@ class WatchedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.path.write_text(FIRST, encoding="utf-8")
-        self.settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
-        self.in_force = PolicyInForce(self.settings.policy)
+        settings = settings_of(ENVIRON | {"POLICY_FILE": str(path)})
+        judge = partial(policy_of, path, APPID, settings.tokens)
+        self.file = on_disk(path, settings.policy_text, judge)
+        self.in_force = PolicyInForce(settings.policy)
         self.reload = asyncio.Event()
         self.watcher = self.new_watcher()
 
     def new_watcher(self, every: float = 0.001) -> PolicyWatcher:
         """Return another watcher of the same file."""
-        return PolicyWatcher(self.in_force, self.settings, self.reload, every=every)
+        return PolicyWatcher(self.in_force, self.file, self.reload, every=every)
 
     async def looks(self, times: int = 2) -> None:
         """Look at the file this many times, as the watcher does by itself."""
         for _ in range(times):
-            await self.watcher.look(self.path)
+            await self.watcher.look(self.file)
 
     @property
     def rules(self) -> list[str]:
@@ -339,7 +344,7 @@ async def test_a_reload_without_a_policy_file_only_logs_that_there_is_none(
     watched = WatchedFile(tmp_path / "other.toml")
     without = settings_of(ENVIRON | {"SHARE_ENV_ALLOWED_USERS": "U012ABCDEF"})
     watched.in_force = PolicyInForce(without.policy)
-    watched.watcher = PolicyWatcher(watched.in_force, without, watched.reload, every=0.001)
+    watched.watcher = PolicyWatcher(watched.in_force, None, watched.reload, every=0.001)
     async with watching(watched):
         watched.reload.set()
         await soon(lambda: len(lines(log)) == 1)
@@ -367,30 +372,21 @@ async def test_the_watcher_looks_regularly_and_on_each_reload(watched: WatchedFi
         await soon(lambda: watched.rules == ["second"])
 
 
-def on_open(watched: WatchedFile, hook: Callable[[], object]) -> list[object]:
-    """Call a function before each opening of the file; return a list to which its results are added."""
-    results = list[object]()
-
-    class HookedPath(type(watched.path)):  # type: ignore[misc]  # the class of this machine's paths
-        def __fspath__(self) -> str:
-            results.append(hook())
-            return str(self)
-
-    object.__setattr__(watched.settings, "policy_file", HookedPath(watched.path))
-    return results
-
-
 async def test_an_unforeseen_error_is_reported_once_and_ends_when_it_no_longer_occurs(
     watched: WatchedFile, log: pytest.LogCaptureFixture
 ) -> None:
-    broken, raised = list[str](), list[bool]()
+    broken, looks, raised = list[str](), list[bool](), list[bool]()
 
-    def opening() -> None:
+    def read() -> asyncio.Future[Content]:
+        looks.append(True)
         if broken:
             raised.append(True)
             raise RuntimeError(broken[0])
+        return file.read()
 
-    looks = on_open(watched, opening)
+    file = watched.file
+    watched.file = replace(file, read=read)
+    watched.watcher = watched.new_watcher()
     async with watching(watched):
         await soon(lambda: len(looks) > 3)
         broken.append("made up")
@@ -404,7 +400,7 @@ async def test_an_unforeseen_error_is_reported_once_and_ends_when_it_no_longer_o
     assert lines(log) == ["ERROR unforeseen error", mistake, "INFO policy in force 1"]
 
 
-async def test_a_file_that_takes_too_long_to_read_is_refused_and_not_opened_again_meanwhile(
+async def test_a_file_that_takes_too_long_to_read_is_refused_and_not_read_again_meanwhile(
     watched: WatchedFile, log: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.app.policy_watcher._WITHIN", 0.05)
@@ -412,13 +408,19 @@ async def test_a_file_that_takes_too_long_to_read_is_refused_and_not_opened_agai
     os.mkfifo(hanging)
     watched.path.unlink()
     watched.path.hardlink_to(hanging)
-    before = threading.enumerate()
+    file, reads = watched.file, list[asyncio.Future[Content]]()
+
+    def read() -> asyncio.Future[Content]:
+        reads.append(file.read())
+        return reads[-1]
+
+    watched.file = replace(file, read=read)
+    watched.watcher = watched.new_watcher()
     async with watching(watched):
         await soon(lambda: lines(log))
         watched.reload.set()
         await soon(lambda: len(lines(log)) == 2)
-        begun = [each.name for each in threading.enumerate() if each not in before]
-        assert len([name for name in begun if "asyncio" not in name]) == 1
+        assert len(reads) == 1
         good = watched.path.with_name("good.toml")
         good.write_text(SECOND, encoding="utf-8")
         good.replace(watched.path)

@@ -111,7 +111,7 @@ async def test_the_next_work_does_not_wait_until_all_events_are_published(sqlite
 async def test_under_steady_load_events_are_published_nevertheless(
     sqlite: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.ledger.writer._MOST_EVENTS", 2)
+    monkeypatch.setattr("bot.ledger.thread._MOST_EVENTS", 2)
     published: list[int] = []
     before_the_last: list[int] = []
 

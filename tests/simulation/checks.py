@@ -50,7 +50,7 @@ _WAITING = ("confirming", "waiting")
 # Of each share, as it leaves a replica.
 
 
-def share_of(world: "World", sent: "Sent", replica: Replica) -> Share:
+def share_of(world: "World", sent: "Sent") -> Share:
     """Return what is asked, and for which request of the ledger."""
     body = json.loads(sent.body)
     found = world.database.rows(
@@ -61,9 +61,7 @@ def share_of(world: "World", sent: "Sent", replica: Replica) -> Share:
         appid=body["appid"],
     )
     request, fence = found[0] if found else ("", 0)
-    return Share(
-        world.seconds(), sent.replica, replica.holder, body["env"], body["appid"], request, fence
-    )
+    return Share(world.seconds(), sent.replica, body["env"], body["appid"], request, fence)
 
 
 def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:

@@ -13,18 +13,15 @@ from enum import Enum, auto
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from bot.ledger.database import Opened, reason_of
+from bot.ledger.database import Opened
 from bot.ledger.engine import engine_of, parse
 from bot.ledger.events import HAPPENED, EventListener, Happened
 from bot.ledger.schema import metadata
-from bot.ledger.writer import LedgerDownError, Work, Writer
+from bot.ledger.writer import PATIENCE, LedgerDownError, Work, Writer, as_told, may_pass
 from tests.simulation.loop import Process
 
-PATIENCE = 2.0  # seconds, as the real writer's
 _AGAIN = 0.5
-_PERMANENT = (IntegrityError, DataError, UnicodeEncodeError)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -93,6 +90,7 @@ class SimulatedWriter(Writer):
         fate_of: Callable[[str], WriteFate],
         listeners: Sequence[EventListener],
     ) -> None:
+        super().__init__(process.loop.time)
         self._database = database
         self._process = process
         self._fate_of = fate_of
@@ -100,7 +98,6 @@ class SimulatedWriter(Writer):
         self._queue = deque[_Job]()
         self._busy = False
         self._ended = False
-        self.clock = process.loop.time
 
     def run(
         self, work: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -184,15 +181,14 @@ class SimulatedWriter(Writer):
 
     def _resolve_job(self, job: _Job, result: Any, error: Exception | None) -> None:
         """Give the caller the result or the error; a job without a caller is repeated before those that follow."""
-        down = isinstance(error, DBAPIError | LedgerDownError | UnicodeEncodeError)
         if job.done is None and error:
-            if down and not isinstance(error, _PERMANENT):
+            if may_pass(error):
                 self._queue.appendleft(job)
                 self._process.later(_AGAIN, self._next)
                 return
             _log.error("the ledger gives up what it cannot do", extra=dict(job.facts))
         elif error and job.done:
-            _fail(job.done, LedgerDownError(reason_of(error)) if down else error)
+            _fail(job.done, as_told(error))
         elif job.done and not job.done.done():
             job.done.set_result(result)
         self._next()

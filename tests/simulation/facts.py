@@ -32,7 +32,6 @@ class Share:
 
     at: float
     replica: str
-    holder: str
     env: str
     appid: str
     request: str

@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from random import Random
+from typing import TYPE_CHECKING
 
-from bot.app.resources import Resources, Slack
-from bot.app.token_source import token_source
+from bot.app.policy_watcher import PolicyWatcher
+from bot.app.resources import CannotStartError, Resources, open_ledger, open_slack
+from bot.app.running import serve
 from bot.app.wiring import Wired, wire
+from bot.domain.language import Language
 from bot.ledger.events import EventListener
-from bot.ledger.ledger import Ledger
-from bot.ledger.writer import LedgerDownError
 from bot.playground.world import OWNER, World
 from bot.policy.file import read_and_test
 from bot.policy.kinds import Policy, Tested
@@ -20,9 +21,6 @@ from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.settings.access import SlackSettings, TokenServerSettings
-from bot.settings.load import Settings, load
-from bot.slack.api import SlackApi, web_client
-from bot.slack.preflight import Ready
 from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
 from tests.simulation.database import Database, SimulatedWriter, WriteFate
@@ -30,8 +28,14 @@ from tests.simulation.loop import Process, SimulatedLoop
 from tests.simulation.network import Network
 from tests.simulation.services import TOKENS, WECHAT
 
+if TYPE_CHECKING:
+    from bot.ledger.ledger import Ledger
+
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
+_WECHATS_SECONDS, _GRACE = 5.0, 10.0
 AUTHORIZATION = "Bearer made-up-authorization-of-the-token-server"
+_TOKENS = TokenServerSettings(f"{TOKENS}/{{appid}}", AUTHORIZATION)
+SECRETS = (World().bot_token, World().signing_secret, AUTHORIZATION, AUTHORIZATION.split()[1])
 
 
 @cache
@@ -41,28 +45,6 @@ def policy_of(text: str) -> Policy:
     if not isinstance(tested, Tested):
         raise TypeError(tested)
     return tested.policy
-
-
-@cache
-def settings() -> Settings:
-    """Return the settings of every replica, but for Slack's address and the policy."""
-    world = World()
-    loaded = load(
-        {
-            "SLACK_BOT_TOKEN": world.bot_token,
-            "SLACK_SIGNING_SECRET": world.signing_secret,
-            "WECHAT_API_URL": WECHAT,
-            "WECHAT_TOKEN_SERVER_URL": f"{TOKENS}/{{appid}}",
-            "WECHAT_TOKEN_SERVER_AUTHORIZATION": AUTHORIZATION,
-            "WECHAT_AUTHORIZER_APPID": OWNER,
-            "SHARE_ENV_ALLOWED_USERS": "U0REQUESTER",
-            "DATABASE_URL": "sqlite:///:memory:",
-            "WECHAT_TIMEOUT": "5",
-        }
-    )
-    if not isinstance(loaded, Settings):
-        raise TypeError(loaded)
-    return loaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +58,7 @@ class Machine:
     now: Callable[[], float]
     policy: Callable[[], str]
     slack_url: str
-    identity: dict[str, object]
+    note: Callable[[str, str], None]
     listeners: Sequence[EventListener]
 
 
@@ -85,12 +67,10 @@ class Replica:
 
     def __init__(self, name: str, machine: Machine, dice: Random) -> None:
         self.name = name
-        self.holder = f"{name} {dice.randrange(16**6):06x}"
         self.process = Process(name, machine.loop)
         self.parts: Wired | None = None
         self.ledger: Ledger | None = None
         self.in_force = PolicyInForce(policy_of(machine.policy()))
-        self.failed = False
         self.over = False
         """Whether it has stopped by itself."""
         self._machine = machine
@@ -111,27 +91,22 @@ class Replica:
         try:
             async with AsyncExitStack() as stack:
                 await self._serve(stack)
-        except LedgerDownError:
-            self.failed = True
+        except CannotStartError as error:
+            self._machine.note(self.name, f"cannot start: {error}")
         self.over = True
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         """Do as `running` does, without what listens."""
-        resources = self._resources()
-        stack.push_async_callback(resources.ledger.close)
-        await resources.ledger.start()
+        resources = await self._open(stack)
         self.ledger = resources.ledger
-        source = token_source(stack, resources)
-        parts = wire(stack, resources, source)
-        kept = [parts.worker.leased.run(parts.worker.resume), parts.recheck.run()]
-        for work in kept:
-            stack.callback(resources.tasks.keep(work).cancel)
-        stack.push_async_callback(resources.tasks.drain, resources.settings.shutdown_grace)
+        parts = wire(stack, resources, _TOKENS, Language.ENGLISH, _WECHATS_SECONDS)
+        watcher = PolicyWatcher(resources.in_force, None, asyncio.Event())
+        serve(stack, resources.tasks, parts, watcher, _GRACE)
         self.parts = parts
         await self._stop.wait()
         self.parts = None
 
-    def _resources(self) -> Resources:
+    async def _open(self, stack: AsyncExitStack) -> Resources:
         machine, dice = self._machine, self._dice
         runtime = Runtime(
             clock=machine.loop.time,
@@ -142,33 +117,20 @@ class Replica:
             new_id=lambda: "".join(dice.choice(_LETTERS) for _ in range(8)),
         )
         world = World()
-        slack = SlackSettings(world.bot_token, None, world.signing_secret, machine.slack_url)
-        chosen = replace(
-            settings(),
-            slack=slack,
-            tokens=TokenServerSettings(f"{TOKENS}/{{appid}}", AUTHORIZATION),
-            policy=self.in_force.policy,
-        )
-        session = machine.network.session(self.process)
-        client = web_client(slack, slack.bot_token, session)
+        access = SlackSettings(world.bot_token, None, world.signing_secret, machine.slack_url)
+        session, observers = machine.network.session(self.process), Observers()
+        slack = await open_slack(access, session, runtime, observers)
         writer = SimulatedWriter(
             machine.database, self.process, machine.write_fate, machine.listeners
         )
-        ledger = Ledger(
-            machine.database.opened,
-            writer,
-            self.holder,
-            clock=runtime.since_boot,
-            recheck_after=runtime.recheck_after,
-        )
+        ledger = await open_ledger(stack, machine.database.opened, writer, runtime)
         return Resources(
-            settings=chosen,
             runtime=runtime,
             metrics=None,
-            observers=Observers(),
+            observers=observers,
             in_force=self.in_force,
             tasks=Tasks(),
             wechat=WeChatApi(client_over(session), WECHAT, runtime.clock),
-            slack=Slack(client, SlackApi(client, runtime.sleep), Ready(machine.identity, None)),
+            slack=slack,
             ledger=ledger,
         )

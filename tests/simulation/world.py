@@ -22,7 +22,6 @@ from bot.ledger.events import Event
 from bot.observe.logs.lines import LineFormatter
 from bot.observe.logs.redaction import Redactor
 from bot.playground.loopback import Json, JsonObject, json_object
-from bot.playground.slack.methods import auth_test
 from bot.playground.slack.transcript import Ack, Change, PostedMessage
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import GROUPS, OWNER
@@ -32,7 +31,7 @@ from tests.simulation.facts import Deed, History, Share, Trouble
 from tests.simulation.loop import PROCESS, SimulatedLoop
 from tests.simulation.network import Ending, Fate, Network, Sent, Service
 from tests.simulation.policies import ENVS, OTHER_OWNER, POLICIES
-from tests.simulation.replica import Machine, Replica, policy_of, settings
+from tests.simulation.replica import SECRETS, Machine, Replica, policy_of
 from tests.simulation.services import TOKENS, WECHAT, SimulatedSlack, SimulatedWeChat
 
 _BIRTH = 1_790_000_000.0  # Unix time at the loop's zero
@@ -102,7 +101,6 @@ class World:
         self._names = [f"r{number}" for number in range(1, replicas + 1)]
         self._ending = False
         self._over = False
-        self.identity = dict[str, object](auth_test(self.slack, {}))
 
     # Clocks and the story.
 
@@ -222,7 +220,7 @@ class World:
             now=partial(self.machine_now, name),
             policy=self.policy,
             slack_url=self.slack.api_url,
-            identity=self.identity,
+            note=self.note,
             listeners=[self._on_event],
         )
         replica = self.replicas[name] = Replica(name, machine, self.dice)
@@ -333,7 +331,7 @@ class World:
             del self.armed[sent.replica]
         if not path.endswith(SHARE):
             return _nothing
-        share = checks.share_of(self, sent, replica)
+        share = checks.share_of(self, sent)
         for what in checks.of_share(self, share, sent):
             self.violation(what)
         self.note(sent.replica, f"asks WeChat to share {share.env} with {share.appid}")
@@ -402,7 +400,7 @@ class _Lines(logging.Handler):
 
     def __init__(self, hear: Callable[[str, int], None]) -> None:
         super().__init__()
-        self.setFormatter(LineFormatter(Redactor(settings().secrets), as_json=False))
+        self.setFormatter(LineFormatter(Redactor(SECRETS), as_json=False))
         self._hear = hear
 
     def emit(self, record: logging.LogRecord) -> None:

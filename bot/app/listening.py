@@ -1,0 +1,83 @@
+"""Accept what Slack and WeChat send: over Socket Mode, or by HTTP beside the probes."""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+
+from bot.app.probes import probes
+from bot.app.resources import CannotStartError, Resources
+from bot.app.token_source import PUSHES
+from bot.app.wiring import Wired
+from bot.runtime.listener import Handler, is_taken, listen, unusable
+from bot.settings.access import SlackSettings
+from bot.settings.load import Address
+from bot.slack.events import PATH as EVENTS
+from bot.slack.events import slack_events
+from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketClient, socket_mode
+
+
+async def accept_payloads(
+    stack: AsyncExitStack,
+    resources: Resources,
+    parts: Wired,
+    slack: SlackSettings,
+    address: Address | None,
+) -> list[str]:
+    """Accept what Slack and WeChat send until the stack is closed; return how, in words. Raises CannotStartError."""
+    how, socket = list[str](), _socket(resources, parts, slack.app_token)
+    if socket:
+        stack.push_async_callback(socket.close)
+    if address and (metrics := resources.metrics):
+        posts = _posts(resources, parts, None if socket else slack.signing_secret)
+        gets = probes(stack, resources, parts, metrics, socket)
+        how.append(f"at {await _listen(stack, resources, address, posts, gets)}")
+    if socket:
+        await _open(socket)
+        how.insert(0, "over Socket Mode")
+    return how
+
+
+def _socket(resources: Resources, parts: Wired, app_token: str | None) -> SocketClient | None:
+    """Return the client for Socket Mode; None without an app token, where commands come over HTTP."""
+    if not app_token:
+        return None
+    url, runtime = resources.slack.ready.socket_url, resources.runtime
+    return socket_mode(parts.app, app_token, url, runtime, observers=resources.observers)
+
+
+def _posts(resources: Resources, parts: Wired, signing_secret: str | None) -> Mapping[str, Handler]:
+    """Return what handles posts from WeChat, if it pushes, and with a signing secret those from Slack, by path."""
+    posts, observers = dict[str, Handler](), resources.observers
+    if parts.source.pushes:
+        posts[PUSHES] = parts.source.pushes
+    if signing_secret:
+        posts[EVENTS] = slack_events(
+            parts.app, signing_secret, resources.runtime, observers.acked, observers.refused
+        )
+    return posts
+
+
+async def _listen(
+    stack: AsyncExitStack,
+    resources: Resources,
+    address: Address,
+    posts: Mapping[str, Handler],
+    gets: Mapping[str, Handler],
+) -> str:
+    """Serve HTTP until the stack is closed; return the URL."""
+    host, port = address.host, address.port
+    try:
+        return await listen(stack, host, port, posts, gets, resources.observers.refused)
+    except (OSError, ValueError) as error:
+        problems = (unusable(host, port, error),)
+        raise CannotStartError(problems, wrong_setup=not is_taken(error)) from error
+
+
+async def _open(socket: SocketClient) -> None:
+    if await socket.open():
+        return
+    problem = (
+        f"{TOO_MANY_CONNECTIONS}. Stop the other copies of the bot, then start again."
+        if socket.refused
+        else "Slack's socket does not open. Check the network and the proxy, then start again."
+    )
+    raise CannotStartError((problem,), wrong_setup=False)
