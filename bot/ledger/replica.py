@@ -135,7 +135,7 @@ class Replica(Operations):
         self._silence = 0.0 if exclusive else silence
         self._clock = clock
         self.lease = Lease(math.inf if exclusive else seconds, clock)
-        self._holder = holder
+        self.holder = holder
         self._recheck = {"recheck_after": recheck_after}
         self._exclusive = exclusive
         self._last_heartbeat: float | None = None
@@ -158,8 +158,8 @@ class Replica(Operations):
     @in_transaction
     def stop(self, on: Connection) -> None:
         """Release all requests and delete the lease."""
-        on.execute(_RELEASE_ALL, {"the_holder": self._holder})
-        on.execute(_DELETE_REPLICA, {"the_id": self._holder})
+        on.execute(_RELEASE_ALL, {"the_holder": self.holder})
+        on.execute(_DELETE_REPLICA, {"the_id": self.holder})
 
     async def heartbeat(self) -> None:
         """Send a heartbeat, which renews the lease; an exclusive replica only reads, since no other one looks for it."""
@@ -226,7 +226,7 @@ class Replica(Operations):
         taken: list[Entry] = []
 
         def work(on: Connection) -> list[Entry]:
-            which = {"me": self._holder, "most": max(limit, 0), "silent": self._silent(on)}
+            which = {"me": self.holder, "most": max(limit, 0), "silent": self._silent(on)}
             rows = on.execute(_TAKE_OVER, which | self._recheck).mappings()
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
@@ -253,7 +253,7 @@ class Replica(Operations):
         now = self._clock()
         before = self._watched if now - self._looked < self._silence else {}
         self._looked, self._watched = now, {}
-        for holder, lease_until in on.execute(_HOLDERS, {"me": self._holder}):
+        for holder, lease_until in on.execute(_HOLDERS, {"me": self.holder}):
             seen, since = before.get(holder, (lease_until, now))
             self._watched[holder] = lease_until, since if seen == lease_until else now
         return [
@@ -276,8 +276,8 @@ class Replica(Operations):
         return result
 
     def _beat(self, on: Connection) -> None:
-        _HEARTBEAT.run(on, {"the_id": self._holder, "seconds": self._seconds})
+        _HEARTBEAT.run(on, {"the_id": self.holder, "seconds": self._seconds})
 
     def _release(self, on: Connection, entry: Entry) -> None:
-        still = {"the_holder": self._holder, "the_state": entry.state.value}
+        still = {"the_holder": self.holder, "the_state": entry.state.value}
         on.execute(_RELEASE, {**key_of(entry), **still})

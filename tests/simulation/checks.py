@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
 from bot.ledger.events import Event
+from bot.ledger.ledger import Ledger
 from bot.playground.loopback import objects
 from bot.playground.slack.surfaces import placed
 from bot.playground.slack.transcript import Change, PostedMessage
@@ -50,7 +51,7 @@ _WAITING = ("confirming", "waiting")
 # Of each share, as it leaves a replica.
 
 
-def share_of(world: "World", sent: "Sent") -> Share:
+def share_of(world: "World", sent: "Sent", ledger: Ledger) -> Share:
     """Return what is asked, and for which request of the ledger."""
     body = json.loads(sent.body)
     found = world.database.rows(
@@ -61,7 +62,8 @@ def share_of(world: "World", sent: "Sent") -> Share:
         appid=body["appid"],
     )
     request, fence = found[0] if found else ("", 0)
-    return Share(world.seconds(), sent.replica, body["env"], body["appid"], request, fence)
+    holder = ledger.replica.holder
+    return Share(world.seconds(), sent.replica, holder, body["env"], body["appid"], request, fence)
 
 
 def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:

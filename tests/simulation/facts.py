@@ -32,6 +32,7 @@ class Share:
 
     at: float
     replica: str
+    holder: str
     env: str
     appid: str
     request: str

@@ -331,7 +331,10 @@ class World:
             del self.armed[sent.replica]
         if not path.endswith(SHARE):
             return _nothing
-        share = checks.share_of(self, sent)
+        ledger = replica.ledger
+        if ledger is None:
+            raise LookupError(f"{replica.name} asks before it has a ledger")
+        share = checks.share_of(self, sent, ledger)
         for what in checks.of_share(self, share, sent):
             self.violation(what)
         self.note(sent.replica, f"asks WeChat to share {share.env} with {share.appid}")
