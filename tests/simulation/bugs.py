@@ -11,7 +11,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "in_doubt = in_doubt or guidance.in_doubt",
         "in_doubt = False",
         "wechat",
-        9,
+        4,
         "recorded is true",
     ),
     Planted(
@@ -20,7 +20,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "called_again = entry.called_again or (taken and entry.state is State.PLACED)",
         "called_again = False",
         "doubt",
-        19,
+        53,
         "recorded is true",
     ),
     Planted(
@@ -38,7 +38,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.user_id == requester_id and not rule.self_approval:",
         "if approver.user_id == requester_id and rule.self_approval:",
         "people",
-        7,
+        3,
         "nobody approves their own",
     ),
     Planted(
@@ -47,7 +47,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "token = await self.tokens.token(owner)\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)",
         'token = await self.tokens.token("wx0123456789abcdef")\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)',
         "calm",
-        1,
+        2,
         "asks for what is allowed",
     ),
     Planted(
@@ -56,7 +56,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self.run_later(follow_up, **facts)",
         "del follow_up, facts",
         "database",
-        2,
+        3,
         "everything ends",
     ),
     Planted(
@@ -65,7 +65,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for twin in twins:",
         "for twin in twins[:0]:",
         "slack",
-        12,
+        29,
         "stands once",
     ),
     Planted(
@@ -83,7 +83,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "edit = await self._posts.edit(\n                at, conversation.parent(words, request, outcome), request.id\n            )",
         "edit = None",
         "calm",
-        2,
+        1,
         "told is recorded",
     ),
     Planted(
@@ -92,8 +92,35 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "until = within(_ACK_SECONDS)",
         "until = within(60.0)",
         "all",
-        62,
+        2,
         "acks within 3 s",
+    ),
+    Planted(
+        "half a policy is believed at the first look",
+        "bot/app/policy_watcher.py",
+        "if not settled or found == self._judged:",
+        "if found == self._judged:",
+        "people",
+        37,
+        "a policy comes into force",
+    ),
+    Planted(
+        "a changed policy is not put into force",
+        "bot/app/policy_watcher.py",
+        "self._in_force.swap(judged)",
+        "pass",
+        "people",
+        1,
+        "a policy comes into force",
+    ),
+    Planted(
+        "a refused file is not told",
+        "bot/app/policy_watcher.py",
+        "self._in_force.refuse(problems)",
+        "pass",
+        "people",
+        1,
+        "a policy comes into force",
     ),
     Planted(
         "every member may approve",
@@ -101,7 +128,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.standing is not Standing.MEMBER:\n        return False",
         "if approver.standing is Standing.MEMBER:\n        return True",
         "calm",
-        2,
+        3,
         "approvers decide",
     ),
 )
