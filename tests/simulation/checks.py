@@ -15,7 +15,7 @@ from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.world import World as Workspace
 from tests.simulation.facts import Deed, Share
 from tests.simulation.oracle import Groups, owner_of, verdict
-from tests.simulation.replica import AUTHORIZATION, Replica
+from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
 
 if TYPE_CHECKING:
     from bot.ledger.entries import Entry
@@ -144,7 +144,8 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
 
 def _held(world: "World") -> Iterator[tuple[str, Groups]]:
     now = world.seconds()
-    for text in world.policies.within(now - _GRACE, now):
+    held = [text for each in world.policies.values() for text in each.within(now - _GRACE, now)]
+    for text in dict.fromkeys(filter(None, held)):
         for groups in world.groups.within(now - _GRACE, now):
             yield str(text), cast("Groups", groups)
 
@@ -156,6 +157,18 @@ def _is_confirmed(deeds: list[Deed], user: str) -> bool:
 
 def _is_approved(deeds: list[Deed], user: str) -> bool:
     return any(deed.act == "approve" and deed.user != user for deed in deeds)
+
+
+# Of the policy, once each replica has had the time to read it.
+
+
+def of_policy(world: "World", replica: Replica) -> Iterator[str]:
+    """Yield what is wrong with the policy in force on a replica."""
+    in_force = replica.in_force
+    if in_force is None or in_force.policy != policy_of(world.newest_policy):
+        yield f"{replica.name} decides by another one than the newest"
+    elif (in_force.trouble is None) != (world.file.text == world.newest_policy):
+        yield f"{replica.name} says of its file: {in_force.trouble or 'nothing'}"
 
 
 # Of each event, as it is committed.
@@ -210,6 +223,12 @@ def unfinished(world: "World") -> list[str]:
 def everything_ends(world: "World") -> Iterator[str]:
     """Whatever waits for no person has ended, and each message that was in doubt was looked at."""
     yield from unfinished(world)
+
+
+def the_newest_policy_is_in_force(world: "World") -> Iterator[str]:
+    """Each replica decides by the newest policy."""
+    for replica in world.replicas.values():
+        yield from of_policy(world, replica)
 
 
 def one_outcome_each(world: "World") -> Iterator[str]:
@@ -326,6 +345,7 @@ def events_tell_the_outcome(world: "World") -> Iterator[str]:
 
 AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     everything_ends,
+    the_newest_policy_is_in_force,
     one_outcome_each,
     recorded_is_true,
     told_is_recorded,

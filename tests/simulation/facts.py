@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from tests.simulation.database import Commit
 from tests.simulation.network import Ending
+from tests.simulation.policy_file import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +12,7 @@ class Trouble:
     """What calls to a service meet while it lasts; of one replica, or of all."""
 
     service: str
-    ending: Ending | Commit
+    ending: Ending | Commit | Reading
     chance: float
     replica: str | None = None
 

@@ -10,9 +10,10 @@ from tests.simulation.bad_luck import Freeze, Jump, Kill, Meet
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
 from tests.simulation.network import Ending
-from tests.simulation.operators import Move, PutIntoForce, Renew, Restart
+from tests.simulation.operators import MakeAMistake, Move, PutIntoForce, Renew, Restart
 from tests.simulation.people import Ask, Fill, OpenHome, Press
-from tests.simulation.policies import ENVS, OTHER_OWNER, POLICIES
+from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
+from tests.simulation.policy_file import Reading
 from tests.simulation.world import Step
 
 PEOPLE = ("U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER", "U0APPROVER2", "U0STRANGER")
@@ -82,6 +83,18 @@ def _changes(dice: Random, span: float, _: Names) -> Iterator[Step]:
         user, group = dice.choice(PEOPLE), dice.choice(["S0PLATFORM", "S0APPROVERS"])
         yield Move(dice.uniform(10, span), user, group)
     yield Renew(dice.uniform(1, span), dice.choice([OWNER, OTHER_OWNER]))
+
+
+def _policy_file(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield what is wrong with the policy file, and with the disk it is on."""
+    for _number in range(dice.randint(1, 2)):
+        at = dice.uniform(10, span)
+        yield MakeAMistake(at, dice.choice([*MISTAKES]))
+        yield PutIntoForce(at + dice.uniform(3, 40), dice.choice([*POLICIES]))
+    for _number in range(dice.randint(1, 3)):
+        whose, chance = dice.choice([None, *names]), dice.choice([0.3, 1.0])
+        trouble = Trouble("disk", dice.choice([*Reading]), chance, whose)
+        yield Meet(dice.uniform(1, span), dice.uniform(5, 40), trouble)
 
 
 def _calls(service: str) -> Part:
@@ -168,7 +181,7 @@ def _clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
 
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
-    "people": (_people, _people, _changes),
+    "people": (_people, _people, _changes, _policy_file),
     "slack": (_people, _calls("slack")),
     "wechat": (_people, _calls("wechat"), _calls("tokens")),
     "database": (_people, _database),
@@ -179,7 +192,16 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "freezes": (_people, _frozen),
     "batches": (_batches, _crashes),
     "clocks": (_people, _crashes, _clocks),
-    "all": (_people, _changes, _calls("slack"), _calls("wechat"), _database, _crashes, _clocks),
+    "all": (
+        _people,
+        _changes,
+        _calls("slack"),
+        _calls("wechat"),
+        _database,
+        _crashes,
+        _clocks,
+        _policy_file,
+    ),
 }
 
 

@@ -65,4 +65,13 @@ POLICIES = {
     "beta envs moved": _MOVED + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS,
     "no testers": _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM,
 }
+MISTAKES: dict[str, str | None] = {
+    "no TOML": USUAL + "[[rule",
+    "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),
+    "a test that fails": USUAL
+    + '[[test]]\nuser = "U0STRANGER"\nappid = "wx0000000000000001"\nenv = "prod-1"\nexpect = "allow"\n',
+    "nothing": "",
+    "no file": None,
+}
+"""What is refused, so that the policy before it stays in force."""
 ENVS = ("prod-1", "test-1", "live-1", "core-1", "beta-1", "core-2")

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from bot.app.policy_watcher import PolicyWatcher
+from bot.app.policy_watcher import Judged, PolicyFile, PolicyWatcher
 from bot.app.resources import CannotStartError, Resources, open_ledger, open_slack
 from bot.app.running import serve
 from bot.app.wiring import Wired, wire
@@ -21,11 +21,14 @@ from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.settings.access import SlackSettings, TokenServerSettings
+from bot.settings.load import policy_of as policy_in
+from bot.settings.policy import Content
 from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
 from tests.simulation.database import Database, SimulatedWriter, WriteFate
 from tests.simulation.loop import Process, SimulatedLoop
 from tests.simulation.network import Network
+from tests.simulation.policy_file import PATH, SimulatedFile
 from tests.simulation.services import TOKENS, WECHAT
 
 if TYPE_CHECKING:
@@ -47,6 +50,16 @@ def policy_of(text: str) -> Policy:
     return tested.policy
 
 
+async def _judge(content: Content) -> Judged:
+    return policy_in(PATH, OWNER, _TOKENS, content)
+
+
+def _started_with(judged: Judged) -> Policy:
+    if isinstance(judged, Policy):
+        return judged
+    raise CannotStartError(tuple(judged), wrong_setup=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """What a replica finds where it runs; `now` is its machine's clock."""
@@ -56,7 +69,9 @@ class Machine:
     database: Database
     write_fate: Callable[[str], WriteFate]
     now: Callable[[], float]
-    policy: Callable[[], str]
+    file: SimulatedFile
+    heard_policy: Callable[["Replica", str | None, Policy], None]
+    """Is told of each policy that comes into force on a replica; of the first one with its text."""
     slack_url: str
     note: Callable[[str, str], None]
     listeners: Sequence[EventListener]
@@ -70,11 +85,12 @@ class Replica:
         self.process = Process(name, machine.loop)
         self.parts: Wired | None = None
         self.ledger: Ledger | None = None
-        self.in_force = PolicyInForce(policy_of(machine.policy()))
+        self.in_force: PolicyInForce | None = None
         self.over = False
         """Whether it has stopped by itself."""
         self._machine = machine
         self._dice = dice
+        self.reload = asyncio.Event()
         self._stop = asyncio.Event()
         self.process.spawn(self._run())
 
@@ -97,16 +113,21 @@ class Replica:
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         """Do as `running` does, without what listens."""
-        resources = await self._open(stack)
+        read = partial(self._machine.file.read, self.process)
+        content = await read()
+        policy = _started_with(await _judge(content))
+        self._machine.heard_policy(self, content, policy)
+        resources = await self._open(stack, policy)
         self.ledger = resources.ledger
         parts = wire(stack, resources, _TOKENS, Language.ENGLISH, _WECHATS_SECONDS)
-        watcher = PolicyWatcher(resources.in_force, None, asyncio.Event())
+        file = PolicyFile(PATH, content, read, _judge)
+        watcher = PolicyWatcher(resources.in_force, file, self.reload)
         serve(stack, resources.tasks, parts, watcher, _GRACE)
         self.parts = parts
         await self._stop.wait()
         self.parts = None
 
-    async def _open(self, stack: AsyncExitStack) -> Resources:
+    async def _open(self, stack: AsyncExitStack, policy: Policy) -> Resources:
         machine, dice = self._machine, self._dice
         runtime = Runtime(
             clock=machine.loop.time,
@@ -124,6 +145,8 @@ class Replica:
             machine.database, self.process, machine.write_fate, machine.listeners
         )
         ledger = await open_ledger(stack, machine.database.opened, writer, runtime)
+        self.in_force = PolicyInForce(policy)
+        self.in_force.subscribe(partial(machine.heard_policy, self, None))
         return Resources(
             runtime=runtime,
             metrics=None,

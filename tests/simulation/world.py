@@ -25,18 +25,22 @@ from bot.playground.loopback import Json, JsonObject, json_object
 from bot.playground.slack.transcript import Ack, Change, PostedMessage
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import GROUPS, OWNER
+from bot.policy.kinds import Policy
 from tests.simulation import checks
 from tests.simulation.database import Commit, Database, WriteFate
 from tests.simulation.facts import Deed, History, Share, Trouble
 from tests.simulation.loop import PROCESS, SimulatedLoop
 from tests.simulation.network import Ending, Fate, Network, Sent, Service
 from tests.simulation.policies import ENVS, OTHER_OWNER, POLICIES
+from tests.simulation.policy_file import Reading, SimulatedFile
 from tests.simulation.replica import SECRETS, Machine, Replica, policy_of
 from tests.simulation.services import TOKENS, WECHAT, SimulatedSlack, SimulatedWeChat
 
 _BIRTH = 1_790_000_000.0  # Unix time at the loop's zero
 _ACK_SECONDS = 3.0
 _TO_SETTLE = 600.0
+_TO_TAKE = 8.0
+"""Seconds within which a policy file that is settled is in force: two looks, two seconds apart."""
 _LATEST = {"slack": (15.5, 30.0), "wechat": (5.5, 20.0), "tokens": (5.5, 10.0)}
 """When what is late has its effect: after the client has given up, and for Slack before the bot looks again."""
 
@@ -84,7 +88,11 @@ class World:
         """Which replica dies so many turns after it begins such a call."""
         self.hands: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held by a person who is busy."""
-        self.policies = History([(0.0, POLICIES["the usual"])])
+        self.newest_policy = POLICIES["the usual"]
+        """The one that was written last and has no mistake."""
+        self.file = SimulatedFile(self.loop, seed, self.newest_policy, self._read_fate)
+        self.policies: dict[str, History] = {}
+        """What was in force on each replica."""
         self.groups = History([(0.0, {group.id: group.members for group in GROUPS})])
         self.slack = SimulatedSlack(self.now, self._hand_over)
         self.slack.limits.on = limits
@@ -170,6 +178,7 @@ class World:
         self.troubles.clear()
         self.armed.clear()
         self.slack.clear()
+        self.file.replace(self.newest_policy)
         for replica in self.replicas.values():
             replica.process.dies_at = None
             replica.process.thaw()
@@ -218,7 +227,8 @@ class World:
             database=self.database,
             write_fate=self._write_fate,
             now=partial(self.machine_now, name),
-            policy=self.policy,
+            file=self.file,
+            heard_policy=self._on_policy,
             slack_url=self.slack.api_url,
             note=self.note,
             listeners=[self._on_event],
@@ -228,6 +238,7 @@ class World:
 
     def _died(self, replica: Replica) -> None:
         self.under_way = [each for each in self.under_way if each[1] is not replica]
+        self._note_policy(replica, None)
         self.note(replica.name, "dies")
 
     def _up(self) -> list[Replica]:
@@ -235,15 +246,43 @@ class World:
 
     # What people and operators change.
 
-    def policy(self) -> str:
-        """Return the policy file as it is now."""
-        return str(self.policies.since[-1][1])
+    async def write_policy(self, text: str, half: str | None = None, seconds: float = 0.0) -> None:
+        """Put a policy into its file, in place if that takes some seconds; each replica finds it soon."""
+        self.newest_policy = text
+        if seconds:
+            await self.file.write(text, half, seconds)
+        else:
+            self.file.replace(text)
+        self._look_soon()
 
-    def put_into_force(self, text: str) -> None:
-        """Let all replicas read another policy, each within some seconds."""
-        self.policies.since.append((self.seconds(), text))
-        for replica in self.replicas.values():
-            replica.process.later(self.dice.uniform(0, 5), replica.in_force.swap, policy_of(text))
+    def spoil_policy(self, text: str | None) -> None:
+        """Put a text that is no policy into the file, or take that away."""
+        self.file.replace(text)
+        self._look_soon()
+
+    def reload_policies(self) -> None:
+        """Tell all replicas to read the file, as SIGHUP does, but not while somebody writes it."""
+        if self.file.text == self.newest_policy:
+            for replica in self.replicas.values():
+                replica.process.later(0, replica.reload.set)
+
+    def _look_soon(self) -> None:
+        """See to it that the replicas that are up have judged the file, once they have had the time."""
+        up = [(each, each.process.freezes) for each in self._up() if not each.process.frozen]
+        now = self.loop.time()
+        self.loop.call_later(_TO_TAKE, self._look_at_policies, self.file.versions, now, up)
+
+    def _look_at_policies(
+        self, version: int, since: float, up: Sequence[tuple[Replica, int]]
+    ) -> None:
+        """Check those that were up, unless something kept them from reading the file as it is."""
+        if version != self.file.versions:
+            return
+        for replica, freezes in up:
+            hampered = self.file.hampered_until.get(replica.name, 0.0) > since
+            if replica.accepts and replica.process.freezes == freezes and not hampered:
+                for what in checks.of_policy(self, replica):
+                    self.violation(f"a policy comes into force: {what}")
 
     def move_in_group(self, user: str, group: str) -> None:
         """Let a person leave a group, or join it again."""
@@ -297,7 +336,7 @@ class World:
             for each in self.troubles
         )
 
-    def _meet(self, service: str, name: str) -> Ending | Commit | None:
+    def _meet(self, service: str, name: str) -> Ending | Commit | Reading | None:
         for each in self.troubles:
             meets = each.service == service and each.replica in {None, name}
             if meets and self.dice.random() < each.chance:
@@ -321,6 +360,13 @@ class World:
             self.note(name, f"the ledger: {met.name.lower().replace('_', ' ')}")
         there = self.dice.uniform(2.5, 4) if met is Commit.HANGS else self.dice.uniform(0.001, 0.01)
         return WriteFate(met, there, self.dice.uniform(0.001, 0.01))
+
+    def _read_fate(self, name: str) -> Reading | None:
+        ending = self._meet("disk", name)
+        if not isinstance(ending, Reading):
+            return None
+        self.note(name, f"the policy file: {ending.name.lower()}")
+        return ending
 
     def _begin(self, sent: Sent) -> Callable[[], None]:
         """Check a share as it leaves a replica, and keep it until its client knows its end."""
@@ -358,6 +404,19 @@ class World:
         self.note(PROCESS.get().name, f"records {event.kind}: {told}")
         for what in checks.of_event(self, event):
             self.violation(what)
+
+    def _on_policy(self, replica: Replica, text: str | None, policy: Policy) -> None:
+        """Note what a replica decides by from now on; a start may have read half a file, a watcher may not."""
+        known = [each for each in POLICIES.items() if policy_of(each[1]) == policy]
+        name, whole = known[0] if known else ("half a policy", text)
+        self.note(replica.name, f"puts into force: {name}")
+        if whole is None:
+            self.violation(f"a policy comes into force: {replica.name} has one that nobody wrote")
+        self._note_policy(replica, whole)
+
+    def _note_policy(self, replica: Replica, text: str | None) -> None:
+        history = self.policies.setdefault(replica.name, History())
+        history.since.append((self.seconds(), text))
 
     def _on_change(self, message: PostedMessage, change: Change) -> None:
         text = message.text.split("\n")[0][:90]
