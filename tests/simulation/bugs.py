@@ -1,4 +1,4 @@
-"""The bugs that the simulation has to find, and the seed at which it finds each."""
+"""The bugs that the simulation has to find; `found.json` has the seed at which it finds each."""
 
 from typing import Final
 
@@ -11,8 +11,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "in_doubt = in_doubt or guidance.in_doubt",
         "in_doubt = False",
         "wechat",
-        4,
-        "recorded is true",
     ),
     Planted(
         "after a take-over a second failure is believed",
@@ -20,8 +18,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "called_again = entry.called_again or (taken and entry.state is State.PLACED)",
         "called_again = False",
         "doubt",
-        52,
-        "recorded is true",
     ),
     Planted(
         "the approvers are not shown the end",
@@ -29,8 +25,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if entry.asked:\n            await self.approvals.show_decision(entry)\n        if delivered",
         "if delivered",
         "people",
-        1,
-        "no question after the end",
     ),
     Planted(
         "requesters approve their own requests",
@@ -38,8 +32,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.user_id == requester_id and not rule.self_approval:",
         "if approver.user_id == requester_id and rule.self_approval:",
         "people",
-        3,
-        "nobody approves their own",
     ),
     Planted(
         "the token is the default owner's",
@@ -47,8 +39,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "token = await self.tokens.token(owner)\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)",
         'token = await self.tokens.token("wx0123456789abcdef")\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)',
         "calm",
-        2,
-        "asks for what is allowed",
     ),
     Planted(
         "a request that could not be recorded stands",
@@ -56,8 +46,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self.run_later(follow_up, **facts)",
         "del follow_up, facts",
         "database",
-        1,
-        "everything ends",
     ),
     Planted(
         "twins stay",
@@ -65,8 +53,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for twin in twins:",
         "for twin in twins[:0]:",
         "slack",
-        1,
-        "stands once",
     ),
     Planted(
         "a token is logged",
@@ -74,8 +60,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "guidance = answer.guidance\n",
         'guidance = answer.guidance\n            _log.warning("no", extra={"why": token})\n',
         "wechat",
-        4,
-        "no secret is told",
     ),
     Planted(
         "the parent says for ever that it is under way",
@@ -83,8 +67,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "edit = await self._posts.edit(\n                at, conversation.parent(words, request, outcome), request.id\n            )",
         "edit = None",
         "calm",
-        2,
-        "told is recorded",
     ),
     Planted(
         "a command has no deadline",
@@ -92,8 +74,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "until = within(_ACK_SECONDS)",
         "until = within(60.0)",
         "all",
-        11,
-        "acks within 3 s",
     ),
     Planted(
         "every member may approve",
@@ -101,8 +81,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.standing is not Standing.MEMBER:\n        return False",
         "if approver.standing is Standing.MEMBER:\n        return True",
         "calm",
-        3,
-        "approvers decide",
     ),
     Planted(
         "a click counts in whatever state the request is",
@@ -110,8 +88,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         'which = {"the_id": entry.request.id, "the_state": entry.state.value}',
         'now = select(_r.state).where(_r.id == entry.request.id)\n        which = {"the_id": entry.request.id, "the_state": on.scalar(now)}',
         "people",
-        2,
-        "told is recorded",
     ),
     Planted(
         "a click that could not be answered stands",
@@ -119,8 +95,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "            for moved in made:\n                self._undo(",
         "            for moved in made[:0]:\n                self._undo(",
         "all",
-        2,
-        "everything ends",
     ),
     Planted(
         "a move that was recorded counts as lost",
@@ -128,8 +102,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "return stands(on, entry, to)  #",
         "return False  #",
         "database",
-        28,
-        "everything ends",
     ),
     Planted(
         "what Slack refuses is not owed",
@@ -137,8 +109,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "on.execute(_OWE, owing).rowcount",
         "owing == 0",
         "slack",
-        5,
-        "everything ends",
     ),
     Planted(
         "what is owed is posted without a look",
@@ -146,8 +116,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "said_before = entry.taken_over or entry.owed_since is not None",
         "said_before = entry.taken_over",
         "slack",
-        20,
-        "stands once",
     ),
     Planted(
         "an item's answer is recorded twice",
@@ -155,8 +123,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         '    if _END.run(on, {**columns, "the_id": done.item.id}) == 1:',
         '    if _END.run(on, {**columns, "the_id": done.item.id}) >= 0:',
         "all",
-        17,
-        "one outcome each",
     ),
     Planted(
         "cancelled items are called",
@@ -164,8 +130,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "done = await self._call(item) if may else None",
         "done = await self._call(item)",
         "batches",
-        15,
-        "asks for a request",
     ),
     Planted(
         "items under way end as cancelled",
@@ -173,8 +137,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for which, outcome in ((_END_BEGUN, begun), (_END_NOT_BEGUN, others)):",
         "for which, outcome in ((_END_LEFT, others),):",
         "batches",
-        20,
-        "recorded is true",
     ),
     Planted(
         "two batches run at a time",
@@ -182,8 +144,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "return on.execute(_TAKE, key_of(batch)).rowcount == 1",
         "return on.execute(_TAKE, key_of(batch)).rowcount >= 0",
         "batches",
-        4,
-        "one batch runs at a time",
     ),
     Planted(
         "a lease is believed for too long",
@@ -191,8 +151,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self._until = began + self._seconds",
         "self._until = began + 9 * self._seconds",
         "freezes",
-        8,
-        "asks for a request",
     ),
     Planted(
         "what was shared is shared again",
@@ -200,8 +158,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "    or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),\n",
         "",
         "people",
-        3,
-        "shared once",
     ),
     Planted(
         "it is not noted that an item has begun",
@@ -209,8 +165,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "    .values(begun=True, paused=False,",
         "    .values(begun=_r.begun, paused=False,",
         "batches",
-        4,
-        "asks for a request",
     ),
     Planted(
         "a cancellation ends the items that are being called",
@@ -218,8 +172,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "waiting = _end_all(on, batch, _END_NOT_BEGUN, Cancelled(by))",
         "waiting = _end_all(on, batch, _END_LEFT, Cancelled(by))",
         "batches",
-        4,
-        "asks for a request",
     ),
     Planted(
         "a take-over leaves the former holder its rights",
@@ -227,8 +179,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "holder=_ME, fence=_r.fence + 1, taken_over=_TIMES",
         "holder=_ME, fence=_r.fence, taken_over=_TIMES",
         "freezes",
-        9,
-        "only the holder asks",
     ),
     Planted(
         "WeChat is asked before it is recorded where the answer goes",
@@ -236,8 +186,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "return placed if await self.ledger.place(entry, ref) else None",
         "return placed",
         "calm",
-        1,
-        "asks for a request",
     ),
     Planted(
         "an owed message is forgotten",
@@ -245,8 +193,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "await self.leased.owe(entry, away)",
         'del away\n                await self.ledger.end(entry, "delivered")',
         "slack",
-        20,
-        "no question after the end",
     ),
     Planted(
         "nobody takes over",
@@ -254,8 +200,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "resume(entry)\n",
         "del entry\n",
         "crashes",
-        1,
-        "everything ends",
     ),
     Planted(
         "a step that the ledger does not take is given up",
@@ -263,8 +207,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "await self._sleep(pause)",
         "raise LookupError",
         "database",
-        6,
-        "no unforeseen errors",
     ),
     Planted(
         "an owed message waits for a day",
@@ -272,8 +214,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "await self.ledger.owe(entry, str(away), away.after)",
         "await self.ledger.owe(entry, str(away), 86_400.0)",
         "slack",
-        5,
-        "everything ends",
     ),
     Planted(
         "an answered request is asked for again after a take-over",
@@ -281,8 +221,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if entry.outcome is not None:\n            await self._deliver",
         "if entry.outcome is not None and not entry.taken_over:\n            await self._deliver",
         "crashes",
-        1,
-        "asks for a request",
     ),
     Planted(
         "an item of a batch that may have been called counts as never called",
@@ -290,8 +228,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self.todo.append(replace(item, called_again=item.begun))",
         "self.todo.append(replace(item, begun=False))",
         "doubt",
-        32,
-        "recorded is true",
     ),
     Planted(
         "half a policy is believed at the first look",
@@ -299,8 +235,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if not settled or found == self._judged:",
         "if found == self._judged:",
         "people",
-        37,
-        "a policy comes into force",
     ),
     Planted(
         "a changed policy is not put into force",
@@ -308,8 +242,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self._in_force.swap(judged)",
         "pass",
         "people",
-        1,
-        "a policy comes into force",
     ),
     Planted(
         "a refused file is not told",
@@ -317,7 +249,5 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self._in_force.refuse(problems)",
         "pass",
         "people",
-        1,
-        "a policy comes into force",
     ),
 )

@@ -1,16 +1,17 @@
-"""Planted bugs, which show that the simulation sees: each is a small change of one function, and where it was found.
+"""Planted bugs, which show that the simulation sees: each is a small change of one function.
 
 The change is applied in memory: the function gets the code that the changed source has or, if it is outside of functions,
-the module gets the changed statements and numbers. `python -m tests.simulation --planted NAME` looks for a seed that
-finds it.
+the module gets the changed statements and numbers. `found.json` has the seed that finds
+each; `python -m tests.simulation --planted NAME` looks for it, and writes it there.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from inspect import getattr_static, unwrap
-from multiprocessing import Pool
+from multiprocessing.pool import Pool
 from pathlib import Path
 from types import CodeType, FunctionType
 
@@ -19,22 +20,21 @@ from sqlalchemy import ClauseElement
 import bot
 from bot.domain.request import State
 from bot.ledger.statements import Prepared
-from tests.simulation.run import Run, in_parallel, run_seed
+from tests.simulation.run import Run, in_parallel, rule_of, run_seed
 
 _ROOT = Path(bot.__file__).parent.parent
+_FOUND = Path(__file__).with_name("found.json")
 
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """A bug: in this file, `new` in place of `old`; a run of this seed of this profile finds it by this check."""
+    """A bug: in this file, `new` in place of `old`; some seed of this profile finds it."""
 
     name: str
     file: str
     old: str
     new: str
     profile: str
-    seed: int
-    found_by: str
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -107,13 +107,32 @@ def _function(module: object, name: str) -> FunctionType:
     return function
 
 
-def search(bug: Planted, most: int = 300) -> Planted | None:
-    """Return the bug with the first seed that finds it."""
-    with Pool() as pool:
-        runs = in_parallel(pool, run_with, ((bug, seed) for seed in range(1, most + 1)))
-        for seed, made in enumerate(runs, 1):
-            if made.broken:
-                return replace(bug, seed=seed, found_by=made.broken[0].partition(":")[0])
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The seed that finds a bug, and the check that it breaks."""
+
+    seed: int
+    by: str
+
+
+def found() -> dict[str, Found]:
+    """Return where each bug was found, by its name."""
+    read = json.loads(_FOUND.read_text(encoding="utf-8"))
+    return {name: Found(**each) for name, each in read.items()}
+
+
+def write(seeds: Mapping[str, Found]) -> None:
+    """Write where each bug was found."""
+    told = {name: asdict(each) for name, each in sorted(seeds.items())}
+    _FOUND.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+
+
+def search(pool: Pool, bug: Planted, most: int) -> Found | None:
+    """Return the first seed that finds a bug, and is clean without it."""
+    runs = in_parallel(pool, run_with, ((bug, seed) for seed in range(1, most + 1)))
+    for seed, made in enumerate(runs, 1):
+        if made.broken and not run_seed(seed, bug.profile).broken:
+            return Found(seed, rule_of(made.broken[0]))
     return None
 
 
@@ -121,3 +140,12 @@ def run_with(bug: Planted, seed: int) -> Run:
     """Run a seed of its profile with a bug."""
     with bug.applied():
         return run_seed(seed, bug.profile)
+
+
+def replay(bug: Planted, at: Found) -> str:
+    """Return what is wrong: that its seed finds a bug no longer, or is not clean without it; empty if all is well."""
+    if at.by not in map(rule_of, run_with(bug, at.seed).broken):
+        return f"seed {at.seed} of {bug.profile} no longer finds it by {at.by}"
+    if run_seed(at.seed, bug.profile).broken:
+        return f"seed {at.seed} of {bug.profile} is not clean without it"
+    return ""

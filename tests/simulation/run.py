@@ -45,6 +45,11 @@ def run_seed(seed: int, profile: str) -> Run:
     return run(plan_of(seed, profile))
 
 
+def rule_of(broken: str) -> str:
+    """Return the rule that a sentence about something broken begins with."""
+    return broken.partition(":")[0]
+
+
 def in_parallel(
     pool: Pool, work: Callable[[Unpack[Ts]], T], chosen: Iterator[tuple[*Ts]]
 ) -> Iterator[T]:
@@ -55,7 +60,7 @@ def in_parallel(
 
 def cut_down(failed: Run) -> Run:
     """Return a run with fewer steps that still breaks the same rule: halves are taken out, then smaller parts, at last single steps."""
-    rule = failed.broken[0].partition(":")[0]
+    rule = rule_of(failed.broken[0])
     best, size, tries = failed, max(1, len(failed.plan.steps) // 2), 0
     while size:
         start = 0
@@ -63,7 +68,7 @@ def cut_down(failed: Run) -> Run:
             tries += 1
             kept = (*best.plan.steps[:start], *best.plan.steps[start + size :])
             made = run(replace(best.plan, steps=kept))
-            if any(each.partition(":")[0] == rule for each in made.broken):
+            if rule in map(rule_of, made.broken):
                 best = made
             else:
                 start += size
