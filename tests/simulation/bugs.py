@@ -11,7 +11,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "in_doubt = in_doubt or guidance.in_doubt",
         "in_doubt = False",
         "wechat",
-        9,
+        4,
         "recorded is true",
     ),
     Planted(
@@ -20,7 +20,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "called_again = entry.called_again or (taken and entry.state is State.PLACED)",
         "called_again = False",
         "doubt",
-        19,
+        8,
         "recorded is true",
     ),
     Planted(
@@ -38,7 +38,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "if approver.user_id == requester_id and not rule.self_approval:",
         "if approver.user_id == requester_id and rule.self_approval:",
         "people",
-        7,
+        8,
         "nobody approves their own",
     ),
     Planted(
@@ -47,7 +47,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "token = await self.tokens.token(owner)\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)",
         'token = await self.tokens.token("wx0123456789abcdef")\n        if isinstance(token, api.NoAnswer):\n            return _failed(token, 0)',
         "calm",
-        1,
+        2,
         "asks for what is allowed",
     ),
     Planted(
@@ -56,8 +56,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self.run_later(follow_up, **facts)",
         "del follow_up, facts",
         "database",
-        2,
-        "everything ends",
+        4,
+        "told nothing is nothing",
     ),
     Planted(
         "twins stay",
@@ -65,7 +65,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for twin in twins:",
         "for twin in twins[:0]:",
         "slack",
-        12,
+        3,
         "stands once",
     ),
     Planted(
@@ -92,7 +92,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "until = within(_ACK_SECONDS)",
         "until = within(60.0)",
         "all",
-        62,
+        15,
         "acks within 3 s",
     ),
     Planted(
