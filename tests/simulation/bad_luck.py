@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 
 from tests.simulation.facts import Trouble
@@ -40,10 +41,13 @@ class Kill:
     async def act(self, world: World, _dice: Random) -> None:
         """Choose the turn, or let the call choose it."""
         if self.after:
-            world.armed[self.replica] = self.after, self.turns
+            world.armed[self.replica] = self.after, partial(self._choose, world)
         else:
-            process = world.replicas[self.replica].process
-            process.dies_at = process.turns + self.turns
+            self._choose(world)
+
+    def _choose(self, world: World) -> None:
+        process = world.replicas[self.replica].process
+        process.dies_at = process.turns + self.turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -274,7 +274,9 @@ def told_is_recorded(world: "World") -> Iterator[str]:
     delivered = {e.facts.get("request") for _, e in world.events if e.kind == "delivered"}
     for id_, outcome, place in ended:
         message = world.slack.sought(place.split("/")[1])
-        if id_ not in delivered or message is None or message.deleted or outcome not in _FINAL:
+        if id_ not in delivered or outcome not in _FINAL or message is None:
+            continue
+        if message.deleted or message.channel in world.closed:
             continue
         if not message.text.startswith(_FINAL[outcome]):
             yield f"{id_} is {outcome}, and its parent says “{message.text.splitlines()[0]}”"
@@ -314,7 +316,7 @@ def no_question_after_the_end(world: "World") -> Iterator[str]:
     """No question keeps its buttons after its request has ended."""
     ended = {row[0] for row in world.database.rows("SELECT id FROM requests WHERE state = 'ended'")}
     for message in world.slack.messages:
-        if message.deleted or message.ephemeral_to:
+        if message.deleted or message.ephemeral_to or message.channel in world.closed:
             continue
         for button in placed(objects([*message.blocks])):
             request = str(button.element.get("value", "")).partition(" ")[0]

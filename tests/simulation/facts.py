@@ -9,7 +9,10 @@ from tests.simulation.policy_file import Reading
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What calls to a service meet while it lasts; of one replica, or of all."""
+    """What calls to a service meet while it lasts; of one replica, or of all.
+
+    The service "delivery" is how Slack's payloads get to the replicas: late, or twice if the ack is cut off.
+    """
 
     service: str
     ending: Ending | Commit | Reading

@@ -1,8 +1,10 @@
 """What operators, other systems and groups change in a run."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, replace
 from random import Random
 
+from bot.playground.world import BOT
 from tests.simulation.policies import MISTAKES, POLICIES
 from tests.simulation.world import World
 
@@ -83,3 +85,89 @@ class Restart:
         """Stop it."""
         world.note(self.replica, "is asked to stop")
         world.replicas[self.replica].stop()
+
+
+@dataclass(frozen=True, slots=True)
+class Upgrade:
+    """The next version is rolled out: each replica is stopped once its predecessor is up again; or all at once."""
+
+    at: float
+    at_once: bool
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Stop one after the other."""
+        world.note("an operator", "rolls out the next version")
+        for replica in [*world.replicas.values()]:
+            replica.stop()
+            if not self.at_once:
+                await asyncio.sleep(20)
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleDown:
+    """Operators run a replica less for a while."""
+
+    at: float
+    replica: str
+    seconds: float
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Stop it; the world starts it again."""
+        world.note("an operator", f"stops {self.replica} for {self.seconds:.0f} s")
+        world.keep_down(self.replica, self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class StopAll:
+    """Operators deny everything for a while, and then return to the policy of before."""
+
+    at: float
+    seconds: float
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Freeze, and lift it."""
+        before = world.newest_policy
+        world.note("an operator", "stops everything")
+        await world.write_policy(POLICIES["a freeze"])
+        await asyncio.sleep(self.seconds)
+        world.note("an operator", "lets it go on")
+        await world.write_policy(before)
+
+
+@dataclass(frozen=True, slots=True)
+class Become:
+    """An admin deactivates somebody, or makes them a guest or a stranger (see `World.become`), and takes it back later."""
+
+    at: float
+    user: str
+    kind: str
+    seconds: float
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Change it, and change it back."""
+        world.note(self.user, f"becomes {self.kind}")
+        world.become(self.user, self.kind)
+        await asyncio.sleep(self.seconds)
+        world.note(self.user, "is a member again")
+        world.become(self.user, "a member")
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Somebody archives a channel or, with `expels`, removes the bot from it, and takes it back later."""
+
+    at: float
+    channel: str
+    seconds: float
+    expels: bool
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Do it, and undo it."""
+        slack, way = world.slack, "is without the bot" if self.expels else "is archived"
+        world.note("Slack", f"{self.channel} {way} for {self.seconds:.0f} s")
+        world.closed.add(self.channel)
+        was = slack.channels[self.channel]
+        without = replace(was, members=was.members - {BOT})
+        slack.channels[self.channel] = without if self.expels else replace(was, archived=True)
+        await asyncio.sleep(self.seconds)
+        slack.channels[self.channel] = was

@@ -7,7 +7,11 @@ from fnmatch import fnmatchcase
 from functools import cache
 from typing import Any
 
+from bot.playground.world import SlackUser
+
 Groups = Mapping[str, frozenset[str]]
+MEMBERS = "full members of the workspace"
+"""The name of the group, unknown to Slack, of those who are no guests, strangers, bots or gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,12 @@ class Verdict:
     effect: str
     rule: str = ""
     approvers: frozenset[str] = frozenset()
+
+
+def is_full_member(person: SlackUser) -> bool:
+    """Tell whether a person is a full member of the workspace."""
+    outside = person.is_restricted or person.is_ultra_restricted or person.is_stranger
+    return not (person.deleted or person.is_bot or outside)
 
 
 @cache
@@ -33,7 +43,9 @@ def owner_of(text: str, env: str) -> str:
 
 
 def verdict(text: str, groups: Groups, user: str, channel: str, env: str) -> Verdict:
-    """Return what the first rule says that is about this person, place and env."""
+    """Return what the first rule says that is about this person, place and env; no rule of the plans is for guests."""
+    if user not in groups[MEMBERS]:
+        return Verdict("deny")
     for rule in _read(text)["rule"]:
         named = {*rule.get("users", ()), *_members(groups, rule.get("groups", ()))}
         if "*" not in named and user not in named:
@@ -45,7 +57,7 @@ def verdict(text: str, groups: Groups, user: str, channel: str, env: str) -> Ver
         effect = "confirm" if rule.get("confirm") else rule["effect"]
         able = rule.get("approvers", {})
         approvers = {*able.get("users", ()), *_members(groups, able.get("groups", ()))}
-        return Verdict(effect, rule["name"], frozenset(approvers - {user}))
+        return Verdict(effect, rule["name"], groups[MEMBERS] & (approvers - {user}))
     return Verdict("deny")
 
 

@@ -10,8 +10,19 @@ from tests.simulation.bad_luck import Freeze, Jump, Kill, Meet
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
 from tests.simulation.network import Ending
-from tests.simulation.operators import MakeAMistake, Move, PutIntoForce, Renew, Restart
-from tests.simulation.people import Ask, Fill, OpenHome, Press
+from tests.simulation.operators import (
+    Become,
+    Close,
+    MakeAMistake,
+    Move,
+    PutIntoForce,
+    Renew,
+    Restart,
+    ScaleDown,
+    StopAll,
+    Upgrade,
+)
+from tests.simulation.people import Ask, Delete, Fill, OpenHome, Press, Race
 from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading
 from tests.simulation.world import Step
@@ -21,9 +32,29 @@ _CHANNELS = ("C0RELEASES", "C0RELEASES", "C0LOUNGE", "C0SECRET", "D0BOT", "C0PAR
 _APPIDS = tuple(f"wx{number:016x}" for number in range(1, 9))
 Names = tuple[str, ...]
 Part = Callable[[Random, float, Names], Iterator[Step]]
-_ASKS = 14
+_ASKS = 22
 _SPAN = 150.0
 _USUAL_ACTS = ("confirm", "approve", "approve", "reject", "cancel", "retry", "again", "steps")
+_ENDED_ACTS = ("retry", "again", "steps")
+_QUESTIONS = (
+    "whoami",
+    "help",
+    "history",
+    "history core-1",
+    "why {appid} core-1",
+    "status",
+    "{appid} prod-1 --dry-run",
+)
+_MISTAKES = (
+    "{appid}",
+    "core-1",
+    "{appid} core-1 core-2",
+    "unshare {appid} from live-1",
+    "{appid} prod_1",
+    "please share {appid} to test-1",
+    "{appid}x core-1",
+    "--again",
+)
 
 
 def _enters(user: str, channel: str) -> bool:
@@ -34,6 +65,21 @@ def _enters(user: str, channel: str) -> bool:
 
 def _people(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what people ask and press."""
+    yield from _asked(dice, span)
+    for _number in range(2 * _ASKS):
+        at, user = dice.uniform(5, span + 30), dice.choice(PEOPLE)
+        old, twice = dice.random() < 0.1, dice.random() < 0.1
+        yield Press(at, user, _USUAL_ACTS, old=old, twice=twice)
+    for acts in ((), ("approve", "reject"), ("cancel",)):
+        yield OpenHome(dice.uniform(1, span), dice.choice(PEOPLE), acts)
+    for _number in range(2):
+        users = dice.choice([("U0APPROVER", "U0APPROVER2"), ("U0SECOND", "U0REQUESTER")])
+        yield Race(dice.uniform(5, span), users, ("approve", "reject"))
+        yield Press(dice.uniform(span, span + 60), dice.choice(PEOPLE), _ENDED_ACTS)
+
+
+def _asked(dice: Random, span: float) -> Iterator[Step]:
+    """Yield what people ask, and how they confirm."""
     for _number in range(_ASKS):
         at, user = dice.uniform(1, span), dice.choice(PEOPLE)
         channel = dice.choice([each for each in _CHANNELS if _enters(user, each)])
@@ -41,11 +87,14 @@ def _people(dice: Random, span: float, _: Names) -> Iterator[Step]:
         words = [appid, env]
         kind = dice.random()
         if kind < 0.2:
-            words = [*dice.sample(_APPIDS, dice.randint(2, 4)), env]
-        elif kind < 0.25:
-            words = [appid[:-1], env]
-        elif kind < 0.3:
-            yield Fill(at, user, channel, env, appid)
+            words = [*dice.sample(_APPIDS, dice.randint(2, 8)), env]
+        elif kind < 0.23:
+            words = [dice.choice(_QUESTIONS).format(appid=appid)]
+        elif kind < 0.26:
+            words = [dice.choice([*_MISTAKES, f"{appid[:-1]} {env}"]).format(appid=appid)]
+        elif kind < 0.32:
+            way = dice.choice(["command", "shortcut", "message"])
+            yield Fill(at, user, channel, env, appid, way)
             continue
         if dice.random() < 0.1:
             words.append("--again")
@@ -55,11 +104,32 @@ def _people(dice: Random, span: float, _: Names) -> Iterator[Step]:
             yield Ask(at + dice.uniform(0, 0.3), dice.choice(PEOPLE), channel, text)
         if dice.random() < 0.6:
             yield Press(at + dice.uniform(1, 8), user, ("confirm", "cancel", "confirm"))
-    for _number in range(2 * _ASKS):
-        at, user = dice.uniform(5, span + 30), dice.choice(PEOPLE)
-        old, twice = dice.random() < 0.1, dice.random() < 0.1
-        yield Press(at, user, _USUAL_ACTS, old=old, twice=twice)
-    yield OpenHome(dice.uniform(1, span), dice.choice(PEOPLE))
+
+
+def _deletions(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield what people do to the bot's messages and channels."""
+    for _number in range(dice.randint(2, 5)):
+        yield Delete(dice.uniform(5, span), dice.choice(["parent", "answer", "question"]))
+    for _number in range(dice.randint(0, 2)):
+        channel = dice.choice(["C0RELEASES", "C0APPROVALS", "C0PARTNERS"])
+        at, seconds, expels = dice.uniform(5, span), dice.uniform(5, 60), dice.random() < 0.5
+        yield Close(at, channel, seconds, expels)
+
+
+def _leavers(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield who leaves groups and the workspace, for a while."""
+    for user in dice.sample(PEOPLE, 3):
+        kind = dice.choice(["nobody", "nobody", "a guest", "a stranger"])
+        yield Become(dice.uniform(10, span), user, kind, dice.uniform(20, 120))
+    for _number in range(dice.randint(1, 3)):
+        user, group = dice.choice(PEOPLE), dice.choice(["S0PLATFORM", "S0APPROVERS"])
+        yield Move(dice.uniform(10, span), user, group)
+
+
+def _operations(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield what operators do with replicas."""
+    yield Upgrade(dice.uniform(20, span), at_once=dice.random() < 0.5)
+    yield ScaleDown(dice.uniform(10, span), dice.choice(names), dice.uniform(10, 90))
 
 
 def _batches(dice: Random, span: float, _: Names) -> Iterator[Step]:
@@ -82,6 +152,8 @@ def _changes(dice: Random, span: float, _: Names) -> Iterator[Step]:
     for _number in range(dice.randint(1, 3)):
         user, group = dice.choice(PEOPLE), dice.choice(["S0PLATFORM", "S0APPROVERS"])
         yield Move(dice.uniform(10, span), user, group)
+    if dice.random() < 0.5:
+        yield StopAll(dice.uniform(10, span), dice.uniform(5, 40))
     yield Renew(dice.uniform(1, span), dice.choice([OWNER, OTHER_OWNER]))
 
 
@@ -95,6 +167,45 @@ def _policy_file(dice: Random, span: float, names: Names) -> Iterator[Step]:
         whose, chance = dice.choice([None, *names]), dice.choice([0.3, 1.0])
         trouble = Trouble("disk", dice.choice([*Reading]), chance, whose)
         yield Meet(dice.uniform(1, span), dice.uniform(5, 40), trouble)
+
+
+def _deliveries(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield when Slack delivers late and twice."""
+    for _number in range(dice.randint(1, 3)):
+        trouble = Trouble(
+            "delivery", dice.choice([Ending.CUT, Ending.LATE]), dice.choice([0.3, 0.9])
+        )
+        yield Meet(dice.uniform(1, span), dice.uniform(5, 40), trouble)
+
+
+def _absence(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield what expires: Slack is away for long, approvals and confirmations are too late, machines are suspended for hours."""
+    yield PutIntoForce(0.5, "quick approvals")
+    for _number in range(4):
+        at, user = dice.uniform(1, span), dice.choice(["U0REQUESTER", "U0CHINESE"])
+        env = dice.choice(["core-1", "core-2"])
+        yield Ask(at, user, "C0RELEASES", f"{dice.choice(_APPIDS)} {env}")
+        approver = dice.choice(["U0APPROVER", "U0APPROVER2"])
+        reads = (40.0, 70.0)
+        yield Press(at + dice.uniform(4, 25), approver, ("approve",), reads=reads)
+    kind = dice.random()
+    if kind < 0.5:
+        away = Trouble("slack", Ending.UNREACHABLE, 1.0)
+        yield Meet(dice.uniform(20, span), dice.choice([60.0, 200.0, 600.0]), away)
+    elif kind < 0.8:
+        at, seconds = dice.uniform(20, span), dice.uniform(600, 7200)
+        for name in names:
+            yield Freeze(at, name, seconds)
+    yield Press(span + 700, dice.choice(PEOPLE), ("confirm", "approve", "cancel"), old=True)
+
+
+def _leaps(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield leaps of the database's clock, at which all leases expire there, while WeChat is slow."""
+    yield Meet(0, span, Trouble("wechat", Ending.SILENT, 0.5))
+    for number in range(5):
+        yield Jump(
+            span * (number + dice.random()) / 5, "the database", dice.choice([8, 10, 12, 15])
+        )
 
 
 def _calls(service: str) -> Part:
@@ -181,20 +292,26 @@ def _clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
 
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
-    "people": (_people, _people, _changes, _policy_file),
-    "slack": (_people, _calls("slack")),
+    "people": (_people, _people, _changes, _policy_file, _deletions),
+    "leavers": (_people, _leavers, _deletions),
+    "slack": (_people, _calls("slack"), _deliveries),
+    "away": (_people, _absence),
     "wechat": (_people, _calls("wechat"), _calls("tokens")),
     "database": (_people, _database),
-    "crashes": (_people, _crashes),
+    "crashes": (_people, _crashes, _operations),
     "doubt": (_people, _half_done),
     "posts": (_people, _half_told),
     "outage": (_people, _away),
     "freezes": (_people, _frozen),
     "batches": (_batches, _crashes),
-    "clocks": (_people, _crashes, _clocks),
+    "clocks": (_people, _leaps, _crashes, _clocks),
     "all": (
         _people,
         _changes,
+        _leavers,
+        _deletions,
+        _operations,
+        _deliveries,
         _calls("slack"),
         _calls("wechat"),
         _database,

@@ -31,6 +31,7 @@ envs = ["core-*"]
 effect = "approve"
 approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS", expires = "1h" }
 """
+_QUICK_CORE = _CORE.replace('"1h"', '"1m"')
 _PRIVATE_CORE = _CORE.replace("C0APPROVALS", "C0LOUNGE")  # without the bot
 _TEAM = """
 [[rule]]
@@ -62,6 +63,7 @@ POLICIES = {
     "a freeze": _OWNERS + _OPERATORS + _FREEZE + _LIVE + _CORE + _TEAM + _TESTERS,
     "approvals for the team": _OWNERS + _OPERATORS + _LIVE + _CORE + _STRICT_TEAM + _TESTERS,
     "approvers in private": _OWNERS + _OPERATORS + _LIVE + _PRIVATE_CORE + _TEAM + _TESTERS,
+    "quick approvals": _OWNERS + _OPERATORS + _LIVE + _QUICK_CORE + _TEAM + _TESTERS,
     "beta envs moved": _MOVED + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS,
     "no testers": _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM,
 }

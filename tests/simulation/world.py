@@ -24,13 +24,14 @@ from bot.observe.logs.redaction import Redactor
 from bot.playground.loopback import Json, JsonObject, json_object
 from bot.playground.slack.transcript import Ack, Change, PostedMessage
 from bot.playground.wechat.server import SHARE
-from bot.playground.world import GROUPS, OWNER
+from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
 from tests.simulation import checks
 from tests.simulation.database import Commit, Database, WriteFate
 from tests.simulation.facts import Deed, History, Share, Trouble
 from tests.simulation.loop import PROCESS, SimulatedLoop
 from tests.simulation.network import Ending, Fate, Network, Sent, Service
+from tests.simulation.oracle import MEMBERS, is_full_member
 from tests.simulation.policies import ENVS, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading, SimulatedFile
 from tests.simulation.replica import SECRETS, Machine, Replica, policy_of
@@ -83,9 +84,11 @@ class World:
         self.lines: list[str] = []
         self.slack_late = False
         """Whether any call to Slack has been carried out late, or will be."""
+        self.closed: set[str] = set()
+        """Channels that Slack let nobody write in for a while: what stands there may be outdated for good."""
         self.acted: list[asyncio.Task[None]] = []
-        self.armed: dict[str, tuple[str, int]] = {}
-        """Which replica dies so many turns after it begins such a call."""
+        self.armed: dict[str, tuple[str, Callable[[], object]]] = {}
+        """What befalls a replica when it begins such a call."""
         self.hands: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held by a person who is busy."""
         self.newest_policy = POLICIES["the usual"]
@@ -93,10 +96,11 @@ class World:
         self.file = SimulatedFile(self.loop, seed, self.newest_policy, self._read_fate)
         self.policies: dict[str, History] = {}
         """What was in force on each replica."""
-        self.groups = History([(0.0, {group.id: group.members for group in GROUPS})])
+        self.groups = History()
         self.slack = SimulatedSlack(self.now, self._hand_over)
         self.slack.limits.on = limits
         self.slack.on_change = self._on_change
+        self._remember_people()
         self.wechat = SimulatedWeChat(self.loop.time, self._on_effect)
         self.wechat.envs[OTHER_OWNER] = {}
         for env in ENVS:
@@ -288,14 +292,49 @@ class World:
         """Let a person leave a group, or join it again."""
         before = self.slack.groups[group]
         self.slack.groups[group] = replace(before, members=before.members ^ {user})
-        self.groups.since.append(
-            (self.seconds(), {each.id: each.members for each in self.slack.groups.values()})
+        self._remember_people()
+
+    def become(self, user: str, kind: str) -> None:
+        """Let a person be "a member", "a guest", "a stranger", or "nobody" once deactivated."""
+        self.slack.people[user] = replace(
+            self.slack.people[user],
+            deleted=kind == "nobody",
+            is_restricted=kind == "a guest",
+            is_stranger=kind == "a stranger",
         )
+        if kind == "nobody":
+            self.slack.views = {at: view for at, view in self.slack.views.items() if at[0] != user}
+        self._remember_people()
+
+    def _remember_people(self) -> None:
+        groups = {each.id: each.members for each in self.slack.groups.values()}
+        full = [each.id for each in self.slack.people.values() if is_full_member(each)]
+        self.groups.since.append((self.seconds(), {**groups, MEMBERS: frozenset(full)}))
+
+    def keep_down(self, name: str, seconds: float) -> None:
+        """Stop a replica cleanly, and start it again only after so long."""
+        self._down_until[name] = self.loop.time() + seconds
+        self.replicas[name].stop()
 
     # The ways between the world and the replicas.
 
     async def _hand_over(self, _kind: str, payload: JsonObject) -> Json:
-        """Deliver a payload to one replica and return its ack; raises as Slack's delivery does."""
+        """Deliver a payload, and return the ack; raises as Slack's delivery does."""
+        ending = self._meet("delivery", "")
+        if ending is Ending.LATE:
+            self.note("Slack", "delivers this late")
+            await asyncio.sleep(self.dice.uniform(0.5, 6))
+        if ending is Ending.CUT:
+            self.note("Slack", "delivers this twice")
+            first = self.loop.create_task(self._deliver(payload))
+            await asyncio.sleep(self.dice.choice([0.0, 0.1, 2.0]))
+            second = self.loop.create_task(self._deliver(payload))
+            await asyncio.wait([first, second])
+            first.exception()  # its ack is lost either way
+            return second.result()
+        return await self._deliver(payload)
+
+    async def _deliver(self, payload: JsonObject) -> Json:
         able = [each for each in self._up() if not self._is_cut(each.name)]
         if not able:
             raise ConnectionError
@@ -371,10 +410,10 @@ class World:
     def _begin(self, sent: Sent) -> Callable[[], None]:
         """Check a share as it leaves a replica, and keep it until its client knows its end."""
         path, replica = sent.url.partition("?")[0], self.replicas[sent.replica]
-        after, turns = self.armed.get(sent.replica, ("", 0))
-        if after and path.endswith(after) and replica.process.dies_at is None:
-            replica.process.dies_at = replica.process.turns + turns
+        after, befall = self.armed.get(sent.replica, ("", _nothing))
+        if after and path.endswith(after):
             del self.armed[sent.replica]
+            befall()
         if not path.endswith(SHARE):
             return _nothing
         ledger = replica.ledger
