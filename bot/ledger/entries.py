@@ -36,6 +36,10 @@ _r = requests.c
 
 _FOUND = select(requests, READ_AT)
 _FIND = _FOUND.where(compared(_r.id))
+# One that was withdrawn ended without an outcome: it counts as never recorded.
+_MADE_BY = _FOUND.where(
+    compared(_r.trigger_id), or_(_r.state != State.ENDED.value, _r.outcome.is_not(None))
+)
 _ASKED = and_(among([State.WAITING]), _r.asked.is_not(None))
 _STOPPABLE = or_(among([State.CONFIRMING]), _ASKED, and_(among(BEGUN), _r.appids.is_not(None)))
 _FIND_STOPPABLE = _FOUND.where(OPEN, OF_TEAM, _STOPPABLE).order_by(_r.created).limit(_MOST_WAITING)
@@ -150,6 +154,11 @@ def find(on: Connection, request_id: str) -> Entry | None:
     if not (request_id.isascii() and request_id.isprintable()):
         return None
     return next(iter(read_entries(on, _FIND, the_id=request_id)), None)
+
+
+def made_by(on: Connection, trigger_id: str) -> Entry | None:
+    """Return the request that was recorded for a trigger of Slack's; None if there is none."""
+    return next(iter(read_entries(on, _MADE_BY, the_trigger_id=trigger_id)), None)
 
 
 def stoppable(on: Connection, team_id: str) -> list[Entry]:

@@ -43,6 +43,7 @@ class Ledger:
         self.end = operation(moves.end)
         self.record_event = operation(events.record_event)
         self.find = operation(entries.find)
+        self.made_by = operation(entries.made_by)
         self.stoppable = operation(entries.stoppable)
         self.history = operation(entries.history)
         self.shares = operation(entries.shares)

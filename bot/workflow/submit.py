@@ -42,6 +42,7 @@ from bot.workflow.ports import AwayError, Ports
 from bot.workflow.ruling import Refusal, first_state, ruling
 
 _RECORDING_SECONDS = 0.5  # before the deadline, kept for the ledger
+_NOT_READ = "the ledger does not tell whether a command was recorded before"
 _NOT_RECORDED = "not recorded"  # the log line that replaces a record
 
 
@@ -81,6 +82,10 @@ class Intake:
         if isinstance(ruled, Refusal):
             if share.dry_run:
                 return as_dry_run(words, ruled.message)
+            # Slack may deliver again what was recorded under the rule of before.
+            reading = self._ports.ledger.made_by(origin.trigger_id)
+            if before := await in_time(reading, _NOT_READ, until=until):
+                return _taken_on(words, before, own=own)
             why_not = {"outcome": "denied", "detail": ruled.detail}
             await self.record_event(ruled.kind, origin, facts | why_not, until)
             return ruled.message

@@ -397,12 +397,13 @@ async def test_a_request_that_failed_before_is_tried_again(
     assert len(wechat.calls) == 2
 
 
+@pytest.mark.parametrize("group", ["S0PLATFORM", "S0APPROVERS"], ids=["allowed", "denied by then"])
 async def test_the_same_trigger_makes_one_request_even_after_a_restart(
-    slack: LocalSlack, wechat: TokenWeChat, database: Path, start: Start
+    slack: LocalSlack, wechat: TokenWeChat, database: Path, start: Start, group: str
 ) -> None:
     async with start():
         first = await slack.command(REQUESTER, RELEASES, ASK)
-    async with start():
+    async with start(SHARE_ENV_ALLOWED_GROUPS=group):
         assert (await slack.redeliver(first)).payload == first.payload
     assert states(database) == ["ended"]
     assert len(wechat.calls) == 1
