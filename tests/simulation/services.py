@@ -29,6 +29,7 @@ from tests.simulation.network import Reply, Sent
 WECHAT = "https://wechat.test"
 TOKENS = "https://tokens.test"
 _BUSY = -1
+_TO_RENEW = 30.0  # seconds
 _DEAD = {40001, 40014, 42001}
 _LIMIT_SECONDS = 4
 
@@ -106,10 +107,10 @@ class SimulatedWeChat(LocalWeChat):
         self._effects = effects
         self.current: dict[str, str] = {}
         """The newest token of each owner."""
-        self.unnoticed: set[str] = set()
-        """What another system has superseded, and WeChat has not refused for a share so far: the bot cannot know."""
-        self.refused: dict[str, float] = {}
-        """When WeChat first said of a token that it is not valid, or not the latest."""
+        self.overtaken: set[str] = set()
+        """What another system has superseded: the bot cannot know before WeChat refuses it."""
+        self.refused: dict[str, tuple[float, str]] = {}
+        """When, and to which replica, WeChat first said of a token that it is not valid, or not the latest."""
 
     def keep_chain(
         self,
@@ -141,8 +142,7 @@ class SimulatedWeChat(LocalWeChat):
         except CodedError as coded:
             self._record(url.path, asked, coded.errcode)
             if coded.errcode in _DEAD and url.path.endswith(SHARE):
-                self.refused.setdefault(token, self._now())
-                self.unnoticed.discard(token)
+                self.refused.setdefault(token, (self._now(), sent.replica))
             return _reply(self._coded(coded.errcode))
         self._record(url.path, asked, 0)
         if url.path.endswith(SHARE):
@@ -171,11 +171,17 @@ class SimulatedWeChat(LocalWeChat):
             return False
         return True
 
+    def forget(self, replica: str) -> None:
+        """Forget what this replica was refused just now: it died before it could renew that."""
+        for token, (at, told) in [*self.refused.items()]:
+            if told == replica and self._now() - at < _TO_RENEW:
+                del self.refused[token]
+
     def overtake(self, owner: str) -> None:
         """Supersede all tokens of an owner that are valid, as when another system renews them."""
         newest = self._tokens.newest(owner)
         if newest and self.is_valid(newest):
-            self.unnoticed.add(newest)
+            self.overtaken.add(newest)
             self._tokens.renew(owner, overlap=0)
 
     def renew(self, owner: str) -> None:

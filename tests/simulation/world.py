@@ -279,6 +279,7 @@ class World:
     def _died(self, replica: Replica) -> None:
         self.under_way = [each for each in self.under_way if each[1] is not replica]
         self._note_policy(replica, None)
+        self.wechat.forget(replica.name)
         self.note(replica.name, "dies")
 
     def _up(self) -> list[Replica]:
