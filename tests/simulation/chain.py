@@ -169,8 +169,7 @@ def not_recovered(world: "World") -> Iterator[str]:
         if owner in world.lost_codes and owner in wechat.platform.without_refresh_token:
             continue  # the owner has to act
         token = tokens.get(owner, "")
-        unnoticed = token in wechat.overtaken and token not in wechat.refused
-        if not unnoticed and not wechat.is_valid(token):
+        if not wechat.may_be_kept(token):
             yield f"{owner} has granted, and the ledger has no token of theirs that is valid"
 
 

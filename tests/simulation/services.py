@@ -30,6 +30,7 @@ WECHAT = "https://wechat.test"
 TOKENS = "https://tokens.test"
 _BUSY = -1
 _TO_RENEW = 30.0  # seconds
+_SUPERSEDED = 40001
 _DEAD = {40001, 40014, 42001}
 _LIMIT_SECONDS = 4
 
@@ -107,8 +108,6 @@ class SimulatedWeChat(LocalWeChat):
         self._effects = effects
         self.current: dict[str, str] = {}
         """The newest token of each owner."""
-        self.overtaken: set[str] = set()
-        """What another system has superseded: the bot cannot know before WeChat refuses it."""
         self.refused: dict[str, tuple[float, str]] = {}
         """When, and to which replica, WeChat first said of a token that it is not valid, or not the latest."""
 
@@ -163,6 +162,14 @@ class SimulatedWeChat(LocalWeChat):
         """Return whose token this is."""
         return self._tokens.owner(token)
 
+    def may_be_kept(self, token: str) -> bool:
+        """Tell whether a token is valid, or superseded without WeChat having refused it: the bot cannot know."""
+        try:
+            self._tokens.judged(token)
+        except CodedError as coded:
+            return coded.errcode == _SUPERSEDED and token not in self.refused
+        return True
+
     def is_valid(self, token: str) -> bool:
         """Tell whether WeChat would take an owner's token."""
         try:
@@ -181,7 +188,6 @@ class SimulatedWeChat(LocalWeChat):
         """Supersede all tokens of an owner that are valid, as when another system renews them."""
         newest = self._tokens.newest(owner)
         if newest and self.is_valid(newest):
-            self.overtaken.add(newest)
             self._tokens.renew(owner, overlap=0)
 
     def renew(self, owner: str) -> None:
