@@ -13,6 +13,7 @@ from bot.playground.loopback import objects
 from bot.playground.slack.surfaces import placed
 from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.world import World as Workspace
+from tests.simulation import chain
 from tests.simulation.facts import Deed, Share
 from tests.simulation.oracle import Groups, owner_of, verdict
 from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _GRACE = 150.0
 """Seconds for which an earlier policy or group may still count: caches, and the minute without another check."""
+_CACHED = 75.0
+"""Seconds after which no replica may use a token that is void: a minute's cache, and the calls under way."""
 _FINAL: Final[Mapping[str, str]] = {
     "shared": "✅",
     "failed": "❌",
@@ -44,6 +47,8 @@ _SECRETS = (
     AUTHORIZATION.split()[1],
     "made-up-token-",
     "/made-up",
+    *chain.SECRETS,
+    *chain.SHAPES,
 )
 _WAITING = ("confirming", "waiting")
 
@@ -73,6 +78,7 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
         yield f"asks for a request: WeChat is asked to share {share.env} with {share.appid} for no request"
         return
     yield from _allowed(world, share, token)
+    yield from _refused_before(world, share, token)
     yield from _held_by_another(world, share)
     yield from _shared_before(world, share)
     for other, replica in world.under_way:
@@ -82,6 +88,15 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
         ours, theirs = _batch(share), _batch(other)
         if ours and theirs and ours != theirs and replica.ledger and _covers(replica, other):
             yield f"one batch runs at a time: {share.replica} asks for {ours}, and {other.replica} for {theirs}"
+
+
+def _refused_before(world: "World", share: Share, token: str) -> Iterator[str]:
+    """Yield an error if a token is used that WeChat refused, or its owner withdrew, longer ago than a cache lasts."""
+    owner, now = world.wechat.owner_of(token), world.loop.time()
+    if now - world.wechat.refused.get(token, (now, ""))[0] > _CACHED:
+        yield f"no refused token is kept: {share.replica} uses {owner}'s"
+    if world.chain and now - world.withdrawn.get(str(owner), now) > _CACHED:
+        yield f"no withdrawn token is used: {share.replica} uses {owner}'s"
 
 
 def _held_by_another(world: "World", share: Share) -> Iterator[str]:
@@ -217,7 +232,7 @@ def unfinished(world: "World") -> list[str]:
         "SELECT id, state, all_asked, recheck FROM requests WHERE recheck IS NOT NULL"
         " OR state NOT IN ('ended', 'confirming') AND NOT (state = 'waiting' AND all_asked)"
     )
-    return [f"{id_} is {state}" for id_, state, *_ in rows]
+    return [f"{id_} is {state}" for id_, state, *_ in rows] + [*chain.not_recovered(world)]
 
 
 def everything_ends(world: "World") -> Iterator[str]:
@@ -347,6 +362,7 @@ def events_tell_the_outcome(world: "World") -> Iterator[str]:
 
 AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     everything_ends,
+    chain.no_secret_is_kept_in_clear,
     the_newest_policy_is_in_force,
     one_outcome_each,
     recorded_is_true,

@@ -1,9 +1,15 @@
 """What the world remembers, for the story and the checks."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tests.simulation.database import Commit
 from tests.simulation.network import Ending
+
+if TYPE_CHECKING:
+    from bot.ledger.events import Event
+    from bot.playground.slack.transcript import Ack, PostedMessage
+    from tests.simulation.replica import Replica
 from tests.simulation.policy_file import Reading
 
 
@@ -57,3 +63,27 @@ class History:
             for (at, what), until in zip(self.since, later, strict=True)
             if at <= end and until >= begin
         ]
+
+
+@dataclass
+class Memory:
+    """All that a run has seen so far; the checks read it."""
+
+    story: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    deeds: list[Deed] = field(default_factory=list)
+    shares: list[Share] = field(default_factory=list)
+    effects: list[tuple[float, str, str, str, str]] = field(default_factory=list)
+    """When, by a call of which replica, and the owner, env and appid of a share that took effect."""
+    under_way: list[tuple[Share, "Replica"]] = field(default_factory=list)
+    acks: list["Ack"] = field(default_factory=list)
+    """What commands and forms were answered at once."""
+    screens: list["PostedMessage"] = field(default_factory=list)
+    """Every state of a message with buttons."""
+    events: list[tuple[float, "Event"]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    slack_late: bool = False
+    """Whether any call to Slack has been carried out late, or will be."""
+    closed: set[str] = field(default_factory=set)
+    """Channels that Slack let nobody write in for a while: what stands there may be outdated for good."""

@@ -7,6 +7,7 @@ from typing import Final
 
 from bot.playground.world import CHANNELS, OWNER
 from tests.simulation.bad_luck import Freeze, Jump, Kill, Meet
+from tests.simulation.chain import NoTickets, Supersede, Withdraw
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
 from tests.simulation.network import Ending
@@ -34,6 +35,9 @@ Names = tuple[str, ...]
 Part = Callable[[Random, float, Names], Iterator[Step]]
 _ASKS = 22
 _SPAN = 150.0
+_SPANS = {"chain": 700.0}
+_LIVES = (300, 450, 7200)
+"""Seconds for which WeChat says that its tokens live: two hours, or less, so that they end within a run."""
 _USUAL_ACTS = ("confirm", "approve", "approve", "reject", "cancel", "retry", "again", "steps")
 _ENDED_ACTS = ("retry", "again", "steps")
 _QUESTIONS = (
@@ -290,6 +294,38 @@ def _clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
         yield Jump(dice.uniform(1, span), whose, dice.choice([-30, -5, -1, 1, 5, 30, 90]))
 
 
+def _chain(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield what WeChat, owners and other systems do with tickets, codes and tokens."""
+    owners = (OWNER, OTHER_OWNER)
+    if dice.random() < 0.5:
+        forgotten = dice.random() < 0.5
+        yield NoTickets(dice.uniform(1, span / 2), dice.uniform(60, span / 2), forgotten)
+    for _number in range(dice.randint(1, 4)):
+        yield Supersede(dice.uniform(1, span), dice.choice(owners), dice.random() < 0.4)
+    for owner in owners:
+        at = dice.uniform(10, 0.4 * span)
+        for _number in range(dice.randint(0, 2)):
+            yield Withdraw(at, owner, dice.choice([1.5, 20.0, 100.0]))
+            at += dice.uniform(110, 0.3 * span)
+
+
+def _deaths_in_the_chain(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield deaths soon after a call by which a token, a refresh token or a code may be lost."""
+    calls = ["api_query_auth", "api_query_auth", "api_authorizer_token", "api_component_token"]
+    for _number in range(dice.randint(2, 6)):
+        after = dice.choice([*calls, "push"])
+        yield Kill(dice.uniform(0, span), dice.choice(names), dice.randint(1, 10), after)
+
+
+def _few_calls(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield what goes wrong with calls to WeChat and with its pushes, for some of the time."""
+    for service in ("wechat", "pushes"):
+        for _number in range(dice.randint(0, 2)):
+            endings = [ending for ending in Ending if ending is not Ending.ANSWERED]
+            trouble = Trouble(service, dice.choice(endings), dice.choice([0.3, 0.9]))
+            yield Meet(dice.uniform(1, span), dice.uniform(5, 60), trouble)
+
+
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
     "people": (_people, _people, _changes, _policy_file, _deletions),
@@ -305,6 +341,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "freezes": (_people, _frozen),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks),
+    "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
     "all": (
         _people,
         _changes,
@@ -330,6 +367,8 @@ class Plan:
     profile: str
     replicas: int
     limits: bool
+    chain: int
+    """Seconds for which the chain's tokens live, if the bot keeps it; else 0."""
     steps: tuple[Step, ...]
 
 
@@ -341,9 +380,11 @@ def plan_of(seed: int, profile: str) -> Plan:
     steps = [
         step
         for number, part in enumerate(PROFILES[profile])
-        for step in part(_own_dice(profile, seed, number), _SPAN, names)
+        for step in part(_own_dice(profile, seed, number), _SPANS.get(profile, _SPAN), names)
     ]
-    return Plan(seed, profile, replicas, profile == "slack" and dice.random() < 0.3, tuple(steps))
+    limits = profile == "slack" and dice.random() < 0.3
+    chain = dice.choice(_LIVES) if profile in _SPANS else 0
+    return Plan(seed, profile, replicas, limits, chain, tuple(steps))
 
 
 def _own_dice(profile: str, seed: int, part: int) -> Random:

@@ -20,11 +20,12 @@ from bot.policy.kinds import Policy, Tested
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
-from bot.settings.access import SlackSettings, TokenServerSettings
+from bot.settings.access import SlackSettings, TokenServerSettings, TokenSettings
 from bot.settings.load import policy_of as policy_in
 from bot.settings.policy import Content
 from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
+from tests.simulation.chain import SECRETS as _CHAINS_SECRETS
 from tests.simulation.database import Database, SimulatedWriter, WriteFate
 from tests.simulation.loop import Process, SimulatedLoop
 from tests.simulation.network import Network
@@ -37,8 +38,14 @@ if TYPE_CHECKING:
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
 _WECHATS_SECONDS, _GRACE = 5.0, 10.0
 AUTHORIZATION = "Bearer made-up-authorization-of-the-token-server"
-_TOKENS = TokenServerSettings(f"{TOKENS}/{{appid}}", AUTHORIZATION)
-SECRETS = (World().bot_token, World().signing_secret, AUTHORIZATION, AUTHORIZATION.split()[1])
+TOKEN_SERVER = TokenServerSettings(f"{TOKENS}/{{appid}}", AUTHORIZATION)
+SECRETS = (
+    World().bot_token,
+    World().signing_secret,
+    AUTHORIZATION,
+    AUTHORIZATION.split()[1],
+    *_CHAINS_SECRETS,
+)
 
 
 @cache
@@ -51,7 +58,7 @@ def policy_of(text: str) -> Policy:
 
 
 async def _judge(content: Content) -> Judged:
-    return policy_in(PATH, OWNER, _TOKENS, content)
+    return policy_in(PATH, OWNER, TOKEN_SERVER, content)
 
 
 def _started_with(judged: Judged) -> Policy:
@@ -75,6 +82,7 @@ class Machine:
     slack_url: str
     note: Callable[[str, str], None]
     listeners: Sequence[EventListener]
+    tokens: TokenSettings = TOKEN_SERVER
 
 
 class Replica:
@@ -119,7 +127,7 @@ class Replica:
         self._machine.heard_policy(self, content, policy)
         resources = await self._open(stack, policy)
         self.ledger = resources.ledger
-        parts = wire(stack, resources, _TOKENS, Language.ENGLISH, _WECHATS_SECONDS)
+        parts = wire(stack, resources, self._machine.tokens, Language.ENGLISH, _WECHATS_SECONDS)
         file = PolicyFile(PATH, content, read, _judge)
         watcher = PolicyWatcher(resources.in_force, file, self.reload)
         serve(stack, resources.tasks, parts, watcher, _GRACE)

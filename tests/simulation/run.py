@@ -29,7 +29,7 @@ class Run:
 
 def run(plan: Plan) -> Run:
     """Run a plan to its end."""
-    world = World(plan.seed, plan.steps, plan.replicas, limits=plan.limits)
+    world = World(plan.seed, plan.steps, plan.replicas, limits=plan.limits, chain=plan.chain)
     with warnings.catch_warnings():
         # Coroutines of killed processes are thrown away before they began.
         warnings.simplefilter("ignore", RuntimeWarning)

@@ -6,6 +6,7 @@ same process.
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from random import Random
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,13 +20,18 @@ from bot.playground.slack.refusals import RefusedError
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.transcript import ApiCall
 from bot.playground.wechat.asked import Asked, CodedError
+from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.server import SHARE, LocalWeChat
 from bot.playground.world import World
+from tests.simulation.chain import Carry, SimulatedPlatform
 from tests.simulation.network import Reply, Sent
 
 WECHAT = "https://wechat.test"
 TOKENS = "https://tokens.test"
 _BUSY = -1
+_TO_RENEW = 30.0  # seconds
+_SUPERSEDED = 40001
+_DEAD = {40001, 40014, 42001}
 _LIMIT_SECONDS = 4
 
 
@@ -102,6 +108,21 @@ class SimulatedWeChat(LocalWeChat):
         self._effects = effects
         self.current: dict[str, str] = {}
         """The newest token of each owner."""
+        self.refused: dict[str, tuple[float, str]] = {}
+        """When, and to which replica, WeChat first said of a token that it is not valid, or not the latest."""
+
+    def keep_chain(
+        self,
+        now: Callable[[], float],
+        note: Callable[[str], None],
+        dice: Random,
+        carry: Carry,
+        told: Callable[[str, str, int], None],
+    ) -> None:
+        """Let the bot keep the token chain itself, with pushes that are carried so."""
+        self.platform = platform = SimulatedPlatform(now, self._tokens, note, dice, carry, told)
+        calls = ComponentCalls(platform, self._clock).calls
+        self._calls.update({f"{PREFIX}{name}": run for name, run in calls.items()})
 
     def _clock(self) -> float:
         return self._now()
@@ -112,13 +133,15 @@ class SimulatedWeChat(LocalWeChat):
         url = urlsplit(sent.url)
         if sent.url.startswith(TOKENS):
             return _json({"access_token": self.token_of(url.path[1:]), "expires_in": 7200})
-        asked = Asked(
-            dict(parse_qsl(url.query)).get("access_token", ""), sent.body, json_object(sent.body)
-        )
+        query = dict(parse_qsl(url.query))
+        token = query.get("component_access_token") or query.get("access_token", "")
+        asked = Asked(token, sent.body, json_object(sent.body))
         try:
             told = self._calls[url.path](asked)
         except CodedError as coded:
             self._record(url.path, asked, coded.errcode)
+            if coded.errcode in _DEAD and url.path.endswith(SHARE):
+                self.refused.setdefault(token, (self._now(), sent.replica))
             return _reply(self._coded(coded.errcode))
         self._record(url.path, asked, 0)
         if url.path.endswith(SHARE):
@@ -138,6 +161,34 @@ class SimulatedWeChat(LocalWeChat):
     def owner_of(self, token: str) -> str | None:
         """Return whose token this is."""
         return self._tokens.owner(token)
+
+    def may_be_kept(self, token: str) -> bool:
+        """Tell whether a token is valid, or superseded without WeChat having refused it: the bot cannot know."""
+        try:
+            self._tokens.judged(token)
+        except CodedError as coded:
+            return coded.errcode == _SUPERSEDED and token not in self.refused
+        return True
+
+    def is_valid(self, token: str) -> bool:
+        """Tell whether WeChat would take an owner's token."""
+        try:
+            self._tokens.judged(token)
+        except CodedError:
+            return False
+        return True
+
+    def forget(self, replica: str) -> None:
+        """Forget what this replica was refused just now: it died before it could renew that."""
+        for token, (at, told) in [*self.refused.items()]:
+            if told == replica and self._now() - at < _TO_RENEW:
+                del self.refused[token]
+
+    def overtake(self, owner: str) -> None:
+        """Supersede all tokens of an owner that are valid, as when another system renews them."""
+        newest = self._tokens.newest(owner)
+        if newest and self.is_valid(newest):
+            self._tokens.renew(owner, overlap=0)
 
     def renew(self, owner: str) -> None:
         """Give an owner another token, as when some other system renews it; the old one is superseded."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -22,28 +22,37 @@ from bot.ledger.events import Event
 from bot.observe.logs.lines import LineFormatter
 from bot.observe.logs.redaction import Redactor
 from bot.playground.loopback import Json, JsonObject, json_object
-from bot.playground.slack.transcript import Ack, Change, PostedMessage
+from bot.playground.slack.transcript import Change, PostedMessage
+from bot.playground.wechat.pushes import Push
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
 from tests.simulation import checks
+from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
 from tests.simulation.database import Commit, Database, WriteFate
-from tests.simulation.facts import Deed, History, Share, Trouble
+from tests.simulation.facts import History, Memory, Share
 from tests.simulation.loop import PROCESS, SimulatedLoop
 from tests.simulation.network import Ending, Fate, Network, Sent, Service
 from tests.simulation.oracle import MEMBERS, is_full_member
 from tests.simulation.policies import ENVS, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading, SimulatedFile
-from tests.simulation.replica import SECRETS, Machine, Replica, policy_of
+from tests.simulation.replica import SECRETS, TOKEN_SERVER, Machine, Replica, policy_of
 from tests.simulation.services import TOKENS, WECHAT, SimulatedSlack, SimulatedWeChat
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 _BIRTH = 1_790_000_000.0  # Unix time at the loop's zero
 _ACK_SECONDS = 3.0
+_PUSH_SECONDS = 5.0
 _TO_SETTLE = 600.0
 _TO_TAKE = 8.0
 """Seconds within which a policy file that is settled is in force: two looks, two seconds apart."""
 _LATEST = {"slack": (15.5, 30.0), "wechat": (5.5, 20.0), "tokens": (5.5, 10.0)}
 """When what is late has its effect: after the client has given up, and for Slack before the bot looks again."""
+
+
+T = TypeVar("T")
 
 
 class Step(Protocol):
@@ -57,10 +66,13 @@ class Step(Protocol):
         """Let it happen; `dice` are this step's own."""
 
 
-class World:
+class World(Memory):
     """One run of a seed."""
 
-    def __init__(self, seed: int, steps: Sequence[Step], replicas: int, *, limits: bool) -> None:
+    def __init__(
+        self, seed: int, steps: Sequence[Step], replicas: int, *, limits: bool, chain: int = 0
+    ) -> None:
+        super().__init__()
         self.seed = seed
         self.steps = sorted(steps, key=lambda step: step.at)
         self.loop = SimulatedLoop(seed)
@@ -68,24 +80,6 @@ class World:
         self.began = self.loop.time()
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
-        self.story: list[str] = []
-        self.broken: list[str] = []
-        self.troubles: list[Trouble] = []
-        self.deeds: list[Deed] = []
-        self.shares: list[Share] = []
-        self.effects: list[tuple[float, str, str, str, str]] = []
-        """When, by a call of which replica, and the owner, env and appid of a share that took effect."""
-        self.under_way: list[tuple[Share, Replica]] = []
-        self.acks: list[Ack] = []
-        """What commands and forms were answered at once."""
-        self.screens: list[PostedMessage] = []
-        """Every state of a message with buttons."""
-        self.events: list[tuple[float, Event]] = []
-        self.lines: list[str] = []
-        self.slack_late = False
-        """Whether any call to Slack has been carried out late, or will be."""
-        self.closed: set[str] = set()
-        """Channels that Slack let nobody write in for a while: what stands there may be outdated for good."""
         self.acted: list[asyncio.Task[None]] = []
         self.armed: dict[str, tuple[str, Callable[[], object]]] = {}
         """What befalls a replica when it begins such a call."""
@@ -106,6 +100,7 @@ class World:
         for env in ENVS:
             for owner in (OWNER, OTHER_OWNER):
                 self.wechat.add_env(owner, env)
+        self._keep_chain(chain)
         self.database = Database(self.database_now, exclusive=replicas == 1)
         self.network = Network(self.loop, self._route, self._fate, self._begin, self.note)
         self.replicas: dict[str, Replica] = {}
@@ -113,6 +108,19 @@ class World:
         self._names = [f"r{number}" for number in range(1, replicas + 1)]
         self._ending = False
         self._over = False
+
+    def _keep_chain(self, seconds: int) -> None:
+        """Let the bot keep the token chain itself, whose tokens live for so many seconds; not if that is 0."""
+        self.chain = bool(seconds)
+        """Whether the bot keeps the token chain itself."""
+        self.withdrawn: dict[str, float] = {}
+        """Since when a replica has known that an owner withdrew, by the loop's clock."""
+        self.lost_codes: set[str] = set()
+        """The owners of whose last code WeChat was told success, and which the ledger did not have then."""
+        if seconds:
+            tell, own = partial(self.note, "WeChat"), Random(f"chain {self.seed}")  # noqa: S311  # no secret
+            self.wechat.keep_chain(self.now, tell, own, self._carry, self._on_push)
+            self.wechat.platform.expires_in = seconds
 
     # Clocks and the story.
 
@@ -163,6 +171,7 @@ class World:
         for name in self._names:
             self._start(name)
         supervisor = self.loop.create_task(self._supervise())
+        pushing = self._grant_all()
         for step in self.steps:
             await asyncio.sleep(max(0.0, self.began + step.at - self.loop.time()))
             dice = Random(f"{self.seed} {step}")  # noqa: S311  # no secret
@@ -174,7 +183,18 @@ class World:
         for check in checks.AT_THE_END:
             for what in check(self):
                 self.violation(f"{check.__name__.replace('_', ' ')}: {what}")
+        if pushing:
+            pushing.cancel()
         await self._stop(supervisor)
+
+    def _grant_all(self) -> asyncio.Task[None] | None:
+        """Let WeChat push, and all owners grant, if the bot keeps the chain."""
+        platform = self.wechat.platform
+        if not isinstance(platform, SimulatedPlatform):
+            return None
+        for owner in (OWNER, OTHER_OWNER):
+            self.acted.append(self.loop.create_task(platform.grant(owner)))
+        return self.loop.create_task(platform.push_for_ever())
 
     def _heal(self) -> None:
         """End all faults."""
@@ -182,6 +202,8 @@ class World:
         self.troubles.clear()
         self.armed.clear()
         self.slack.clear()
+        if isinstance(self.wechat.platform, SimulatedPlatform):
+            self.wechat.platform.silent = False
         self.file.replace(self.newest_policy)
         for replica in self.replicas.values():
             replica.process.dies_at = None
@@ -236,6 +258,7 @@ class World:
             slack_url=self.slack.api_url,
             note=self.note,
             listeners=[self._on_event],
+            tokens=PLATFORM if self.chain else TOKEN_SERVER,
         )
         replica = self.replicas[name] = Replica(name, machine, self.dice)
         replica.process.on_death = partial(self._died, replica)
@@ -243,6 +266,7 @@ class World:
     def _died(self, replica: Replica) -> None:
         self.under_way = [each for each in self.under_way if each[1] is not replica]
         self._note_policy(replica, None)
+        self.wechat.forget(replica.name)
         self.note(replica.name, "dies")
 
     def _up(self) -> list[Replica]:
@@ -363,6 +387,41 @@ class World:
         body: Json = json_object(said) if said else None
         self.loop.world.later(self._delay(), _set, answer, body)
 
+    async def _carry(self, push: Push) -> tuple[int, str]:
+        """Deliver a push of WeChat's to one replica; return the status and text of its answer, 0 if there is none."""
+        able = self._up()
+        if not able:
+            return 0, "nobody"
+        replica = self.dice.choice(able)
+        fate = self._meet("pushes", replica.name)
+        if fate in {Ending.UNREACHABLE, Ending.BROKEN, Ending.SILENT}:
+            return 0, "lost"
+        if fate in {Ending.BAD_GATEWAY, Ending.LIMITED}:
+            return 502, "a gateway"
+        self._befall(replica.name, "push")
+        answer: asyncio.Future[tuple[int, str]] = self.loop.create_future()
+        delay = self._delay()
+        replica.process.later(delay, self._take_push, replica, push, answer)
+        try:
+            status, text = await asyncio.wait_for(asyncio.shield(answer), _PUSH_SECONDS)
+        except TimeoutError:
+            return 0, "late"
+        return (0, "cut") if fate is not None else (status, text)
+
+    def _take_push(
+        self, replica: Replica, push: Push, answer: asyncio.Future[tuple[int, str]]
+    ) -> None:
+        replica.process.spawn(self._answer_push(replica, push, answer))
+
+    async def _answer_push(
+        self, replica: Replica, push: Push, answer: asyncio.Future[tuple[int, str]]
+    ) -> None:
+        handler = replica.parts.source.pushes if replica.parts else None
+        if handler is None:
+            return
+        said = cast("web.Response", await handler(request_of(push)))
+        self.loop.world.later(self._delay(), _set, answer, (said.status, said.text or ""))
+
     def _route(self, sent: Sent) -> Service:
         return self.wechat if sent.url.startswith((WECHAT, TOKENS)) else self.slack
 
@@ -407,13 +466,17 @@ class World:
         self.note(name, f"the policy file: {ending.name.lower()}")
         return ending
 
+    def _befall(self, name: str, begun: str) -> None:
+        """Let happen to a replica what waits for a call whose address ends so."""
+        after, befall = self.armed.get(name, ("", _nothing))
+        if after and begun.endswith(after):
+            del self.armed[name]
+            befall()
+
     def _begin(self, sent: Sent) -> Callable[[], None]:
         """Check a share as it leaves a replica, and keep it until its client knows its end."""
         path, replica = sent.url.partition("?")[0], self.replicas[sent.replica]
-        after, befall = self.armed.get(sent.replica, ("", _nothing))
-        if after and path.endswith(after):
-            del self.armed[sent.replica]
-            befall()
+        self._befall(sent.replica, path)
         if not path.endswith(SHARE):
             return _nothing
         ledger = replica.ledger
@@ -435,6 +498,18 @@ class World:
     def _on_effect(self, replica: str, owner: str, env: str, appid: str) -> None:
         self.effects.append((self.seconds(), replica, owner, env, appid))
         self.note("WeChat", f"shares {env} with {appid}, for {replica}")
+
+    def _on_push(self, info_type: str, owner: str, created: int) -> None:
+        """Note what WeChat may take for known from now on: it does not push that again."""
+        if info_type == "unauthorized":
+            self.withdrawn[owner] = self.loop.time()
+        elif info_type == "authorized":
+            kept = self.database.rows(
+                "SELECT 1 FROM tokens WHERE name = :owner AND told >= :created",
+                owner=owner,
+                created=created,
+            )
+            (self.lost_codes.discard if kept else self.lost_codes.add)(owner)
 
     def _on_event(self, event: Event) -> None:
         self.events.append((self.seconds(), event))
@@ -509,7 +584,7 @@ class _Lines(logging.Handler):
         self._hear(self.format(record).partition(" ")[2], record.levelno)
 
 
-def _set(answer: asyncio.Future[Json], body: Json) -> None:
+def _set(answer: asyncio.Future[T], body: T) -> None:
     if not answer.done():
         answer.set_result(body)
 
