@@ -265,24 +265,10 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "chain",
     ),
     Planted(
-        "a code is dropped whatever WeChat says of it",
-        "bot/wechat/chain.py",
-        "if isinstance(got, NoAnswer) and not refused_with(got, _SPENT):\n            return got\n        self._tokens",
-        "self._tokens",
-        "chain",
-    ),
-    Planted(
         "a code is not kept",
         "bot/wechat/chain.py",
-        "self._exchange(platform, claim, claim.code) if claim.code else None",
-        "None",
-        "chain",
-    ),
-    Planted(
-        "a lost refresh token is not looked for",
-        "bot/wechat/chain.py",
-        "if not refused_with(got, _LOST):\n                    return got",
-        "return got",
+        "exchanged = await self._exchange(platform, claim, claim.code) if claim.code else None",
+        "exchanged = None",
         "chain",
     ),
     Planted(
@@ -290,13 +276,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "bot/ledger/seal.py",
         'return f"{_FERNET}{self._every.encrypt(secret.encode()).decode()}"',
         'return f"{_PLAIN}{secret}"',
-        "chain",
-    ),
-    Planted(
-        "a dead platform token is not renewed",
-        "bot/wechat/chain.py",
-        "if not refused_with(got, DEAD_TOKEN):\n            return got\n        newer",
-        "if not refused_with(got, frozenset()):\n            return got\n        newer",
         "chain",
     ),
 )

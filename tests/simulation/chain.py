@@ -156,6 +156,8 @@ def kept(world: "World") -> dict[str, str]:
     fernet = Fernet(KEY)
     return {
         name: fernet.decrypt(value.removeprefix("fernet:")).decode()
+        if value.startswith("fernet:")
+        else value.removeprefix("plain:")
         for name, value in world.database.rows("SELECT name, value FROM tokens WHERE value <> ''")
     }
 
