@@ -37,8 +37,8 @@ def _look_for(pool: Pool, name: str, most: int) -> int:
         print(f"{bug.name}: {where}", flush=True)  # noqa: T201
         if at:
             seeds[bug.name] = at
+            write(seeds)
         missed += at is None
-    write(seeds)
     return bool(missed)
 
 
