@@ -90,13 +90,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "people",
     ),
     Planted(
-        "a click that could not be answered stands",
-        "bot/ledger/click_moves.py",
-        "            for moved in made:\n                self._undo(",
-        "            for moved in made[:0]:\n                self._undo(",
-        "all",
-    ),
-    Planted(
         "a move that was recorded counts as lost",
         "bot/ledger/moves.py",
         "return stands(on, entry, to)  #",

@@ -179,10 +179,12 @@ def _is_approved(deeds: list[Deed], user: str) -> bool:
 
 def of_policy(world: "World", replica: Replica) -> Iterator[str]:
     """Yield what is wrong with the policy in force on a replica."""
-    in_force = replica.in_force
-    if in_force is None or in_force.policy != policy_of(world.newest_policy):
+    in_force, spoiled = replica.in_force, world.file.text != world.newest_policy
+    # What stood in the file for less than two looks, before a mistake did, may never have been taken.
+    newest = in_force and in_force.policy == policy_of(world.newest_policy)
+    if in_force is None or not (newest or spoiled):
         yield f"{replica.name} decides by another one than the newest"
-    elif (in_force.trouble is None) != (world.file.text == world.newest_policy):
+    elif (in_force.trouble is not None) != spoiled:
         yield f"{replica.name} says of its file: {in_force.trouble or 'nothing'}"
 
 
