@@ -112,6 +112,7 @@ class Servers:
         (parent,) = self.slack.parents(RELEASES)
         (reply,) = (m for m in self.slack.thread(RELEASES, parent.ts) if not lists(m))
         twice = [line for line in reply.text.splitlines() if line.startswith(CALLED_TWICE)]
+        assert len(twice) <= 1  # none, if the stop came between two calls
         said = set(re.findall(r"wx[0-9a-f]{16}", "".join(twice)))
         calls = Counter(call.appid for call in self.wechat.calls)
         assert {appid for appid, count in calls.items() if count > 1} <= said
