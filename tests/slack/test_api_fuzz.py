@@ -181,7 +181,8 @@ async def test_each_reader_returns_its_result_or_an_error_for_any_body(
             assert said["user"]["team_id"] == TEAM
         case Posted(channel, ts):
             assert answered
-            assert channel in (RELEASES, said.get("channel"))
+            sent = (channel, channel.replace("\ufffd", "\ud800"))  # half a character becomes U+FFFD
+            assert channel == RELEASES or said.get("channel") in sent
             assert json.dumps(ts) in json.dumps(said)
         case _:
             assert isinstance(told, good)
