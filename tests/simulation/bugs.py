@@ -384,11 +384,11 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "calm",
     ),
     Planted(
-        "replicas leave their leases behind",
-        "bot/ledger/replica.py",
-        '        on.execute(_DELETE_REPLICA, {"the_id": self.holder})\n',
-        "",
-        "crashes",
+        "a request is recorded under another trigger than Slack's",
+        "bot/slack/payloads.py",
+        'trigger_id=text_at(body, "trigger_id"),',
+        'trigger_id=text_at(body, "trigger_id") + "x",',
+        "calm",
     ),
     Planted(
         "a cancelled batch goes on after a take-over",
@@ -396,5 +396,12 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "self.is_open = verdict is not BrakeVerdict.STOP and not await self.cancelled_by()",
         "self.is_open = verdict is not BrakeVerdict.STOP",
         "batches",
+    ),
+    Planted(
+        "messages are looked for by the machine's clock alone",
+        "bot/slack/search.py",
+        'query |= {"ts": thread_ts} if thread_ts else {}',
+        'query |= {"oldest": f"{oldest:.6f}"} | ({"ts": thread_ts} if thread_ts else {})',
+        "clocks",
     ),
 )
