@@ -3,7 +3,7 @@
 Slack may carry such a call out later, when it has been repeated: a late post makes a twin, a late edit hides a newer text.
 """
 
-from sqlalchemy import Connection, RowMapping, case, select, update
+from sqlalchemy import Connection, RowMapping, case, or_, select, update
 
 from bot.ledger.entries import Entry, entry_of
 from bot.ledger.schema import requests
@@ -20,9 +20,10 @@ _IN_DOUBT = _THIS.values(doubted=NOW, recheck=NOW + _AFTER)
 # As after a call in doubt whose look is due now; a call that is younger gets its own look later.
 _DUE_NOW = case((_r.doubted > NOW - _AFTER, _r.doubted), else_=NOW - _AFTER)
 _SOON = _THIS.values(doubted=_DUE_NOW, recheck=NOW)
+# What has been in doubt since a time to come is due: the clock was set back. It counts as in doubt since now.
 _DUE = (
     select(_r.id)
-    .where(_r.recheck <= NOW)
+    .where(_r.recheck.is_not(None), or_(_r.recheck <= NOW, _r.doubted > NOW))
     .order_by(_r.recheck)
     .limit(1)
     .with_for_update(skip_locked=True)
@@ -32,6 +33,7 @@ _TAKE = (
     update(requests)
     .where(_r.id.in_(select(_DUE.c.id)))
     .values(recheck=case((_r.doubted > NOW - _AT_MOST, NOW + _AGAIN)))
+    .values(doubted=case((_r.doubted > NOW, NOW), else_=_r.doubted))
     .returning(requests, READ_AT)
 )
 # One look at the end of the request is early: another one follows once the call is old enough.

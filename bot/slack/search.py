@@ -4,7 +4,7 @@ Sources: docs.slack.dev, conversations.history, conversations.replies (pages beg
 of which accepts a user id; conversations.open.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.messages.blocks import Posted
@@ -20,6 +20,8 @@ _MAY_NOT_LOOK = {"missing_scope", "not_in_channel", "channel_not_found", "thread
 _NOBODY_THERE = {"user_not_found", "user_not_visible", "user_disabled", "cannot_dm_bot"}
 # Seconds between Slack's clock and the ledger's: with more, HTTP mode accepts nothing.
 _CLOCKS_DIFFER = 300.0
+
+_Message = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,7 @@ class MessageSearch:
 
         Doubtful if the bot may not read the conversation, there is too much in it, or Slack finds no thread, which it is
         reported to do below a message that stands (bolt-js, issue 2307; prox, issue 53); posting tells whether it is gone.
-        Only messages `since` then, in Unix seconds, are read, as the pages of a thread begin with its oldest reply. Raises
-        AwayError.
+        Of what is older than `since`, in Unix seconds, only one page is read. Raises AwayError.
         """
         async for found in self._own(channel, thread_ts, since):
             if isinstance(found, Doubtful):
@@ -72,10 +73,29 @@ class MessageSearch:
     ) -> AsyncIterator[Found | Doubtful]:
         """Yield the bot's marked messages, without a thread's oldest; last a Doubtful if it may read no further."""
         channel = await self._conversation(channel)
+        async for page in self._pages(channel, thread_ts, since - _CLOCKS_DIFFER):
+            if isinstance(page, Doubtful):
+                yield page
+                return
+            for message in page:
+                ts, own = message.get("ts"), message.get("user") == self._bot_user_id
+                # By its metadata: other messages of the bot may name the request in their text.
+                mark = event_payload(message).get("request")
+                if own and isinstance(ts, str) and ts != thread_ts and isinstance(mark, str):
+                    # Only of a thread's parent are both the same (docs.slack.dev, "Retrieving messages").
+                    yield Found(Posted(channel, ts), mark, message.get("thread_ts") == ts)
+
+    async def _pages(
+        self, channel: str, thread_ts: str | None, oldest: float
+    ) -> AsyncIterator[list[_Message] | Doubtful]:
+        """Yield the messages from `oldest` on, and in any case the newest of a channel and all of a short thread.
+
+        So what was posted just now is found however much Slack's clock and the ledger's differ. Last a Doubtful if it may
+        read no further.
+        """
         method = "conversations.replies" if thread_ts else "conversations.history"
         query: dict[str, str | bool] = {"include_all_metadata": True}
         query |= {"ts": thread_ts} if thread_ts else {}
-        query["oldest"] = f"{since - _CLOCKS_DIFFER:.6f}"
         for _ in range(_PAGES):
             result = await self._api.read(method, PATIENCE, channel=channel, limit=_PAGE, **query)
             if isinstance(result, Refused) and result.error in _MAY_NOT_LOOK:
@@ -86,16 +106,13 @@ class MessageSearch:
             messages = result.data.get("messages")
             if not isinstance(messages, list) or not all(isinstance(m, dict) for m in messages):
                 raise AwayError("Slack's answer is not a list of messages")
-            for message in messages:
-                ts, own = message.get("ts"), message.get("user") == self._bot_user_id
-                # By its metadata: other messages of the bot may name the request in their text.
-                mark = event_payload(message).get("request")
-                if own and isinstance(ts, str) and ts != thread_ts and isinstance(mark, str):
-                    # Only of a thread's parent are both the same (docs.slack.dev, "Retrieving messages").
-                    yield Found(Posted(channel, ts), mark, message.get("thread_ts") == ts)
             more = result.data.get("response_metadata")
             cursor = more.get("next_cursor") if isinstance(more, dict) else None
-            if not cursor:
+            if thread_ts and cursor and "oldest" not in query:  # its newest are what matters
+                query["oldest"] = f"{oldest:.6f}"
+                continue
+            yield messages
+            if not cursor or (not thread_ts and _goes_back_to(oldest, messages)):
                 return
             query["cursor"] = str(cursor)
         yield Doubtful("cannot look at everything")
@@ -115,3 +132,11 @@ class MessageSearch:
         if isinstance(opened, Refused) and opened.error in _MAY_NOT_LOOK | _NOBODY_THERE:
             return channel
         raise away_error(opened)
+
+
+def _goes_back_to(oldest: float, messages: Sequence[_Message]) -> bool:
+    """Tell whether a channel's page, which begins with the newest, ends with a message from before `oldest`."""
+    try:
+        return float(str(messages[-1].get("ts"))) < oldest
+    except (IndexError, ValueError):
+        return False

@@ -65,3 +65,19 @@ async def test_a_look_asked_for_after_a_call_in_doubt_is_not_the_last(
     await ledger.rechecks.done(*taken)
     (row,) = database.rows("SELECT recheck - doubted AS after FROM requests")
     assert row["after"] == pytest.approx(ledger.rechecks.after)
+
+
+async def test_a_look_is_due_at_once_if_the_clock_was_set_back_and_once_more_after_it(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger)
+    later = database.now() + 7200
+    setting = "UPDATE requests SET recheck = :later + 45, doubted = :later"
+    database.execute(setting, later=later)
+    taken = await ledger.rechecks.due()
+    assert taken is not None
+    assert taken[0].request == entry.request
+    assert await ledger.rechecks.due() is None
+    await ledger.rechecks.done(*taken)
+    (row,) = database.rows("SELECT recheck FROM requests")
+    assert row["recheck"] == pytest.approx(database.now() + ledger.rechecks.after, abs=9)

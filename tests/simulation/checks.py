@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl, urlsplit
@@ -13,9 +13,17 @@ from bot.playground.loopback import objects
 from bot.playground.slack.surfaces import placed
 from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.world import World as Workspace
-from tests.simulation import chain
+from tests.simulation import (
+    chain,
+    checks_at_rest,
+    checks_of_people,
+    checks_of_state,
+    checks_of_words,
+)
+from tests.simulation.checks_of_words import FINAL, mark_of
 from tests.simulation.facts import Deed, Share
-from tests.simulation.oracle import Groups, owner_of, verdict
+from tests.simulation.loop import PROCESS
+from tests.simulation.oracle import Groups, may_decide, owner_of, verdict
 from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
 
 if TYPE_CHECKING:
@@ -27,17 +35,8 @@ _GRACE = 150.0
 """Seconds for which an earlier policy or group may still count: caches, and the minute without another check."""
 _CACHED = 75.0
 """Seconds after which no replica may use a token that is void: a minute's cache, and the calls under way."""
-_FINAL: Final[Mapping[str, str]] = {
-    "shared": "✅",
-    "failed": "❌",
-    "unknown": "❔",
-    "rejected": "🚫",
-    "cancelled": "🚫",
-    "denied": "🚫",
-    "stopped": "🚫",
-    "expired": "⌛",
-}
-"""How the parent of a request begins that ended so."""
+_AT_A_CLICK = 25.0
+"""Seconds for which they may count at a click, which reads them anew: a read that is under way, and the commit."""
 _NOTHING_DONE = {"failed", "rejected", "cancelled", "denied", "stopped", "expired"}
 _NOTHING = ("Nothing was done", "nothing was done", "未执行任何操作")
 _OF_RECORDED = {"approve", "reject", "cancel"}
@@ -81,6 +80,7 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
     yield from _refused_before(world, share, token)
     yield from _held_by_another(world, share)
     yield from _shared_before(world, share)
+    yield from _cancelled_before(world, share)
     for other, replica in world.under_way:
         same = (other.env, other.appid) == (share.env, share.appid)
         if same and replica.ledger and _covers(replica, other):
@@ -121,6 +121,12 @@ def _shared_before(world: "World", share: Share) -> Iterator[str]:
         yield f"shared once: {share.replica} asks for what {id_} has shared, and nobody said again"
 
 
+def _cancelled_before(world: "World", share: Share) -> Iterator[str]:
+    """Yield an error if somebody cancelled the rest of its batch before this replica took that over."""
+    if share.fence > world.cancelled.get(_batch(share), share.fence):
+        yield f"a cancelled item is not called again: {share.replica} asks for {share.request}"
+
+
 def _batch(share: Share) -> str:
     return share.request.rpartition("-")[0]
 
@@ -141,7 +147,7 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     about = {id_, batch}
     deeds = [deed for deed in world.deeds if deed.request in about]
     why = set[str]()
-    for text, groups in _held(world):
+    for text, groups in _held(world, _GRACE):
         said = verdict(text, groups, user, channel, share.env)
         owner = owner_of(text, share.env)
         if world.wechat.owner_of(token) != owner:
@@ -157,11 +163,11 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     yield f"asks for what is allowed: the policy does not let {user} share {share.env} ({', '.join(sorted(why))})"
 
 
-def _held(world: "World") -> Iterator[tuple[str, Groups]]:
+def _held(world: "World", seconds: float) -> Iterator[tuple[str, Groups]]:
     now = world.seconds()
-    held = [text for each in world.policies.values() for text in each.within(now - _GRACE, now)]
+    held = [text for each in world.policies.values() for text in each.within(now - seconds, now)]
     for text in dict.fromkeys(filter(None, held)):
-        for groups in world.groups.within(now - _GRACE, now):
+        for groups in world.groups.within(now - seconds, now):
             yield str(text), cast("Groups", groups)
 
 
@@ -194,26 +200,35 @@ def of_policy(world: "World", replica: Replica) -> Iterator[str]:
 def of_event(world: "World", event: Event) -> Iterator[str]:
     """Yield what is wrong with an event."""
     facts = event.facts
+    checks_of_state.note_cancelled(world, event)
+    yield from checks_of_state.of_take_over(world, event)
+    yield from checks_of_people.of_deadline(world, event)
+    yield from checks_of_people.of_decision(world, event)
     if event.kind not in {"approved", "rejected"}:
         return
-    (user, env, channel) = world.database.rows(
-        'SELECT "user", env, channel FROM requests WHERE id = :id', id=facts["request"]
-    )[0]
+    ((user, env, channel, rule),) = world.database.rows(
+        'SELECT "user", env, channel, rule FROM requests WHERE id = :id', id=facts["request"]
+    )
     by = str(facts["user"])
     if by == user and event.kind == "approved":
         yield f"nobody approves their own: {by} approves request {facts['request']}"
-    verdicts = [verdict(text, groups, user, channel, env) for text, groups in _held(world)]
-    if not any(by in each.approvers for each in verdicts):
-        yield f"approvers decide: {by} decides about {facts['request']} and is no approver"
+    seconds = _AT_A_CLICK + PROCESS.get().seconds_frozen
+    for text, groups in _held(world, seconds):
+        said = verdict(text, groups, user, channel, env)
+        forbidden = event.kind == "approved" and said.effect == "deny"
+        if by in may_decide(text, groups, said, rule, user) and not forbidden:
+            return
+    yield f"approvers decide: {by} has {event.kind} {facts['request']} and may not"
 
 
 def of_post(world: "World", message: PostedMessage, change: Change) -> Iterator[str]:
     """Yield an error if a message is posted that stands: only one that comes late cannot be found by then."""
-    mark, where = _mark(message), (message.channel, message.thread_ts)
+    yield from checks_of_words.of_size(message)
+    mark, where = mark_of(message), (message.channel, message.thread_ts)
     if change != "posted" or world.slack_late or message.ephemeral_to or not mark:
         return
     for other in world.slack.messages:
-        same = (other.channel, other.thread_ts) == where and _mark(other) == mark
+        same = (other.channel, other.thread_ts) == where and mark_of(other) == mark
         if same and other.ts != message.ts and not other.deleted and not other.ephemeral_to:
             yield f"posted once: {mark} is posted in {message.channel}, where it stands"
 
@@ -291,11 +306,11 @@ def told_is_recorded(world: "World") -> Iterator[str]:
     delivered = {e.facts.get("request") for _, e in world.events if e.kind == "delivered"}
     for id_, outcome, place in ended:
         message = world.slack.sought(place.split("/")[1])
-        if id_ not in delivered or outcome not in _FINAL or message is None:
+        if id_ not in delivered or outcome not in FINAL or message is None:
             continue
         if message.deleted or message.channel in world.closed:
             continue
-        if not message.text.startswith(_FINAL[outcome]):
+        if not message.text.startswith(FINAL[outcome]):
             yield f"{id_} is {outcome}, and its parent says “{message.text.splitlines()[0]}”"
 
 
@@ -317,16 +332,11 @@ def stands_once(world: "World") -> Iterator[str]:
     """Each message about a request stands in one place."""
     marks = Counter[tuple[str, str, str | None]]()
     for message in world.slack.messages:
-        if (mark := _mark(message)) and not message.deleted:
+        if (mark := mark_of(message)) and not message.deleted:
             marks[mark, message.channel, message.thread_ts] += 1
     for (mark, channel, _), times in marks.items():
         if times > 1:
             yield f"{mark} stands {times} times in {channel}"
-
-
-def _mark(message: PostedMessage) -> str:
-    payload = (message.metadata or {}).get("event_payload")
-    return str(payload.get("request", "")) if isinstance(payload, dict) else ""
 
 
 def no_question_after_the_end(world: "World") -> Iterator[str]:
@@ -374,4 +384,7 @@ AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     no_question_after_the_end,
     slack_takes_everything,
     events_tell_the_outcome,
+    *checks_of_state.AT_THE_END,
+    *checks_of_words.AT_THE_END,
+    *checks_at_rest.AT_THE_END,
 )

@@ -8,6 +8,7 @@ from tests.simulation.network import Ending
 
 if TYPE_CHECKING:
     from bot.ledger.events import Event
+    from bot.playground.slack.surfaces import View
     from bot.playground.slack.transcript import Ack, PostedMessage
     from tests.simulation.replica import Replica
 from tests.simulation.policy_file import Reading
@@ -87,3 +88,15 @@ class Memory:
     """Whether any call to Slack has been carried out late, or will be."""
     closed: set[str] = field(default_factory=set)
     """Channels that Slack let nobody write in for a while: what stands there may be outdated for good."""
+    modals: list["View"] = field(default_factory=list)
+    """Every modal that opened."""
+    triggers: set[str] = field(default_factory=set)
+    """Of all payloads that Slack has delivered."""
+    until: dict[str, float] = field(default_factory=dict)
+    """Until when each request may be decided on, by the database's clock."""
+    cancelled: dict[str, int] = field(default_factory=dict)
+    """The fence of each batch whose rest was cancelled, as it was then."""
+    compared: int = 0
+    """How many events there were when the states of requests were last compared with these."""
+    died: set[str] = field(default_factory=set)
+    """The names in the ledger of the replicas that died."""

@@ -52,6 +52,8 @@ class Process:
     alive: bool = True
     frozen: bool = False
     freezes: int = 0
+    seconds_frozen: float = 0.0
+    """For how long it has been frozen until it thawed, in all."""
     turns: int = 0
     dies_at: int | None = None
     """The turn before which it dies."""
@@ -81,11 +83,15 @@ class Process:
 
     def freeze(self) -> None:
         """Hold back all that it would do."""
+        if not self.frozen:
+            self.seconds_frozen -= self.loop.time()
         self.frozen = True
         self.freezes += 1
 
     def thaw(self) -> None:
         """Let a frozen process go on, with all that came meanwhile, in order."""
+        if self.frozen:
+            self.seconds_frozen += self.loop.time()
         self.frozen = False
         self.loop.wake(len(self.ready))
 

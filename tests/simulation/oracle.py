@@ -55,12 +55,38 @@ def verdict(text: str, groups: Groups, user: str, channel: str, env: str) -> Ver
         if "envs" in rule and not any(fnmatchcase(env, glob) for glob in rule["envs"]):
             continue
         effect = "confirm" if rule.get("confirm") else rule["effect"]
-        able = rule.get("approvers", {})
-        approvers = {*able.get("users", ()), *_members(groups, able.get("groups", ()))}
-        return Verdict(effect, rule["name"], groups[MEMBERS] & (approvers - {user}))
+        return Verdict(effect, rule["name"], _approvers(rule, groups, user))
     return Verdict("deny")
+
+
+def may_decide(
+    text: str, groups: Groups, said: Verdict, accepted: str, user: str
+) -> frozenset[str]:
+    """Return who may decide about a user's request: if the policy `said` no approval, those of the rule it was accepted under.
+
+    Source: bot/workflow/README.md, and the docstring of `Decisions.deciding_rules`.
+    """
+    if said.effect == "approve":
+        return said.approvers
+    rules = [rule for rule in _read(text)["rule"] if rule["name"] == accepted]
+    return frozenset[str]().union(*(_approvers(rule, groups, user) for rule in rules))
+
+
+def _approvers(rule: Mapping[str, Any], groups: Groups, user: str) -> frozenset[str]:
+    able = rule.get("approvers", {})
+    named = {*able.get("users", ()), *_members(groups, able.get("groups", ()))}
+    return groups[MEMBERS] & (named - {user})
 
 
 def _members(groups: Groups, names: tuple[str, ...]) -> Iterator[str]:
     for name in names:
         yield from groups.get(name, ())
+
+
+def expires(text: str, rule: str) -> float:
+    """Return the seconds for which a rule's approvers may decide; 0 if there is no such rule."""
+    for each in _read(text)["rule"]:
+        if each["name"] == rule and "expires" in each.get("approvers", {}):
+            span = str(each["approvers"]["expires"])
+            return int(span[:-1]) * {"m": 60.0, "h": 3600.0, "d": 86_400.0}[span[-1]]
+    return 0.0

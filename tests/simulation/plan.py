@@ -294,6 +294,12 @@ def _clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
         yield Jump(dice.uniform(1, span), whose, dice.choice([-30, -5, -1, 1, 5, 30, 90]))
 
 
+def _far_clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield jumps of the machines' clocks by up to two hours."""
+    for _number in range(dice.randint(1, 3)):
+        yield Jump(dice.uniform(1, span), dice.choice(names), dice.uniform(-7200, 7200))
+
+
 def _chain(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what WeChat, owners and other systems do with tickets, codes and tokens."""
     owners = (OWNER, OTHER_OWNER)
@@ -340,7 +346,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "outage": (_people, _away),
     "freezes": (_people, _frozen),
     "batches": (_batches, _crashes),
-    "clocks": (_people, _leaps, _crashes, _clocks),
+    "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
     "all": (
         _people,

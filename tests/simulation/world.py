@@ -22,12 +22,13 @@ from bot.ledger.events import Event
 from bot.observe.logs.lines import LineFormatter
 from bot.observe.logs.redaction import Redactor
 from bot.playground.loopback import Json, JsonObject, json_object
+from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.wechat.pushes import Push
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
-from tests.simulation import checks
+from tests.simulation import checks, checks_of_state
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
 from tests.simulation.database import Commit, Database, WriteFate
 from tests.simulation.facts import History, Memory, Share
@@ -93,7 +94,7 @@ class World(Memory):
         self.groups = History()
         self.slack = SimulatedSlack(self.now, self._hand_over)
         self.slack.limits.on = limits
-        self.slack.on_change = self._on_change
+        self.slack.on_change, self.slack.on_view = self._on_change, self._on_view
         self._remember_people()
         self.wechat = SimulatedWeChat(self.loop.time, self._on_effect)
         self.wechat.envs[OTHER_OWNER] = {}
@@ -106,8 +107,7 @@ class World(Memory):
         self.replicas: dict[str, Replica] = {}
         self._down_until: dict[str, float] = {}
         self._names = [f"r{number}" for number in range(1, replicas + 1)]
-        self._ending = False
-        self._over = False
+        self._ending = self._over = False
 
     def _keep_chain(self, seconds: int) -> None:
         """Let the bot keep the token chain itself, whose tokens live for so many seconds; not if that is 0."""
@@ -267,6 +267,8 @@ class World(Memory):
         self.under_way = [each for each in self.under_way if each[1] is not replica]
         self._note_policy(replica, None)
         self.wechat.forget(replica.name)
+        if replica.ledger:
+            self.died.add(replica.ledger.replica.holder)
         self.note(replica.name, "dies")
 
     def _up(self) -> list[Replica]:
@@ -363,6 +365,7 @@ class World(Memory):
         if not able:
             raise ConnectionError
         replica = self.dice.choice(able)
+        self.triggers.add(str(payload.get("trigger_id")))
         answer: asyncio.Future[Json] = self.loop.create_future()
         delay, freezes = self._delay(), replica.process.freezes
         hampered = replica.process.frozen
@@ -452,6 +455,8 @@ class World(Memory):
         return Fate(met, there, self._delay())
 
     def _write_fate(self, name: str) -> WriteFate:
+        for what in checks_of_state.of_open_requests(self):
+            self.violation(f"events tell the state: {what}")
         ending = self._meet("ledger", name)
         met = ending if isinstance(ending, Commit) else Commit.DONE
         if met is not Commit.DONE:
@@ -531,6 +536,10 @@ class World(Memory):
     def _note_policy(self, replica: Replica, text: str | None) -> None:
         history = self.policies.setdefault(replica.name, History())
         history.since.append((self.seconds(), text))
+
+    def _on_view(self, view: View, change: ViewChange) -> None:
+        if view.kind == "modal" and change in {"opened", "updated"}:
+            self.modals.append(view)
 
     def _on_change(self, message: PostedMessage, change: Change) -> None:
         text = message.text.split("\n")[0][:90]

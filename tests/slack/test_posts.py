@@ -311,7 +311,7 @@ async def test_a_lost_reply_is_found_at_the_end_of_a_long_thread(
     posted = await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts)
     replies = [each for each in slack.thread(RELEASES, parent.ts) if each.text == HELLO.text]
     assert [Posted(RELEASES, each.ts) for each in replies] == [posted]
-    assert calls_of(slack, "conversations.replies") == 1
+    assert calls_of(slack, "conversations.replies") == 2
 
 
 async def test_a_direct_message_that_may_be_there_is_posted_only_after_a_look_into_its_conversation(
@@ -378,12 +378,17 @@ async def test_the_parent_itself_is_not_taken_for_its_reply(
     assert len(slack.thread(RELEASES, parent.ts)) == 1
 
 
-async def test_an_existing_message_is_found_if_the_clock_is_five_minutes_ahead_of_slacks(
-    slack: LocalSlack, posts: Posts
+@pytest.mark.parametrize("ahead", [299, 7200, -7200])
+@pytest.mark.parametrize("in_thread", [False, True])
+async def test_an_existing_message_is_found_however_far_the_clock_is_from_slacks(
+    slack: LocalSlack, posts: Posts, in_thread: bool, ahead: float
 ) -> None:
-    first = await post_message(posts)
-    assert await posts.post(ENGLISH, RELEASES, HELLO, MARK, look_since=at(first) + 299) == first
-    assert len(slack.parents(RELEASES)) == 1
+    parent = await post_message(posts, message("the parent"), "the parent")
+    thread = parent.ts if in_thread else None
+    first = await posts.post(ENGLISH, RELEASES, HELLO, MARK, thread)
+    since = at(parent) + ahead
+    assert await posts.post(ENGLISH, RELEASES, HELLO, MARK, thread, look_since=since) == first
+    assert calls_of(slack, "chat.postMessage") == 2
 
 
 async def test_an_existing_message_is_found_behind_many_later_ones(

@@ -1,0 +1,77 @@
+"""What must hold of decisions: who may decide, when, and what they were shown before."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import orjson
+
+from bot.ledger.events import Event
+from bot.playground.loopback import objects
+from bot.playground.slack.surfaces import placed
+from tests.simulation.checks_of_words import mark_of, shown
+from tests.simulation.loop import PROCESS
+from tests.simulation.oracle import expires
+
+if TYPE_CHECKING:
+    from bot.playground.slack.transcript import PostedMessage
+    from tests.simulation.world import World
+
+_CONFIRM_SECONDS = 600.0
+_RULING = 10.0
+"""Seconds from the ruling on a request to its commit, at most."""
+_DECIDED = {"approved", "rejected"}
+
+
+def of_deadline(world: "World", event: Event) -> Iterator[str]:
+    """Remember until when a request may be decided on, by the database's clock; yield an error if it is decided on later."""
+    id_ = str(event.facts.get("request"))
+    now, until = world.database_now(), world.until.get(id_)
+    if event.kind in {*_DECIDED, "confirmed"} and until is not None and now > until:
+        yield f"decides in time: {event.kind} {id_} {now - until:.1f} s too late"
+    if event.kind in {"accepted", "confirmed"}:
+        ((state, rule),) = world.database.rows(
+            "SELECT state, rule FROM requests WHERE id = :id", id=id_
+        )
+        if state == "waiting":
+            at, held_back = world.seconds(), _RULING + PROCESS.get().seconds_frozen
+            histories = world.policies.values()
+            texts = {text for each in histories for text in each.within(at - held_back, at) if text}
+            world.until[id_] = now + max(expires(str(text), rule) for text in texts)
+        elif state == "confirming":
+            world.until[id_] = now + _CONFIRM_SECONDS
+
+
+def of_decision(world: "World", event: Event) -> Iterator[str]:
+    """Yield what an approver decided on and was not shown, in the question or in the modal."""
+    if event.kind not in _DECIDED:
+        return
+    id_, by = str(event.facts["request"]), str(event.facts["user"])
+    ((user, env, appid, appids, rule),) = world.database.rows(
+        'SELECT "user", env, appid, appids, rule FROM requests WHERE id = :id', id=id_
+    )
+    facts = [f"<@{user}>", env, *(appids.split() if appids else [appid])]
+    question = "".join(
+        shown(message)
+        for message in [*world.screens, *world.slack.messages]
+        if world.slack.sees(by, message) and _is_about(message, id_)
+    )
+    modal = "".join(
+        orjson.dumps(view.body).decode()
+        for view in world.modals
+        if view.user == by and str(view.body.get("private_metadata", "")).startswith(id_)
+    )
+    for where, text, what in (
+        ("the question", question, [*facts, f"“{rule}”"]),
+        ("the modal", modal, facts),
+    ):
+        for each in what:
+            if each not in text:
+                yield f"what is decided on was shown: {where} of {id_} does not show {each} to {by}"
+
+
+def _is_about(message: "PostedMessage", id_: str) -> bool:
+    if re.fullmatch(rf"{id_}(-.*)?", mark_of(message)):
+        return True
+    buttons = placed(objects([*message.blocks]))
+    return any(str(each.element.get("value", "")).split(" ")[0] == id_ for each in buttons)

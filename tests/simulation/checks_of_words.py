@@ -1,0 +1,207 @@
+"""What must hold of the words that people read: answers, the sentences at once, and what Slack can show."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, cast
+
+import orjson
+
+from bot.playground.loopback import Json
+from bot.playground.slack.transcript import PostedMessage
+from tests.simulation.oracle import MEMBERS, Groups
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+FINAL: Final[Mapping[str, str]] = {
+    "shared": "✅",
+    "failed": "❌",
+    "unknown": "❔",
+    "rejected": "🚫",
+    "cancelled": "🚫",
+    "denied": "🚫",
+    "stopped": "🚫",
+    "expired": "⌛",
+}
+"""With which sign people are told of each outcome; of one that was left to another request, it is ✅ or 🚫."""
+_SIGNS = "✅❌❔🚫⌛⏳"
+_COUNTED: Final[Mapping[str, str]] = {
+    "shared": "shared",
+    "skipped": "left out",
+    "failed": "not shared",
+    "unknown": "unknown",
+    "cancelled": "cancelled",
+    "stopped": "stopped by the policy",
+}
+_COUNTS = re.compile(r"(\d+) (shared|left out|not shared|unknown|cancelled|stopped by the policy)")
+_GROUP = re.compile(r"^([✅❌❔🚫⌛]) \*.+\* [((]\d+[))]")
+_APPID = re.compile(r"wx[0-9a-f]{16}")
+_NAMED = re.compile(r"(?:[Rr]equest|申请|请求) ?`([2-9a-z]{8})`")
+_MALFORMED = {
+    "cannot_parse_attachment",
+    "invalid_arguments",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "invalid_metadata_format",
+    "metadata_too_large",
+    "msg_too_long",
+    "msg_blocks_too_long",
+    "no_text",
+    "too_many_attachments",
+}
+
+
+# At the end.
+
+
+def the_answer_is_true(world: "World") -> Iterator[str]:
+    """The answer to each request that was delivered has the sign of its outcome, and of no other."""
+    answers = _answers(world)
+    for id_, outcome in _delivered(world, batches=False):
+        for said in answers.get(id_, ()):
+            signs = {sign for sign in said.text if sign in _SIGNS}
+            if outcome in FINAL and signs != {FINAL[outcome]}:
+                yield f"{id_} is {outcome}, and its answer says “{said.text.splitlines()[0]}”"
+
+
+def each_item_is_told(world: "World") -> Iterator[str]:
+    """The answer to a batch counts its items as they are recorded, and names each under the sign of its outcome."""
+    answers = _answers(world)
+    for id_, _ in _delivered(world, batches=True):
+        items = dict(
+            world.database.rows("SELECT appid, outcome FROM requests WHERE batch = :id", id=id_)
+        )
+        for said in answers.get(id_, ()) if items else ():
+            yield from _of_batch(id_, items, said)
+
+
+def _of_batch(id_: str, items: Mapping[str, str], said: PostedMessage) -> Iterator[str]:
+    first, *rest = said.text.splitlines()
+    told = {what: int(count) for count, what in _COUNTS.findall(first)}
+    there = {_COUNTED[outcome]: times for outcome, times in Counter(items.values()).items()}
+    whole = f"*All {len(items)} shared.*" in first
+    if (not whole and told != there) or (whole and there != {"shared": len(items)}):
+        yield f"the items of {id_} are {there}, and its answer says “{first}”"
+    sign = ""
+    for line in rest:
+        if group := _GROUP.match(line):
+            sign = group[1]
+        elif sign and line.startswith("`wx"):
+            for appid in _APPID.findall(line):
+                outcome = items.get(appid, "nothing")
+                if outcome in FINAL and FINAL[outcome] != sign:
+                    yield f"{appid} of {id_} is {outcome}, and is told under {sign}"
+            sign = ""
+
+
+def nothing_is_under_way_for_ever(world: "World") -> Iterator[str]:
+    """No message about a request that has ended says that it goes on; but what only one person sees cannot be edited."""
+    ended = {id_ for each in (False, True) for id_, _ in _delivered(world, batches=each)}
+    for message in world.slack.messages:
+        request = mark_of(message).partition("-")[0]
+        if message.deleted or message.channel in world.closed:
+            continue
+        if request in ended and message.text.startswith(("⏳", "🕓")):
+            first = message.text.splitlines()[0]
+            yield f"{request} has ended, and {message.channel} says “{first}”"
+
+
+def what_is_named_is_recorded(world: "World") -> Iterator[str]:
+    """A request that somebody is told of at once is recorded, as theirs, and has the env that they were told."""
+    known = {
+        id_: (user, env)
+        for id_, user, env in world.database.rows('SELECT id, "user", env FROM requests')
+    }
+    for ack in world.acks:
+        said = str((ack.payload or {}).get("text", ""))
+        for id_ in _NAMED.findall(said):
+            if id_ not in known:
+                yield f"{id_} is named, and is not recorded: {said.splitlines()[0]}"
+            elif known[id_][1] not in said:
+                yield f"{id_} is about {known[id_][1]}, and is answered: {said.splitlines()[0]}"
+
+
+def slack_can_show_it(world: "World") -> Iterator[str]:
+    """No call was refused since what it sends is malformed or too long; but Slack says the same of a person who is gone."""
+    members = [cast("Groups", groups)[MEMBERS] for _, groups in world.groups.since]
+    for call in world.slack.calls:
+        whom = call.args.get("user_id")
+        gone = whom is not None and not all(whom in each for each in members)
+        if call.error in _MALFORMED and not gone:
+            yield f"{call.method} is refused as {call.error}"
+
+
+# Of each message, as it is posted or edited.
+
+
+def of_size(message: PostedMessage) -> Iterator[str]:
+    """Yield which of Slack's limits a message breaks (docs.slack.dev, reference/block-kit)."""
+    blocks = [*message.blocks]
+    if len(blocks) > 50:  # a message's
+        yield f"within limits: {len(blocks)} blocks in {message.channel}"
+    if len(message.text) > 4000:  # as Slack recommends
+        yield f"within limits: {len(message.text)} characters in {message.channel}"
+    for block in blocks:
+        for kind, length, most in _lengths(block):
+            if length > most:
+                yield f"within limits: {length} characters or elements in a {kind}, at most {most}"
+
+
+def _lengths(block: Mapping[str, Json]) -> Iterator[tuple[str, int, int]]:
+    elements = block.get("elements")
+    text = block.get("text")
+    if block.get("type") == "section" and isinstance(text, dict):
+        yield "section", len(str(text.get("text", ""))), 3000
+    if isinstance(elements, list):
+        yield str(block["type"]), len(elements), 10 if block["type"] == "context" else 25
+        for element in elements:
+            if isinstance(element, dict) and element.get("type") == "button":
+                label = element.get("text")
+                yield "button", len(str(label.get("text"))) if isinstance(label, dict) else 0, 75
+                yield "button's value", len(str(element.get("value", ""))), 2000
+
+
+# What they read.
+
+
+def mark_of(message: PostedMessage) -> str:
+    """Return the mark of a message about a request; empty if it has none."""
+    payload = (message.metadata or {}).get("event_payload")
+    return str(payload.get("request", "")) if isinstance(payload, dict) else ""
+
+
+def shown(message: PostedMessage) -> str:
+    """Return all that a message shows."""
+    return message.text + orjson.dumps(message.blocks).decode()
+
+
+def _answers(world: "World") -> dict[str, list[PostedMessage]]:
+    """Return the answers that stand in threads, by the ids of their requests; in a direct message they begin otherwise."""
+    answers = dict[str, list[PostedMessage]]()
+    for message in world.slack.messages:
+        mark = mark_of(message)
+        reply = message.thread_ts and (mark.endswith("-answer") or "-" not in mark)
+        parent = message.thread_ts and world.slack.sought(message.thread_ts)
+        to_its_own = mark.endswith("-answer") or (parent and mark_of(parent) == mark)
+        if mark and reply and to_its_own and not message.deleted:
+            answers.setdefault(mark.partition("-")[0], []).append(message)
+    return answers
+
+
+def _delivered(world: "World", *, batches: bool) -> Iterator[tuple[str, str]]:
+    delivered = {e.facts.get("request") for _, e in world.events if e.kind == "delivered"}
+    for id_, outcome, appids in world.database.rows(
+        "SELECT id, outcome, appids FROM requests WHERE state = 'ended' AND batch IS NULL"
+    ):
+        if id_ in delivered and bool(appids) == batches:
+            yield id_, outcome
+
+
+AT_THE_END = (
+    the_answer_is_true,
+    each_item_is_told,
+    nothing_is_under_way_for_ever,
+    what_is_named_is_recorded,
+    slack_can_show_it,
+)
