@@ -30,6 +30,9 @@ class NothingHappensError(Exception):
     """All tasks wait for each other: no timer is left, and nothing comes from outside."""
 
 
+_MOST_CLOSES = 100
+
+
 @dataclass(slots=True, eq=False)
 class _Turn:
     """A callback that is to run in its context, unless its handle was cancelled."""
@@ -151,6 +154,8 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Queue a callback at this time; once due, it waits for its process like any other."""
+        if self._over:  # what is thrown away still asks for this
+            return asyncio.TimerHandle(when, callback, args, self)
         turn = _Turn(callback, args, context or copy_context())
         timer = super().call_at(when, self._queue, turn, context=self._own)
         turn.handle = timer
@@ -175,16 +180,16 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         """Close the loop; the tasks of dead processes are thrown away, and whatever they still do is ignored."""
         self._over = True
         usual, sys.unraisablehook = sys.unraisablehook, _ignore
+        # What awaits in a `finally` looks for its loop; if there is none, asyncio makes one that nobody closes.
+        asyncio._set_running_loop(self)  # noqa: SLF001  # documented for those who write loops
         try:
             for process, tasks in self._graves:
                 for task in tasks:
-                    with suppress(
-                        Exception
-                    ):  # such as RuntimeError for one that awaits in a `finally`
-                        process.context.copy().run(task.get_coro().close)
+                    process.context.copy().run(_throw_away, task)
             self._graves.clear()
             gc.collect()
         finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001  # see above
             sys.unraisablehook = usual
         super().close()
 
@@ -253,3 +258,12 @@ class _Selector(selectors.SelectSelector):
             raise NothingHappensError
         self._advance(timeout)
         return []
+
+
+def _throw_away(task: asyncio.Task[Any]) -> None:
+    """Close a task's coroutine, and again after each `finally` that awaits."""
+    coroutine = task.get_coro()
+    for _ in range(_MOST_CLOSES):
+        with suppress(Exception):  # such as RuntimeError for one that awaits
+            coroutine.close()
+            return
