@@ -1,23 +1,20 @@
-"""What the simulator promises of itself, and a few seeds of each profile."""
+"""What the simulator promises of itself; the gate runs seeds of each profile."""
+
+from dataclasses import replace
 
 import pytest
 
 from tests.simulation.bugs import PLANTED
-from tests.simulation.plan import PROFILES, plan_of
+from tests.simulation.plan import plan_of
 from tests.simulation.planted import found
 from tests.simulation.run import cut_down, run, run_seed
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-@pytest.mark.parametrize("profile", PROFILES)
-def test_the_bot_lives_through_a_seed_of_each_profile(profile: str) -> None:
-    made = run_seed(1, profile)
-    assert not made.broken, "\n".join(made.story)
-
-
 def test_two_runs_of_a_seed_are_equal_to_the_byte() -> None:
     one, other = run_seed(2, "all"), run_seed(2, "all")
+    assert not one.broken, "\n".join(one.story)
     assert one.story == other.story
     assert one.digest == other.digest != run_seed(3, "all").digest
 
@@ -35,6 +32,7 @@ def test_every_planted_bug_was_found_and_no_seed_is_left_of_one_that_is_gone() -
 def test_a_failing_plan_is_cut_down_to_the_steps_that_it_needs() -> None:
     bug = next(bug for bug in PLANTED if "default owner" in bug.name)
     with bug.applied():
-        short = cut_down(run(plan_of(found()[bug.name].seed, bug.profile)))
+        plan = plan_of(found()[bug.name].seed, bug.profile)
+        short = cut_down(run(replace(plan, steps=plan.steps[:20])))
     assert short.broken
     assert [type(step).__name__ for step in short.plan.steps] == ["Ask"]

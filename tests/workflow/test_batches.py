@@ -7,12 +7,12 @@ from pathlib import Path
 from time import monotonic
 
 from bot.messages.modals import APPIDS, ENV
-from bot.playground.faults import Code, Slow
+from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import APPID, OWNER, World
 from bot.runtime.clock import Runtime
 from tests.conftest import RELEASES, REQUESTER, appids, rows, soon
-from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, SECOND, Rig, has_button
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, DENY, Rig, has_button
 from tests.said import NEEDS_APPROVAL, RECEIVER_OFF
 from tests.token_server import TokenWeChat, environment
 from tests.workflow.test_form import asked, offered
@@ -67,15 +67,6 @@ async def test_one_invalid_appid_refuses_the_whole_batch_and_is_named(rig: Rig) 
     async with rig.bot(ALLOW):
         said = await rig.ask(f"{appids(3)[0]} wx00000000000000zz {appids(3)[2]} prod-1")
         assert "`wx00000000000000zz` is not an appid" in said
-    assert rig.wechat.calls == []
-
-
-async def test_one_denied_appid_refuses_the_whole_batch_and_is_named(rig: Rig) -> None:
-    rules = ALLOW.replace('effect = "allow"', 'appids = ["wx00000000000000*1"]\neffect = "allow"')
-    async with rig.bot(rules):
-        said = await rig.ask(line(2))
-    assert "1 of these 2 mini programs. Nothing was done" in said
-    assert f"`{appids(2)[1]}`" in said
     assert rig.wechat.calls == []
 
 
@@ -160,19 +151,6 @@ async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
         await soon(lambda: len(rig.wechat.calls) == 6)
 
 
-async def test_a_single_command_for_an_item_of_an_open_batch_is_answered_as_under_way(
-    rig: Rig, wechat: TokenWeChat
-) -> None:
-    async with rig.bot(ALLOW):
-        with wechat.thinking():
-            await rig.ask(line(30))
-            await soon(lambda: rows(rig.database, "SELECT 1 FROM requests WHERE id LIKE '%-30'"))
-            said = await rig.ask(f"{appids(30)[-1]} prod-1")
-        await answer_to_all(rig)
-    assert "already" in said
-    assert len(wechat.calls) == 30
-
-
 async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_the_other(
     rig: Rig, wechat: TokenWeChat
 ) -> None:
@@ -187,31 +165,6 @@ async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_t
     envs = [call.env for call in wechat.calls]
     changes = sum(one != other for one, other in pairwise(envs))
     assert changes == 1
-
-
-async def test_batches_run_in_the_order_of_their_requests_not_of_their_parents(
-    rig: Rig, slack: LocalSlack, wechat: TokenWeChat
-) -> None:
-    async with rig.bot(ALLOW):
-        slack.fail("chat.postMessage", Slow(0.5))
-        await rig.ask(line(20))
-        await rig.ask(line(20, env="prod-2"), SECOND)
-        await answer_to_all(rig)
-    assert [call.env for call in wechat.calls] == ["prod-1"] * 20 + ["prod-2"] * 20
-
-
-async def test_a_persons_second_batch_runs_after_another_persons_first(
-    rig: Rig, wechat: TokenWeChat
-) -> None:
-    async with rig.bot(ALLOW):
-        with wechat.thinking():
-            await rig.ask(line(20))
-            await wechat.until(lambda wechat: wechat.in_flight > 0)
-            await rig.ask(line(2, env="prod-2"))
-            await rig.ask(line(2, env="prod-3"), SECOND)
-        await answer_to_all(rig)
-    envs = [call.env for call in wechat.calls]
-    assert envs == ["prod-1"] * 20 + ["prod-3"] * 2 + ["prod-2"] * 2
 
 
 async def test_a_sixth_waiting_batch_is_refused_by_command_and_form(

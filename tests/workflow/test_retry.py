@@ -1,6 +1,5 @@
 """The buttons “Try again” and “Share it again”."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -124,16 +123,6 @@ async def test_a_button_stays_while_it_is_of_use_and_is_removed_afterwards(rig: 
         await rig.slack.until(
             lambda slack: not has_button(slack.thread(RELEASES, parent.ts)[0], "retry")
         )
-
-
-async def test_of_two_people_who_click_at_once_one_is_told_that_the_other_did(rig: Rig) -> None:
-    async with rig.bot(APPROVE):
-        answer = await failed_once_approved(rig)
-        both = (rig.click(user, answer, "retry") for user in (REQUESTER, APPROVER))
-        told = await asyncio.gather(*both)
-        await rig.question()
-    assert len(states(rig.database)) == 2
-    assert sorted(NEEDS_APPROVAL in said for said in told) == [False, True]
 
 
 async def test_an_approver_can_retry_for_the_requester(rig: Rig) -> None:
