@@ -291,10 +291,9 @@ class World(Memory):
         self._look_soon()
 
     def reload_policies(self) -> None:
-        """Tell all replicas to read the file, as SIGHUP does, but not while somebody writes it."""
-        if self.file.text == self.newest_policy:
-            for replica in self.replicas.values():
-                replica.process.later(0, replica.reload.set)
+        """Tell all replicas to read the file, as SIGHUP does."""
+        for replica in self.replicas.values():
+            replica.process.later(0, replica.reload.set)
 
     def _look_soon(self) -> None:
         """See to it that the replicas that are up have judged the file, once they have had the time."""
@@ -524,10 +523,10 @@ class World(Memory):
         for what in checks.of_event(self, event):
             self.violation(what)
 
-    def _on_policy(self, replica: Replica, text: str | None, policy: Policy) -> None:
-        """Note what a replica decides by from now on; a start may have read half a file, a watcher may not."""
+    def _on_policy(self, replica: Replica, policy: Policy) -> None:
+        """Note what a replica decides by from now on."""
         known = [each for each in POLICIES.items() if policy_of(each[1]) == policy]
-        name, whole = known[0] if known else ("half a policy", text)
+        name, whole = known[0] if known else ("half a policy", None)
         self.note(replica.name, f"puts into force: {name}")
         if whole is None:
             self.violation(f"a policy comes into force: {replica.name} has one that nobody wrote")
