@@ -26,8 +26,16 @@ PROCESS: ContextVar["Process"] = ContextVar("process")
 """The process that runs; only the loop and the processes set it."""
 
 
+MOST_TURNS = 2_000_000
+"""Thirty times as many as the longest run takes."""
+
+
 class NothingHappensError(Exception):
     """All tasks wait for each other: no timer is left, and nothing comes from outside."""
+
+
+class NeverEndsError(Exception):
+    """It has gone on for longer than it may; the message tells what the world waits for."""
 
 
 @dataclass(slots=True, eq=False)
@@ -105,6 +113,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     """The loop; `world` is the process that everything outside of the replicas belongs to."""
 
     def __init__(self, seed: int | str) -> None:
+        self.ends_at = inf
+        """By when all has to be over, by its time."""
+        self.turns = 0
         self._now = 1000.0
         self._choice = Random(f"order {seed}")  # noqa: S311  # no secret
         self._own = Context()
@@ -172,8 +183,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         process.ready.clear()
 
     def close(self) -> None:
-        """Close the loop; the tasks of dead processes are thrown away, and whatever they still do is ignored."""
+        """Close the loop; the tasks that are left are thrown away, and whatever they still do is ignored."""
         self._over = True
+        self._graves += [(each, each.unfinished) for each in self.processes]
         usual, sys.unraisablehook = sys.unraisablehook, _ignore
         try:
             for process, tasks in self._graves:
@@ -189,6 +201,9 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         super().close()
 
     def _pass(self, seconds: float) -> None:
+        if self._now > self.ends_at or self.turns > MOST_TURNS:
+            waiting = sorted(filter(None, map(_place_of, self.world.unfinished)))
+            raise NeverEndsError(f"after {self.turns} turns: {', '.join(waiting)}")
         # Past the timer's time in any case: with a large clock, asyncio's own tolerance is lost in rounding.
         self._now = nextafter(self._now + seconds, inf) if seconds else self._now
 
@@ -208,6 +223,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         if turn.handle and turn.handle.cancelled():
             return
         process.turns += 1
+        self.turns += 1
         if process.dies_at is not None and process.turns >= process.dies_at:
             process.kill()
             return
@@ -238,6 +254,13 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
 
 def _ignore(_: object) -> None:
     """Ignore an exception in what is thrown away."""
+
+
+def _place_of(task: asyncio.Task[Any]) -> str:
+    """Return where a task waits."""
+    return "".join(
+        f"{at.f_code.co_qualname} in line {at.f_lineno}" for at in task.get_stack(limit=1)
+    )
 
 
 class _Selector(selectors.SelectSelector):

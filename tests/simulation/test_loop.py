@@ -4,7 +4,7 @@ from time import perf_counter
 
 import pytest
 
-from tests.simulation.loop import NothingHappensError, Process, SimulatedLoop
+from tests.simulation.loop import NeverEndsError, NothingHappensError, Process, SimulatedLoop
 
 
 @pytest.fixture
@@ -109,6 +109,25 @@ def test_a_cancelled_callback_does_not_run_though_it_was_due(loop: SimulatedLoop
 def test_a_deadlock_is_an_error(loop: SimulatedLoop) -> None:
     with pytest.raises(NothingHappensError):
         loop.run_until_complete(loop.create_future())
+
+
+async def _wait(seconds: float) -> None:
+    while True:  # noqa: ASYNC110  # nothing else is to happen
+        await asyncio.sleep(seconds)
+
+
+def test_what_waits_for_ever_ends_with_an_error_that_tells_where(loop: SimulatedLoop) -> None:
+    loop.ends_at = loop.time() + 3600
+    with pytest.raises(NeverEndsError, match="_wait in line"):
+        loop.run_until_complete(_wait(60))
+
+
+def test_what_takes_turns_for_ever_ends_with_an_error(
+    loop: SimulatedLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.simulation.loop.MOST_TURNS", 1000)
+    with pytest.raises(NeverEndsError, match="after 1001 turns"):
+        loop.run_until_complete(_wait(0))
 
 
 def test_there_are_no_threads(loop: SimulatedLoop) -> None:

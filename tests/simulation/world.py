@@ -47,6 +47,8 @@ _BIRTH = 1_790_000_000.0  # Unix time at the loop's zero
 _ACK_SECONDS = 3.0
 _PUSH_SECONDS = 5.0
 _TO_SETTLE = 600.0
+_AT_MOST = 4 * 3600.0
+"""Seconds after the last step, of which one may take two hours, by which all is over."""
 _TO_TAKE = 8.0
 """Seconds within which a policy file that is settled is in force: two looks, two seconds apart."""
 _LATEST = {"slack": (15.5, 30.0), "wechat": (5.5, 20.0), "tokens": (5.5, 10.0)}
@@ -79,6 +81,7 @@ class World(Memory):
         self.loop = SimulatedLoop(seed)
         self.dice = Random(f"world {seed}")  # noqa: S311  # no secret
         self.began = self.loop.time()
+        self.loop.ends_at = self.began + max((step.at for step in steps), default=0.0) + _AT_MOST
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
         self.acted: list[asyncio.Task[None]] = []
