@@ -101,7 +101,7 @@ class Process:
         if self.frozen:
             self.seconds_frozen += self.loop.time()
         self.frozen = False
-        self.loop.wake(len(self.ready))
+        self.loop.wake()
 
     @property
     def unfinished(self) -> list[asyncio.Task[Any]]:
@@ -119,6 +119,8 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._now = 1000.0
         self._choice = Random(f"order {seed}")  # noqa: S311  # no secret
         self._own = Context()
+        self._awake = False
+        """Whether the next turns will be taken."""
         self._over = False
         self._graves: list[tuple[Process, list[asyncio.Task[Any]]]] = []
         self.processes: list[Process] = []
@@ -171,10 +173,11 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         """Refuse: a thread would run by the machine's time."""
         raise NotImplementedError("no threads in a simulation")
 
-    def wake(self, turns: int = 1) -> None:
-        """Let so many more turns be taken."""
-        for _ in range(turns):
-            super().call_soon(self._take_turn, context=self._own)
+    def wake(self) -> None:
+        """Let the turns be taken that can be."""
+        if not self._awake:
+            self._awake = True
+            super().call_soon(self._take_turns, context=self._own)
 
     def bury(self, process: Process) -> None:
         """Drop what a dead process was to do; its tasks are kept, since Python would run their `finally` otherwise."""
@@ -213,12 +216,20 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
             process.ready.append(turn)
             self.wake()
 
-    def _take_turn(self) -> None:
-        """Run the next callback of a process that can run."""
-        able = [each for each in self.processes if each.ready and not each.frozen]
-        if not able:
-            return
-        process = able[0] if len(able) == 1 else self._choice.choice(able)
+    def _take_turns(self) -> None:
+        """Take as many turns as can be taken now, and let those that follow from them be taken next."""
+        self._awake = False
+        for _ in range(sum(len(process.ready) for process in self._able())):
+            if able := self._able():
+                self._take_turn(able[0] if len(able) == 1 else self._choice.choice(able))
+        if self._able():
+            self.wake()
+
+    def _able(self) -> list[Process]:
+        return [each for each in self.processes if each.ready and not each.frozen]
+
+    def _take_turn(self, process: Process) -> None:
+        """Run the next callback of a process."""
         turn = process.ready.popleft()
         if turn.handle and turn.handle.cancelled():
             return
