@@ -418,4 +418,11 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "pause = 0.1",
         "people",
     ),
+    Planted(
+        "the lease is read by the loop's clock",
+        "bot/app/resources.py",
+        "clock=runtime.since_boot,",
+        "clock=runtime.clock,",
+        "suspended",
+    ),
 )

@@ -19,6 +19,9 @@ from random import Random
 from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack, cast
 from weakref import WeakSet
 
+_TOLERANCE = 1e-6
+"""Seconds by which a timer may be early: more than what is lost in rounding."""
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -46,6 +49,8 @@ class _Turn:
     args: tuple[Any, ...]
     context: Context
     handle: asyncio.Handle | None = None
+    when: float = -inf
+    """Not before this time by the clock of its process."""
 
 
 @dataclass(eq=False)
@@ -62,11 +67,17 @@ class Process:
     freezes: int = 0
     seconds_frozen: float = 0.0
     """For how long it has been frozen until it thawed, in all."""
+    seconds_asleep: float = 0.0
+    """For how long its machine has been suspended until it woke up, in all: its clock stood still."""
+    fell_asleep: float | None = None
+    """When its machine was suspended, while it is."""
     turns: int = 0
     dies_at: int | None = None
     """The turn before which it dies."""
     on_death: Callable[[], object] = bool
     ready: deque[_Turn] = field(default_factory=deque)
+    late: list[_Turn] = field(default_factory=list)
+    """What fell due while its clock stood still."""
     tasks: WeakSet[asyncio.Task[Any]] = field(default_factory=WeakSet)
 
     def __post_init__(self) -> None:
@@ -80,7 +91,7 @@ class Process:
 
     def later(self, seconds: float, call: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
         """Call this in `seconds`, if the process lives then; it is how anything from outside arrives."""
-        self.loop.call_later(seconds, call, *args, context=self.context.copy())
+        self.loop.arrive(seconds, call, args, self.context.copy())
 
     def kill(self) -> None:
         """End the process at once; its tasks stay where they are."""
@@ -89,18 +100,34 @@ class Process:
             self.loop.bury(self)
             self.on_death()
 
-    def freeze(self) -> None:
-        """Hold back all that it would do."""
+    @property
+    def clock(self) -> float:
+        """The time by its own clock."""
+        now = self.loop.true_time() if self.fell_asleep is None else self.fell_asleep
+        return now - self.seconds_asleep
+
+    def freeze(self, *, suspended: bool = False) -> None:
+        """Hold back all that it would do; if its machine is suspended, its clock stands still meanwhile."""
+        now = self.loop.true_time()
         if not self.frozen:
-            self.seconds_frozen -= self.loop.time()
+            self.seconds_frozen -= now
+        if suspended and self.fell_asleep is None:
+            self.fell_asleep = now
         self.frozen = True
         self.freezes += 1
 
     def thaw(self) -> None:
         """Let a frozen process go on, with all that came meanwhile, in order."""
+        now = self.loop.true_time()
         if self.frozen:
-            self.seconds_frozen += self.loop.time()
+            self.seconds_frozen += now
+        if self.fell_asleep is not None:
+            self.seconds_asleep += now - self.fell_asleep
+            self.fell_asleep = None
         self.frozen = False
+        late, self.late = self.late, []
+        for turn in late:
+            self.loop.queue_at(turn)
         self.loop.wake()
 
     @property
@@ -132,7 +159,12 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self.set_exception_handler(self._note)
 
     def time(self) -> float:
-        """Return the virtual time, in seconds."""
+        """Return the virtual time in seconds, by the clock of the process that asks."""
+        process = PROCESS.get(None)
+        return process.clock if process else self._now
+
+    def true_time(self) -> float:
+        """Return the virtual time in seconds, which never stands still."""
         return self._now
 
     def call_soon(
@@ -164,10 +196,23 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Queue a callback at this time; once due, it waits for its process like any other."""
-        turn = _Turn(callback, args, context or copy_context())
-        timer = super().call_at(when, self._queue, turn, context=self._own)
-        turn.handle = timer
+        turn = _Turn(callback, args, context or copy_context(), when=when)
+        return self.queue_at(turn)
+
+    def queue_at(self, turn: _Turn) -> asyncio.TimerHandle:
+        """Queue a turn when it is due by the clock of its process."""
+        process = turn.context.get(PROCESS, None)
+        when = turn.when + (process.seconds_asleep if process else 0.0)
+        timer = super().call_at(when, self._queue_due, turn, context=self._own)
+        turn.handle = turn.handle or timer
         return timer
+
+    def arrive(
+        self, seconds: float, call: Callable[..., object], args: tuple[Any, ...], context: Context
+    ) -> None:
+        """Queue a callback in so many seconds, whatever its process's clock says then."""
+        turn = _Turn(call, args, context)
+        super().call_at(self._now + seconds, self._queue, turn, context=self._own)
 
     def run_in_executor(self, *_: object) -> NoReturn:
         """Refuse: a thread would run by the machine's time."""
@@ -209,6 +254,16 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
             raise NeverEndsError(f"after {self.turns} turns: {', '.join(waiting)}")
         # Past the timer's time in any case: with a large clock, asyncio's own tolerance is lost in rounding.
         self._now = nextafter(self._now + seconds, inf) if seconds else self._now
+
+    def _queue_due(self, turn: _Turn) -> None:
+        """Queue a timer's turn, but not before its process's clock has come so far."""
+        process = turn.context.get(PROCESS, None)
+        if process is None or process.clock + _TOLERANCE >= turn.when:
+            self._queue(turn)
+        elif process.fell_asleep is not None:
+            process.late.append(turn)
+        else:
+            self.queue_at(turn)
 
     def _queue(self, turn: _Turn) -> None:
         process = turn.context.get(PROCESS, self.world) if self.processes else None

@@ -53,7 +53,7 @@ class SimulatedFile:
         """Put another text there at once, or take the file away."""
         self.text = text
         self.versions += 1
-        self.changed = self._loop.time()
+        self.changed = self._loop.true_time()
 
     async def write(self, text: str, half: str | None, seconds: float) -> None:
         """Write a text in place, of which half is there, or nothing, until the end."""
@@ -68,7 +68,7 @@ class SimulatedFile:
         fate = self._fate_of(process.name)
         seconds = self._dice.uniform(*_SECONDS.get(fate, _HANGING))
         if fate:
-            before, now = self.hampered_until.get(process.name, 0.0), self._loop.time()
+            before, now = self.hampered_until.get(process.name, 0.0), self._loop.true_time()
             self.hampered_until[process.name] = max(before, now + seconds)
         done: asyncio.Future[Content] = self._loop.create_future()
         self._loop.world.later(seconds, self._arrive, process, fate, done)

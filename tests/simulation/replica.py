@@ -140,7 +140,7 @@ class Replica:
         """Read the policy file as a start does: again while it may be half written."""
         while True:
             content = await read()
-            left = settings.settles_in(self._machine.file.changed, self._machine.loop.time())
+            left = settings.settles_in(self._machine.file.changed, self._machine.loop.true_time())
             if not left:
                 return content
             await asyncio.sleep(left)
@@ -149,7 +149,7 @@ class Replica:
         machine, dice = self._machine, self._dice
         runtime = Runtime(
             clock=machine.loop.time,
-            since_boot=machine.loop.time,
+            since_boot=machine.loop.true_time,
             now=machine.now,
             jitter=dice.random,
             token_hex=lambda size: f"{dice.randrange(256**size):0{2 * size}x}",

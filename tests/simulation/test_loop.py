@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from time import perf_counter
 
 import pytest
@@ -58,6 +59,48 @@ def test_a_frozen_process_goes_on_in_order_when_it_thaws(loop: SimulatedLoop) ->
     loop.call_later(2.5, process.thaw)
     loop.run_until_complete(asyncio.sleep(10))
     assert seen == ["thaws", "1", "2", "3"]
+
+
+def test_the_clock_of_a_suspended_process_stands_still_and_its_timers_wait_for_it(
+    loop: SimulatedLoop,
+) -> None:
+    seen = list[str]()
+
+    async def sleep(seconds: float) -> None:
+        began = loop.time()
+        await asyncio.sleep(seconds)
+        seen.append(f"{seconds} for {loop.time() - began:.1f} at {loop.true_time() - start:.1f}")
+
+    start, process = loop.true_time(), Process("one", loop)
+    for seconds in (1.0, 3.0, 30.0):
+        process.spawn(sleep(seconds))
+    process.later(4, seen.append, "a packet")
+    loop.call_later(2, partial(process.freeze, suspended=True))
+    loop.call_later(12, process.thaw)
+    loop.run_until_complete(asyncio.sleep(100))
+    assert seen == [
+        "1.0 for 1.0 at 1.0",
+        "a packet",
+        "3.0 for 3.0 at 13.0",
+        "30.0 for 30.0 at 40.0",
+    ]
+
+
+def test_a_timer_that_is_cancelled_after_a_suspension_does_not_run(loop: SimulatedLoop) -> None:
+    seen, process = list[str](), Process("one", loop)
+
+    async def time_out() -> None:
+        async with asyncio.timeout(5):
+            await asyncio.sleep(4)
+        seen.append("in time")
+        await asyncio.sleep(60)
+        seen.append("later")
+
+    process.spawn(time_out())
+    loop.call_later(3, partial(process.freeze, suspended=True))
+    loop.call_later(20, process.thaw)
+    loop.run_until_complete(asyncio.sleep(100))
+    assert seen == ["in time", "later"]
 
 
 def test_a_timeout_that_fell_due_in_a_freeze_beats_the_answer_that_came_in_it(

@@ -28,7 +28,7 @@ from bot.playground.wechat.pushes import Push
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
-from tests.simulation import checks, checks_of_state
+from tests.simulation import checks, checks_at_rest, checks_of_state
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
 from tests.simulation.database import Commit, Database, WriteFate
 from tests.simulation.facts import History, Memory, Share
@@ -80,7 +80,7 @@ class World(Memory):
         self.steps = sorted(steps, key=lambda step: step.at)
         self.loop = SimulatedLoop(seed)
         self.dice = Random(f"world {seed}")  # noqa: S311  # no secret
-        self.began = self.loop.time()
+        self.began = self.loop.true_time()
         self.loop.ends_at = self.began + max((step.at for step in steps), default=0.0) + _AT_MOST
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
@@ -99,7 +99,7 @@ class World(Memory):
         self.slack.limits.on = limits
         self.slack.on_change, self.slack.on_view = self._on_change, self._on_view
         self._remember_people()
-        self.wechat = SimulatedWeChat(self.loop.time, self._on_effect)
+        self.wechat = SimulatedWeChat(self.loop.true_time, self._on_effect)
         self.wechat.envs[OTHER_OWNER] = {}
         for env in ENVS:
             for owner in (OWNER, OTHER_OWNER):
@@ -129,11 +129,11 @@ class World(Memory):
 
     def seconds(self) -> float:
         """Return the seconds since the beginning."""
-        return self.loop.time() - self.began
+        return self.loop.true_time() - self.began
 
     def now(self) -> float:
         """Return the true Unix time."""
-        return _BIRTH + self.loop.time()
+        return _BIRTH + self.loop.true_time()
 
     def database_now(self) -> float:
         """Return the time by the database's clock."""
@@ -176,7 +176,7 @@ class World(Memory):
         supervisor = self.loop.create_task(self._supervise())
         pushing = self._grant_all()
         for step in self.steps:
-            await asyncio.sleep(max(0.0, self.began + step.at - self.loop.time()))
+            await asyncio.sleep(max(0.0, self.began + step.at - self.loop.true_time()))
             dice = Random(f"{self.seed} {step}")  # noqa: S311  # no secret
             task = self.loop.create_task(step.act(self, dice))
             self.acted.append(task)
@@ -213,11 +213,12 @@ class World(Memory):
             replica.process.thaw()
 
     async def _settle(self) -> None:
-        """Wait until nothing is open but what waits for people."""
-        until = self.loop.time() + _TO_SETTLE
-        while self.loop.time() < until:
+        """Wait until nothing is open but what waits for people, and no private reply is to be sent again."""
+        until = self.loop.true_time() + _TO_SETTLE
+        while self.loop.true_time() < until:
             await asyncio.sleep(5)
-            if len(self._up()) == len(self._names) and not checks.unfinished(self):
+            busy = checks.unfinished(self) or any(checks_at_rest.only_the_kept_tasks_run(self))
+            if len(self._up()) == len(self._names) and not busy:
                 break
         await asyncio.sleep(10)
 
@@ -242,8 +243,8 @@ class World(Memory):
             for name in self._names:
                 replica = self.replicas[name]
                 gone = replica.over or not replica.process.alive
-                if gone and self.loop.time() >= self._down_until.setdefault(
-                    name, self.loop.time() + self.dice.uniform(1, 15)
+                if gone and self.loop.true_time() >= self._down_until.setdefault(
+                    name, self.loop.true_time() + self.dice.uniform(1, 15)
                 ):
                     del self._down_until[name]
                     self._start(name)
@@ -301,7 +302,7 @@ class World(Memory):
     def _look_soon(self) -> None:
         """See to it that the replicas that are up have judged the file, once they have had the time."""
         up = [(each, each.process.freezes) for each in self._up() if not each.process.frozen]
-        now = self.loop.time()
+        now = self.loop.true_time()
         self.loop.call_later(_TO_TAKE, self._look_at_policies, self.file.versions, now, up)
 
     def _look_at_policies(
@@ -341,7 +342,7 @@ class World(Memory):
 
     def keep_down(self, name: str, seconds: float) -> None:
         """Stop a replica cleanly, and start it again only after so long."""
-        self._down_until[name] = self.loop.time() + seconds
+        self._down_until[name] = self.loop.true_time() + seconds
         self.replicas[name].stop()
 
     # The ways between the world and the replicas.
@@ -509,7 +510,7 @@ class World(Memory):
     def _on_push(self, info_type: str, owner: str, created: int) -> None:
         """Note what WeChat may take for known from now on: it does not push that again."""
         if info_type == "unauthorized":
-            self.withdrawn[owner] = self.loop.time()
+            self.withdrawn[owner] = self.loop.true_time()
         elif info_type == "authorized":
             kept = self.database.rows(
                 "SELECT 1 FROM tokens WHERE name = :owner AND told >= :created",
