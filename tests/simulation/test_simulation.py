@@ -1,7 +1,5 @@
 """What the simulator promises of itself; the gate runs seeds of each profile."""
 
-from dataclasses import replace
-
 from dataclasses import dataclass, replace
 from random import Random
 
