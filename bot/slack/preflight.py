@@ -81,13 +81,6 @@ def _is_no(result: Result) -> bool:
     return isinstance(result, Refused) and not is_transient(result)
 
 
-def unreached(result: Result | None) -> bool:
-    """Tell whether something on the way to Slack, rather than Slack, may be the reason of no answer."""
-    if isinstance(result, Doubtful):
-        return result.why not in MAYBE
-    return isinstance(result, Refused) and result.error == NOT_SENT
-
-
 def problem_of_bot(result: Result) -> str | None:
     """Return what is wrong with the bot token or the connection to Slack, and its fix; None if nothing is."""
     match result:
@@ -129,6 +122,8 @@ def problem_of_app(result: Result) -> str | None:
 
 def _unreachable(result: Result) -> str:
     match result:
+        case Refused(way=Problem() as way) | Doubtful(way=Problem() as way):
+            return Problem(f"Slack cannot be reached: {way.found}", way.fix)
         case Refused() if retry_after(result):
             return "Slack asks the bot to slow down. Wait a minute, then start again."
         case Refused(error) if error != NOT_SENT:
@@ -149,11 +144,6 @@ def _unreachable(result: Result) -> str:
             return (
                 "What answers at SLACK_API_URL is not Slack's API (HTTP 404). "
                 "Set it to https://slack.com/api/, or take it out, then start again."
-            )
-        case Doubtful("HTTP 407" | "ClientHttpProxyError"):
-            return (
-                "The proxy does not let the bot through to Slack. "
-                "Check HTTPS_PROXY, and the user and the password in it, then start again."
             )
         case _:
             return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."

@@ -191,8 +191,14 @@ IN_TROUBLE = "Slack answers that it is in trouble itself (internal_error)"
 WAIT = "Look at slack-status.com, wait, then run the doctor again."
 NOT_SLACK = "What answers at SLACK_API_URL is not Slack's API (HTTP 404)"
 SLACKS_URL = "Set it to https://slack.com/api/, or take it out, then run the doctor again."
-BY_THE_PROXY = "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)"
-PROXY = "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through."
+BY_A_PROXY = (
+    "a proxy that HTTPS_PROXY does not name wants a user and a password that it knows (HTTP 407)"
+)
+PROXY = "Put both before its host in HTTPS_PROXY, as user:password@."
+REFUSED_THERE = "no connection can be made (Connection refused)"
+NETWORK = (
+    "Check the network and its firewall, whether HTTPS_PROXY has to be set, and the address if"
+)
 FIXED_TOKEN = "Put the owner's authorizer_access_token there."
 UNPROTECTED = "begins with http://, which would send tokens unprotected"
 OTHER_DATABASE = "DATABASE_URL names another database than SQLite or PostgreSQL"
@@ -293,18 +299,10 @@ BROKEN: dict[str, Broken] = {
         "slack-app", NOT_SLACK, SLACKS_URL, slack_fails("apps.connections.open", Status(404))
     ),
     "a proxy that wants a password": Broken(
-        "proxies",
-        BY_THE_PROXY,
-        PROXY,
-        slack_fails("auth.test", Status(407)),
-        start="The proxy does not let the bot through to Slack",
+        "slack-bot", BY_A_PROXY, PROXY, slack_fails("auth.test", Status(407))
     ),
     "a proxy that wants a password over sockets": Broken(
-        "proxies",
-        BY_THE_PROXY,
-        PROXY,
-        slack_fails("apps.connections.open", Status(407)),
-        start="The proxy does not let the bot through to Slack",
+        "slack-app", BY_A_PROXY, PROXY, slack_fails("apps.connections.open", Status(407))
     ),
     "a web page in Slack's place": Broken(
         "slack-bot",
@@ -314,8 +312,8 @@ BROKEN: dict[str, Broken] = {
     ),
     "no server at Slack's address": Broken(
         "slack-bot",
-        "Slack cannot be reached",
-        "Check the network, the proxy and SLACK_API_URL, then run the doctor again.",
+        REFUSED_THERE,
+        NETWORK,
         {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
     ),
     "an address of Slack without https": setting(
@@ -399,8 +397,8 @@ BROKEN: dict[str, Broken] = {
         fixed,
     ),
     "no server at the token server's address": at_a_share(
-        Trouble.TOKEN_SERVER_DOWN.value.title,
-        "WECHAT_TOKEN_SERVER_URL",
+        REFUSED_THERE,
+        NETWORK,
         at(no_change, WECHAT_TOKEN_SERVER_URL="http://127.0.0.1:9/{appid}"),
     ),
     "a token server that wants another password": at_a_share(
@@ -457,8 +455,8 @@ BROKEN: dict[str, Broken] = {
     ),
     # WeChat.
     "no server at WeChat's address": at_a_share(
-        Trouble.NOT_SENT_CONNECT.value.title,
-        "Check the network, the proxy and WECHAT_API_URL, then run the doctor again.",
+        REFUSED_THERE,
+        NETWORK,
         at(no_change, WECHAT_API_URL="http://127.0.0.1:9"),
     ),
     "another server as WeChat": at_a_share(
@@ -466,36 +464,31 @@ BROKEN: dict[str, Broken] = {
         "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again.",
         wechat_fails("getenvinfo", Status(404)),
     ),
-    "a proxy before WeChat": at_a_share(
-        BY_THE_PROXY, PROXY, wechat_fails("getenvinfo", Status(407)), first="proxies"
-    ),
+    "a proxy before WeChat": at_a_share(BY_A_PROXY, PROXY, wechat_fails("getenvinfo", Status(407))),
     "a proxy before Slack and WeChat": Broken(
-        "proxies",
-        BY_THE_PROXY,
+        "slack-bot",
+        BY_A_PROXY,
         PROXY,
         lambda a: {
             **slack_fails("auth.test", Status(407))(a),
             **wechat_fails("getenvinfo", Status(407))(a),
         },
-        start="The proxy does not let the bot through to Slack",
     ),
     "no network": Broken(
-        "proxies",
-        "none of these answers: http://127.0.0.1:",
-        "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set.",
+        "slack-bot",
+        REFUSED_THERE,
+        NETWORK,
         {
             "SLACK_API_URL": "http://127.0.0.1:9/api/",
             "WECHAT_API_URL": "http://127.0.0.1:7",
             "WECHAT_TOKEN_SERVER_URL": "http://127.0.0.1:11/{appid}",
         },
-        start="Slack cannot be reached",
     ),
     "no network but the token server's": Broken(
-        "proxies",
-        "none of these answers: http://127.0.0.1:",
-        "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set.",
+        "slack-bot",
+        REFUSED_THERE,
+        NETWORK,
         {"SLACK_API_URL": "http://127.0.0.1:9/api/", "WECHAT_API_URL": "http://127.0.0.1:7"},
-        start="Slack cannot be reached",
     ),
     "an address of WeChat without https": setting(
         "WECHAT_API_URL", "http://api.weixin.qq.com", UNPROTECTED, "Use https://."

@@ -102,9 +102,9 @@ async def test_the_doctor_reports_what_is_wrong_with_the_fix_and_nothing_else(
                 (first,) = complaints_of[name]
                 assert broken.first in first.names
                 assert first.finding.level == broken.level
-                assert broken.found in first.finding.found
+                assert broken.found in first.finding.told
                 assert broken.fix in (first.finding.fix or "")
-                assert CLEAN(first.finding.found) == first.finding.found
+                assert CLEAN(first.finding.told) == first.finding.told
                 assert CLEAN(first.finding.fix or "") == first.finding.fix
 
 

@@ -130,7 +130,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)
         if isinstance(told, NoAnswer):
-            return failed(_PERMISSIONS, told.guidance, told.said)
+            return failed(_PERMISSIONS, told)
         if _CLOUDBASE in told.granted:
             return ok(_PERMISSIONS, f"{owner}: permission set 49 (CloudBase management) is granted")
         lacking = "permission set 49 (CloudBase management) is not granted"

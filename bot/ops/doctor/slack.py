@@ -4,18 +4,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
-from bot.ops.doctor.findings import listed
+from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import MOST_CONNECTIONS, SlackAnswers
 from bot.policy.kinds import Policy, Standing, Unreadable
-from bot.slack.api import Answered, Result
+from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, Result
 from bot.slack.preflight import (
     REINSTALL,
     SCOPES,
     missing,
     problem_of_app,
     problem_of_bot,
-    unreached,
 )
 
 _UNREADABLE = {
@@ -63,15 +62,17 @@ def _token(
     problem_of: Callable[[Result], str | None],
     fine: str,
 ) -> Finding:
-    """Return what the preflight finds about a token, with a fix that suits the doctor; a proxy may explain it."""
+    """Return what the preflight finds about a token, with a fix that suits the doctor."""
     if result is None:
         return unchecked(name, f"{setting} or SLACK_API_URL is not usable", "settings")
     problem = problem_of(result)
     if problem is None:
         return ok(name, fine)
+    if isinstance(result, Refused | Doubtful) and result.way:
+        return in_the_way(name, "Slack", result.way)
     found = wrong_by(name, problem)
     fix = (found.fix or "").replace("then start again.", "then run the doctor again.")
-    return replace(found, fix=fix, causes=("proxies",) if unreached(result) else ())
+    return replace(found, fix=fix, causes=("proxies",) if result == Refused(NOT_SENT) else ())
 
 
 def _scopes(policy: Policy | None, answers: SlackAnswers) -> Finding:

@@ -7,9 +7,8 @@ from http import HTTPStatus
 import httpx
 
 from bot.domain.finding import Finding, ok, unchecked, wrong
-from bot.domain.outcome import Said
 from bot.guidance import AutoRetry, Guidance, Trouble, for_code, in_general
-from bot.ops.doctor.findings import listed
+from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
@@ -85,7 +84,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
             why = f"{owner} has no good token in the ledger"
             return unchecked(_NAME, why, "owner-token", "ledger")
         if isinstance(token, NoAnswer):
-            return failed(_NAME, token.guidance, token.said)
+            return failed(_NAME, token, "the token server")
         return await _tried(wechat, owner, token, fixed=fixed)
 
     return await check_owners(_NAME, setup.owners, one)
@@ -107,7 +106,9 @@ async def check_owners(
         if owner in found:
             alike.setdefault(found[owner], []).append(owner)
     told = [
-        replace(what, found=f"{listed(whose)}: {what.found}") if what.level == "wrong" else what
+        replace(what, found=f"{listed(whose)}: {what.found}")
+        if what.level == "wrong" and not what.unreached
+        else what
         for what, whose in alike.items()
     ]
     if late := [owner for owner in owners if owner not in found]:
@@ -121,9 +122,9 @@ async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> F
         case NoAnswer(status=HTTPStatus.NOT_FOUND):
             fix = "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
             return wrong(_NAME, "what answers at WECHAT_API_URL is not WeChat (HTTP 404)", fix)
-        case NoAnswer(guidance, said):
-            no = failed(_NAME, guidance, said)
-            if guidance in _ON_THE_WAY:
+        case NoAnswer(guidance):
+            no = failed(_NAME, answer)
+            if guidance in _ON_THE_WAY and not answer.way:
                 return replace(no, fix=_CHECK_THE_WAY)
             dead = fixed and guidance.retry is AutoRetry.RENEW
             return replace(no, fix=first_step(_FIXED_DEAD)) if dead else no
@@ -131,8 +132,11 @@ async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> F
             return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
 
 
-def failed(name: str, guidance: Guidance, said: Said | None = None) -> Finding:
-    """Return WeChat's refusal as a finding that applies to any owner."""
+def failed(name: str, no: NoAnswer, server: str = "WeChat") -> Finding:
+    """Return why there is no answer, of WeChat or of another `server`, as a finding that applies to any owner."""
+    if no.way:
+        return in_the_way(name, server, no.way)
+    guidance, said = no.guidance, no.said
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
     told = f"; WeChat said: {said.errmsg}" if said and said.errmsg and guidance.read else ""
     causes = causes_of(guidance, name)

@@ -48,7 +48,10 @@ async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
         found = await finding_of(
             environ | {"SLACK_API_URL": "https://slack.invalid/api/"}, "slack-bot"
         )
-    assert found.found == "The proxy does not let the bot through to Slack"
+    assert found.told == (
+        f"Slack cannot be reached: the proxy {origin} wants a user and a password that it knows "
+        "(HTTP 407)"
+    )
 
 
 async def test_for_an_app_of_a_whole_organisation_nobody_is_looked_up(
