@@ -18,6 +18,7 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
+from bot.slack.greeting import REFUSALS
 
 _PATIENCE = 5.0
 _ORGANISATION = "installed for an organisation"
@@ -106,6 +107,8 @@ def problem_of_app(result: Result) -> str | None:
     match result:
         case Answered():
             return None
+        case Refused(error) if error in REFUSALS:
+            return REFUSALS[error]
         case Refused("missing_scope"):
             return (
                 "SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token with it on your "

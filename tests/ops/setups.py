@@ -123,6 +123,17 @@ def without_scope(name: str) -> Callable[[Around], Change]:
     return change
 
 
+def sockets(**change: object) -> Callable[[Around], Change]:
+    """Return a change of how Slack answers connections of Socket Mode."""
+
+    def changed(around: Around) -> Change:
+        for name, value in change.items():
+            setattr(around.slack.sockets, name, value)
+        return {}
+
+    return changed
+
+
 def without_members(around: Around) -> Change:
     groups = around.slack.groups
     groups["S0PLATFORM"] = replace(groups["S0PLATFORM"], members=frozenset())
@@ -284,6 +295,20 @@ BROKEN: dict[str, Broken] = {
         "SLACK_APP_TOKEN lacks the scope connections:write",
         "Make a new app-level token with it on your Slack app's page “Basic Information”.",
         without_scope("connections:write"),
+    ),
+    "Socket Mode switched off": Broken(
+        "slack-connections",
+        "Socket Mode is switched off for this Slack app",
+        "On the app's page “Socket Mode”, choose “Enable Socket Mode”.",
+        sockets(switched_off=True),
+        start="Socket Mode is switched off for this Slack app. On the app's page",
+    ),
+    "tokens of two Slack apps": Broken(
+        "slack-app",
+        "SLACK_BOT_TOKEN belongs to the Slack app A0SHAREENV, SLACK_APP_TOKEN to A0ANOTHER",
+        "Copy both tokens from the pages of one app.",
+        sockets(app_id="A0ANOTHER"),
+        start="",
     ),
     # The way to Slack.
     "Slack in trouble": Broken(

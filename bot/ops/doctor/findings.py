@@ -6,6 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +35,11 @@ def listed(words: list[str]) -> str:
     """Return words separated by commas; after ten, only the number of the rest."""
     more = f" and {len(words) - _MOST} more" if len(words) > _MOST else ""
     return ", ".join(words[:_MOST]) + more
+
+
+def utc(at: float | None) -> str:
+    """Return a time in Unix seconds, as the log has it."""
+    return datetime.fromtimestamp(at or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def in_the_way(name: str, server: str, way: Problem) -> Finding:

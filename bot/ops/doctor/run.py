@@ -68,11 +68,22 @@ async def examine(
     parts = read_parts(environ)
     traffic = Traffic(runtime.now)
     async with session(traffic) as http:
-        looking = asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens)
-        calls = call_slack(parts.slack, parts.policy, http)
+        looking = asyncio.ensure_future(
+            _guarded(
+                "ledger",
+                asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens),
+                longest,
+                lambda failed: LedgerLook((failed,)),
+            )
+        )
+
+        async def is_alone() -> bool:
+            return (await asyncio.shield(looking)).replicas == 0
+
+        calls = call_slack(parts.slack, parts.policy, http, is_alone)
         slack, ledger, bot = await asyncio.gather(
             _guarded("slack-bot", calls, longest, lambda failed: SlackAnswers(failed=failed)),
-            _guarded("ledger", looking, longest, lambda failed: LedgerLook((failed,))),
+            looking,
             # Another program's page may be anything.
             _guarded("deliveries", read_counts(parts.listener), longest, lambda _: None),
         )

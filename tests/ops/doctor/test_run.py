@@ -19,7 +19,7 @@ CHAIN = {"callback", "ticket", "platform-token", "owner-token", "encryption", "p
 ORDER = [name for name in CHECKS if name not in {*CHAIN, "deliveries", "listener"}]
 READING = {
     *("auth.test", "apps.connections.open", "usergroups.list"),
-    *("users.info", "conversations.info"),
+    *("users.info", "conversations.info", "bots.info"),
 }
 
 
