@@ -5,12 +5,13 @@ import gc
 import logging
 import re
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 
 from bot import __version__
 from bot.observe.logs.setup import set_up
 from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain
+from bot.settings.environ import blamed, overridden, overriding
 from bot.settings.load import Settings, load, read_parts
 
 # New objects until the next collection. Few of a command's are in cycles, so Python's 700 would find little; 10,000 let
@@ -39,7 +40,7 @@ def _run_until(
     environ = read()
     settings = load(environ)
     if not isinstance(settings, Settings):
-        return complain(settings, read_parts(environ).secrets)
+        return _complain(settings, environ, read_parts(environ).secrets)
     # Imported here: neither a signal nor the report of a wrong setup should wait 0.6 s for Slack's libraries.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
@@ -62,9 +63,15 @@ def _run_until(
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(serve())
     except CannotStartError as error:
-        complain(error.problems, settings.secrets)
+        _complain(error.problems, environ, settings.secrets)
         return WRONG_SETUP if error.wrong_setup else FAILED
     return FINE
+
+
+def _complain(problems: Sequence[str], environ: Mapping[str, str], secrets: Iterable[str]) -> int:
+    """Print why the bot does not start; first that `.env` was corrected in vain, if so."""
+    names = blamed(problems, overridden(environ))
+    return complain([*([overriding(names)] if names else []), *problems], secrets)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -1,7 +1,7 @@
 """The preflight: checks both tokens before the bot starts, and says what does not work without a scope."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.finding import Problem
@@ -21,6 +21,7 @@ from bot.slack.api import (
 from bot.slack.greeting import REFUSALS
 
 _PATIENCE = 5.0
+_TOLD = 3  # scopes of which it is said what does not work without them
 _ORGANISATION = "installed for an organisation"
 
 
@@ -192,3 +193,10 @@ REINSTALL = (
 def missing(granted: Collection[str] | None) -> list[Scope]:
     """Return the scopes that are not granted; none if Slack did not say which are."""
     return [scope for scope in SCOPES if granted is not None and scope.name not in granted]
+
+
+def not_granted(lacking: Sequence[Scope]) -> str:
+    """Return which scopes are not granted, and what does not work without the most important of them."""
+    told = "; ".join(f"{scope.name} ({scope.without})" for scope in lacking[:_TOLD])
+    more = ", ".join(scope.name for scope in lacking[_TOLD:])
+    return f"not granted: {told}{f'; nor {more}' if more else ''}"

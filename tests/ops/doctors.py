@@ -13,7 +13,15 @@ from bot.runtime.clock import Runtime
 A, B = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 
 CHECKS = (
-    *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
+    *(
+        "settings",
+        "environment",
+        "slack-bot",
+        "slack-scopes",
+        "slack-app",
+        "slack-connections",
+        "slack-groups",
+    ),
     *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
     *("ledger", "ledger-write", "bot", "owed", "disk", "deliveries"),
     *("callback", "ticket"),

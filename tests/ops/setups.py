@@ -166,7 +166,7 @@ def scope(name: str, lost: str, level: Level = "wrong") -> Broken:
     """Return a setup without one of Slack's scopes, and with what is lost."""
     fix = "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml"
     found = f"not granted: {name} ({lost}"
-    return Broken("slack-scopes", found, fix, without_scope(name), start=name, level=level)
+    return Broken("slack-scopes", found, fix, without_scope(name), level=level)
 
 
 def at_a_share(
@@ -242,6 +242,18 @@ BROKEN: dict[str, Broken] = {
     ),
     "the bot token as app-level token": setting(
         "SLACK_APP_TOKEN", "xoxb-11-22-AbC", "holds a bot token", APP_TOKEN
+    ),
+    "a misspelt name of the app-level token": Broken(
+        "settings",
+        "SLACK_APP_TOKEN is missing, and SLACK_APP_TOKN is no setting",
+        "Call it SLACK_APP_TOKEN.",
+        {"SLACK_APP_TOKEN": None, "SLACK_APP_TOKN": "xapp-1-A2-33-dEf"},
+    ),
+    "a misspelt name of those who may share": Broken(
+        "settings",
+        "Nobody may share anything yet, and SHARE_ENV_ALLOWED_GROUP is no setting",
+        "Call it SHARE_ENV_ALLOWED_GROUPS.",
+        {"SHARE_ENV_ALLOWED_GROUPS": None, "SHARE_ENV_ALLOWED_GROUP": "S0PLATFORM"},
     ),
     "neither app-level token nor signing secret": setting(
         "SLACK_APP_TOKEN",
@@ -610,7 +622,11 @@ BROKEN: dict[str, Broken] = {
         start="DATABASE_URL cannot be opened (file is not a database). Let DATABASE_URL name another",
     ),
     "a ledger on MySQL": ledger("mysql://h/d", OTHER_DATABASE, URLS),
-    "a ledger with an unsupported driver": ledger("postgresql+pg8000://h/d", OTHER_DATABASE, URLS),
+    "a ledger with an asynchronous driver": ledger(
+        "postgresql+asyncpg://h/d",
+        "DATABASE_URL begins with postgresql+asyncpg://, a driver that the bot does not use",
+        "Let it begin with postgresql+psycopg://.",
+    ),
     "a path as ledger": ledger(
         "/var/lib/share-env.db", "DATABASE_URL is not a database's address", URLS
     ),
@@ -640,6 +656,12 @@ BROKEN: dict[str, Broken] = {
         "Use ids such as S012ABCDEF, separated by commas.",
         {"SHARE_ENV_ALLOWED_GROUPS": "@platform"},
     ),
+    "a missing policy file beside the settings without one": Broken(
+        "settings",
+        "The policy file “/no/such/policy.toml” cannot be read: No such file or directory",
+        "Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
+        {"POLICY_FILE": "/no/such/policy.toml"},
+    ),
     "a missing policy file": Broken(
         "settings",
         "The policy file “/no/such/policy.toml” cannot be read: No such file or directory",
@@ -657,6 +679,12 @@ BROKEN: dict[str, Broken] = {
         "rule 1, colour: there is no such key",
         "Remove it.",
         rule() + "colour = 'red'\n",
+    ),
+    "a misspelt key of the policy": policy(
+        "settings",
+        "rule 1, efect: there is no such key",
+        "Did you mean effect?",
+        rule().replace("effect", "efect"),
     ),
     "a test that fails": policy(
         "policy-tests",

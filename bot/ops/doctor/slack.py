@@ -15,6 +15,7 @@ from bot.slack.preflight import (
     REINSTALL,
     SCOPES,
     missing,
+    not_granted,
     problem_of_app,
     problem_of_bot,
 )
@@ -87,8 +88,7 @@ def _scopes(policy: Policy | None, answers: SlackAnswers) -> Finding:
         return ok("slack-scopes", f"all {len(SCOPES)} are granted")
     needs_groups = bool(policy and policy.groups)
     vital = any(s.vital or (s.name == "usergroups:read" and needs_groups) for s in lacking)
-    found = "not granted: " + "; ".join(f"{s.name} ({s.without})" for s in lacking)
-    return (wrong if vital else warning)("slack-scopes", found, REINSTALL)
+    return (wrong if vital else warning)("slack-scopes", not_granted(lacking), REINSTALL)
 
 
 def _connections(answers: SlackAnswers, ledger: LedgerLook) -> Finding:

@@ -131,3 +131,31 @@ async def test_a_dead_proxy_is_named_by_the_doctor_and_at_the_start(
     code, _, err = await finished(environ, tmp_path, "run")
     fix = "Correct HTTPS_PROXY, or let the proxy run."
     assert (code, err) == (1, f"Slack cannot be reached: {way}. {fix}\n")
+
+
+async def test_a_corrected_env_file_that_the_environment_overrides_is_the_first_thing_that_is_said(
+    slack: LocalSlack, wechat: TokenWeChat, tmp_path: Path
+) -> None:
+    old = environment(slack, wechat) | GROUP | {"SLACK_BOT_TOKEN": "xoxb-old"}
+    (tmp_path / ".env").write_text(f"SLACK_BOT_TOKEN={slack.world.bot_token}\n", encoding="utf-8")
+    (tmp_path / ".env").chmod(0o600)
+    first = "The environment gives SLACK_BOT_TOKEN another value than .env, and it counts"
+    code, out, _ = await finished(old, tmp_path, "doctor")
+    assert code == 1
+    assert one_line(out).startswith(f"❌ environment: {first} → Take it out of the environment")
+    assert "slack-bot, because of environment: SLACK_BOT_TOKEN is not accepted" in one_line(out)
+    code, _, err = await finished(old, tmp_path, "run")
+    assert (code, err.splitlines()[0].startswith(f"{first}. ")) == (2, True)
+    assert "SLACK_BOT_TOKEN is not accepted by Slack" in err.splitlines()[1]
+    followed = {name: value for name, value in old.items() if name != "SLACK_BOT_TOKEN"}
+    code, out, _ = await finished(followed, tmp_path, "doctor")
+    assert (code, "environment" in out) == (0, False)
+
+
+async def test_json_is_printed_of_an_env_file_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("SLACK_BOT_TOKEN xoxb-1\n", encoding="utf-8")
+    code, out, err = await finished({}, tmp_path, "doctor", "--json")
+    (found,) = json.loads(out)
+    assert (code, found["name"], found["level"]) == (2, "settings", "wrong")
+    assert (found["found"], found["fix"]) == (".env, line 1, is not NAME=value", "Correct it.")
+    assert err == ".env, line 1, is not NAME=value. Correct it.\n"
