@@ -13,7 +13,7 @@ from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import OWNER
+from bot.playground.world import OWNER, UserGroup
 from tests.ops.doctors import B, rule
 from tests.token_server import TokenWeChat
 
@@ -123,6 +123,16 @@ def without_scope(name: str) -> Callable[[Around], Change]:
     return change
 
 
+def with_a_group_of_guests(around: Around) -> Change:
+    around.slack.groups["S0GUESTS"] = UserGroup("S0GUESTS", "guests", frozenset({"U0GUEST"}))
+    return {}
+
+
+def doubtful(first: str, found: str, fix: str, text: str) -> Broken:
+    """Return a setup with this policy file, of which the doctor warns; the bot starts."""
+    return Broken(first, found, fix, policy=text, start="", level="warning")
+
+
 def sockets(**change: object) -> Callable[[Around], Change]:
     """Return a change of how Slack answers connections of Socket Mode."""
 
@@ -216,6 +226,7 @@ OTHER_DATABASE = "DATABASE_URL names another database than SQLite or PostgreSQL"
 URLS = "Use sqlite:///share-env.db or postgresql+psycopg://…"
 PEOPLE = "Take them out of the policy, or correct the ids."
 GROUPS = "Correct the ids in the policy, or bring the groups back in Slack."
+NO_CHANNEL = "rules are for channels that do not exist, or are private ones without the bot: "
 TWO_OWNERS = OWNED.format(appid=OTHER_OWNER) + rule()
 REFUSED = Trouble.TOKEN_SERVER_REFUSED.value.title
 NO_ANSWER = Trouble.TOKEN_SERVER_ANSWER.value.title
@@ -744,6 +755,47 @@ BROKEN: dict[str, Broken] = {
         without_members,
         start="",
         level="warning",
+    ),
+    "approvers who are guests, by a group": Broken(
+        "policy-approvers",
+        "nobody can approve what “core” asks for: none of its approvers exists and is an active full",
+        "Name approvers who are there.",
+        with_a_group_of_guests,
+        ASKING.format(who='groups = ["S0GUESTS"]', channel="C0APPROVALS"),
+        start="",
+    ),
+    "a denial behind a permission for everyone": doubtful(
+        "policy-reach",
+        "“freeze” decides only for guests: “r”, which comes first, decides for all others",
+        "Move “freeze” above “r”, or take it out.",
+        rule(user="*", env="*") + DENY + 'envs = ["prod-*"]\n',
+    ),
+    "a rule for a channel that does not exist": doubtful(
+        "slack-channels",
+        f"{NO_CHANNEL}C0NOSUCH01",
+        "Correct the ids in the policy, or type /invite @share-env in those channels.",
+        rule() + 'channels = ["C0NOSUCH01", "C0RELEASES"]\n',
+    ),
+    "a setting for a channel that does not exist": replace(
+        at_a_share(
+            f"{NO_CHANNEL}C0NOSUCH01",
+            "Correct the ids in the policy",
+            at(no_change, SHARE_ENV_ALLOWED_CHANNELS="C0NOSUCH01"),
+            "slack-channels",
+        ),
+        level="warning",
+    ),
+    "an env that its owner lacks": doubtful(
+        "wechat-envs",
+        "no env in service of its owner: prod-9; wx0123456789abcdef has prod-",
+        "Correct the id in the policy, or its [[owner]].",
+        rule(env="prod-9"),
+    ),
+    "a pattern that fits no env of the owner": doubtful(
+        "wechat-envs",
+        "fits no env in service: life-*; wx0123456789abcdef has prod-",
+        "Correct the id in the policy, or its [[owner]].",
+        rule(env="life-*"),
     ),
     "a missing channel of approvers": policy(
         "policy-approvers",

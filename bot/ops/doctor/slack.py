@@ -7,7 +7,7 @@ from bot.domain.finding import Finding, Problem, ok, unchecked, warning, wrong, 
 from bot.ops.doctor.findings import in_the_way, listed, utc
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import SlackAnswers
+from bot.ops.doctor.slack_calls import SlackAnswers, channels_of, people_of
 from bot.policy.kinds import Policy, Standing, Unreadable
 from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, Result
 from bot.slack.greeting import MOST_CONNECTIONS, REFUSALS, Hello
@@ -55,7 +55,7 @@ async def check_slack(setup: Setup) -> list[Finding]:
             _connections(answers, setup.ledger),
         ]
     if policy:
-        found += [_groups(policy, answers), *_people(answers)]
+        found += [_groups(policy, answers), *_people(policy, answers), _channels(policy, answers)]
     return found
 
 
@@ -148,14 +148,15 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     return ok(name, listed(named))
 
 
-def _people(answers: SlackAnswers) -> Iterator[Finding]:
+def _people(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     name = "slack-people"
+    named = people_of(policy)
     if not isinstance(answers.bot, Answered):
         yield unchecked(name, "Slack could not be asked", "slack-bot")
         return
 
     def those(standing: Standing | Unreadable) -> list[str]:
-        return [user_id for user_id, each in answers.people.items() if each is standing]
+        return [user_id for user_id in named if answers.people.get(user_id) is standing]
 
     found = _both(
         ("do not exist", those(Unreadable.NOT_FOUND)),
@@ -168,9 +169,25 @@ def _people(answers: SlackAnswers) -> Iterator[Finding]:
         if ids := those(trouble):
             causes = _lacked(trouble) or ("slack-groups",)
             yield warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
-    if not found and not set(_UNREADABLE) & set(answers.people.values()):
-        count = len(answers.people)
-        yield ok(name, f"named: {count}; all active" if count else "the policy names none")
+    if not found and not any(map(those, _UNREADABLE)):
+        yield ok(name, f"named: {len(named)}; all active" if named else "the policy names none")
+
+
+def _channels(policy: Policy, answers: SlackAnswers) -> Finding:
+    """Return which of the channels that rules are for Slack does not know."""
+    name, named = "slack-channels", sorted(channels_of(policy))
+    if not named:
+        return ok(name, "no rule is for certain channels")
+    if not isinstance(answers.bot, Answered):
+        return unchecked(name, "Slack could not be asked", "slack-bot")
+    lost = [each for each in named if answers.channels.get(each) == Refused("channel_not_found")]
+    if lost:
+        found = f"rules are for channels that do not exist, or are private ones without the bot: {listed(lost)}"
+        fix = "Correct the ids in the policy, or type /invite @share-env in those channels."
+        return warning(name, found, fix)
+    unread = [each for each in named if not isinstance(answers.channels.get(each), Answered)]
+    beyond = f"; not checked with Slack: {listed(unread)}" if unread else ""
+    return ok(name, f"named: {len(named)}{beyond}")
 
 
 def _lacked(trouble: Unreadable) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The doctor's calls to Slack: both tokens, the socket's hello, and the people, groups and channels of the policy."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import aiohttp
@@ -16,9 +16,11 @@ from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.slack.api import Answered, Result, SlackApi, object_in, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
 from bot.slack.greeting import MOST_CONNECTIONS, REFUSALS, TOO_MANY, Hello, read_hello
+from bot.slack.payloads import DIRECT
 from bot.slack.preflight import identify
 
 _AT_ONCE = 10
+_MOST_MEMBERS = 100  # looked up one by one; Slack allows as many calls a minute
 _PATIENCE = 3.0  # seconds for rate limits
 _NO_SOCKET = Problem(
     "Slack's socket does not open, or greets nobody",
@@ -42,8 +44,9 @@ class SlackAnswers:
     """The app of the bot token."""
     groups: Groups | Unreadable | None = None
     people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
+    """Whom the policy names, and the members of groups that may decide."""
     channels: Mapping[str, Result] = field(default_factory=dict)
-    """The approvers' channels, by id."""
+    """The channels that the policy names, by id."""
     failed: Finding | None = None
     """Set if the calls could not be made at all."""
 
@@ -80,10 +83,9 @@ async def _with_bot_token(
     bot = await identify(api, _PATIENCE)
     if not isinstance(bot, Answered) or policy is None:
         return SlackAnswers(bot)
-    groups, people, channels, app_id = await asyncio.gather(
-        _groups(api),
-        _people(api, people_of(policy), str(bot.data.get("team_id") or "")),
-        read_channels(api, policy),
+    (groups, people), channels, app_id = await asyncio.gather(
+        _groups_and_people(api, policy, str(bot.data.get("team_id") or "")),
+        read_channels(api, channels_of(policy) | approvers_channels_of(policy)),
         _app_of(api, str(bot.data.get("bot_id") or "")),
     )
     return SlackAnswers(bot, app_id=app_id, groups=groups, people=people, channels=channels)
@@ -101,6 +103,19 @@ def people_of(policy: Policy) -> list[str]:
     """Return all user ids in the policy, without duplicates, in order."""
     named = (rule.users | rule.approvers.users for rule in policy.rules)
     return sorted(policy.operators.users.union(*named) - {ANYONE})
+
+
+async def _groups_and_people(
+    api: SlackApi, policy: Policy, team_id: str
+) -> tuple[Groups | Unreadable, Mapping[str, Standing | Unreadable]]:
+    """Return all groups, and the people whom the policy names or who may decide by a group of it."""
+    groups = await _groups(api)
+    known = groups if isinstance(groups, Mapping) else {}
+    deciding = policy.operators.groups.union(*(r.approvers.groups for r in policy.approval_rules))
+    members = {user for group in deciding for user in known.get(group) or ()}
+    named = people_of(policy)
+    others = sorted(members.difference(named))[:_MOST_MEMBERS]
+    return groups, await _people(api, [*named, *others], team_id)
 
 
 async def _groups(api: SlackApi) -> Groups | Unreadable:
@@ -125,14 +140,24 @@ async def _people(
     return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}
 
 
-async def read_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
-    """Return conversations.info of the approvers' channels, by id."""
-    ids = sorted({rule.approvers.channel for rule in policy.approval_rules})
+def approvers_channels_of(policy: Policy) -> frozenset[str]:
+    """Return the channels in which approvers are asked."""
+    return frozenset(rule.approvers.channel for rule in policy.approval_rules)
+
+
+def channels_of(policy: Policy) -> frozenset[str]:
+    """Return the channels that rules are for, without direct messages."""
+    named = frozenset[str]().union(*(rule.channels for rule in policy.rules))
+    return frozenset(each for each in named if not each.startswith(DIRECT))
+
+
+async def read_channels(api: SlackApi, channels: Iterable[str]) -> Mapping[str, Result]:
+    """Return conversations.info of the channels, by id."""
 
     async def one(channel: str) -> Result:
         return await api.read("conversations.info", _PATIENCE, channel=channel)
 
-    return await each(ids, one, _AT_ONCE)
+    return await each(sorted(channels), one, _AT_ONCE)
 
 
 async def _with_app_token(

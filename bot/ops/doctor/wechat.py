@@ -1,17 +1,22 @@
 """Check each owner's token with a read-only call, /tcb/getenvinfo; no token is renewed."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from http import HTTPStatus
 
 import httpx
 
-from bot.domain.finding import Finding, ok, unchecked, wrong
+from bot.domain.finding import Finding, ok, unchecked, warning, wrong
 from bot.guidance import AutoRetry, Guidance, Trouble, for_code, in_general
 from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
+from bot.policy.conditions import is_glob, names_env
+from bot.policy.decide import named_envs, owner_of
+from bot.policy.kinds import Effect, Policy
 from bot.runtime.clock import Runtime
 from bot.settings.access import (
     FixedTokenSettings,
@@ -77,6 +82,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
     read = reader(setup.http, parts.tokens, setup.ledger, setup.runtime)
     fixed = isinstance(parts.tokens, FixedTokenSettings)
     wechat = WeChatApi(setup.http, parts.wechat_url, setup.runtime.clock)
+    held = dict[str, Sequence[str]]()
 
     async def one(owner: str) -> Finding:
         token = await read(owner)
@@ -85,9 +91,44 @@ async def check_wechat(setup: Setup) -> list[Finding]:
             return unchecked(_NAME, why, "owner-token", "ledger")
         if isinstance(token, NoAnswer):
             return failed(_NAME, token, "the token server")
-        return await _tried(wechat, owner, token, fixed=fixed)
+        answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
+        if not isinstance(answer, NoAnswer):
+            held[owner] = answer
+        return _tried(owner, answer, fixed=fixed)
 
-    return await check_owners(_NAME, setup.owners, one)
+    found = await check_owners(_NAME, setup.owners, one)
+    return [*found, *_envs(parts.tested.policy, held, set(setup.owners))]
+
+
+def _envs(
+    policy: Policy, held: Mapping[str, Sequence[str]], owners: AbstractSet[str]
+) -> Iterator[Finding]:
+    """Yield which envs of the policy their owners, of which `held` has the envs, do not have."""
+    name, fix = "wechat-envs", "Correct the id in the policy, or its [[owner]]."
+    having = "; ".join(f"{owner} has {listed([*envs]) or 'none'}" for owner, envs in held.items())
+    of = {env: owner_of(policy, env) or "" for env in named_envs(policy)}
+    lost = [env for env, owner in of.items() if owner in held and env not in held[owner]]
+    if lost:
+        yield warning(name, f"no env in service of its owner: {listed(lost)}; {having}", fix)
+    theirs = [
+        glob
+        for owner in policy.owners
+        for glob in filter(is_glob, owner.envs)
+        if owner.appid in held and not any(fnmatchcase(env, glob) for env in held[owner.appid])
+    ]
+    # A rule's pattern may be for any owner.
+    whole = [env for owner, envs in held.items() for env in envs if owner_of(policy, env) == owner]
+    rules = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
+    empty = [
+        glob
+        for rule in rules
+        for glob in filter(is_glob, rule.envs)
+        if held
+        and owners <= held.keys()
+        and not any(names_env(replace(rule, envs=(glob,)), env) for env in whole)
+    ]
+    if patterns := [*dict.fromkeys([*theirs, *empty])]:
+        yield warning(name, f"fits no env in service: {listed(patterns)}; {having}", fix)
 
 
 async def check_owners(
@@ -116,8 +157,7 @@ async def check_owners(
     return told
 
 
-async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> Finding:
-    answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
+def _tried(owner: str, answer: Sequence[str] | NoAnswer, *, fixed: bool) -> Finding:
     match answer:
         case NoAnswer(status=HTTPStatus.NOT_FOUND):
             fix = "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
