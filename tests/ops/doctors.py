@@ -32,7 +32,16 @@ CHECKS = (
     ),
     *("ledger", "ledger-write", "bot", "owed", "disk", "deliveries"),
     *("callback", "ticket"),
-    *("platform-token", "owner-token", "encryption", "wechat", "permissions", "listener", "clock"),
+    *(
+        "platform-token",
+        "owner-token",
+        "encryption",
+        "wechat",
+        "wechat-envs",
+        "permissions",
+        "listener",
+        "clock",
+    ),
     "proxies",
 )
 """The names of findings, in the order in which they are printed; programs rely on them."""
