@@ -5,7 +5,7 @@ import gc
 import logging
 import re
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bot import __version__
 from bot.observe.logs.setup import set_up
 from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain
 from bot.runtime.clock import Runtime
-from bot.settings.environ import Reader
+from bot.settings.environ import Reader, blamed, overridden, overriding
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.policy import policy_path, settles_in
 
@@ -46,7 +46,7 @@ def _run_until(
     runtime = Runtime()
     settings = load_settled(environ, runtime)
     if not isinstance(settings, Settings):
-        return complain(settings, read_parts(environ).secrets)
+        return _complain(settings, environ, read_parts(environ).secrets)
     # Imported here: neither a signal nor the report of a wrong setup should wait 0.6 s for Slack's libraries.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
@@ -69,7 +69,7 @@ def _run_until(
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(serve())
     except CannotStartError as error:
-        complain(error.problems, settings.secrets)
+        _complain(error.problems, environ, settings.secrets)
         return WRONG_SETUP if error.wrong_setup else FAILED
     return FINE
 
@@ -92,6 +92,12 @@ def _unsettled(path: Path, now: float) -> float:
         return settles_in(path.stat().st_mtime, now)
     except OSError:
         return 0.0
+
+
+def _complain(problems: Sequence[str], environ: Mapping[str, str], secrets: Iterable[str]) -> int:
+    """Print why the bot does not start; first that `.env` was corrected in vain, if so."""
+    names = blamed(problems, overridden(environ))
+    return complain([*([overriding(names)] if names else []), *problems], secrets)
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

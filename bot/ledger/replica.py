@@ -73,6 +73,17 @@ _HEARTBEAT = upsert(
 _DELETE_REPLICAS = delete(replicas)
 _DELETE_EXPIRED = _DELETE_REPLICAS.where(~_LASTS)
 _DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))
+_OTHERS = replicas.alias("others")
+_RUNNING = (
+    select(func.count())
+    .where(or_(_OTHERS.c.lease_until > NOW, _OTHERS.c.id == value_of(replicas.c.id)))
+    .scalar_subquery()
+)
+_ON_ME = update(replicas).where(compared(replicas.c.id))
+_REFUSED = _ON_ME.values(greeted=NOW, refusal=bindparam("refusal"))
+_GREETED = _REFUSED.values(
+    bots=_RUNNING, connections=bindparam("connections"), app=bindparam("app")
+)
 
 _ME = bindparam("me", type_=_r.holder.type)
 _ALIVE = exists().where(replicas.c.id == _r.holder, _LASTS)
@@ -188,6 +199,17 @@ class Replica(Operations):
         except LedgerDownError as error:
             self._takes_writes = False
             _log.warning("the ledger is down", extra={"reason": str(error)})
+
+    @in_transaction
+    def greeted(self, on: Connection, connections: int | None, app: str | None) -> None:
+        """Record Slack's hello: how many connections the app has, with how many bots on this ledger, and its id."""
+        said = {"connections": connections, "app": app, "refusal": None}
+        on.execute(_GREETED, {"the_id": self.holder, **said})
+
+    @in_transaction
+    def refused(self, on: Connection, reason: str) -> None:
+        """Record why Slack refuses a connection."""
+        on.execute(_REFUSED, {"the_id": self.holder, "refusal": reason})
 
     @property
     def writable(self) -> bool:

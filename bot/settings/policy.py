@@ -34,13 +34,14 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
     groups = Table.SHARE_ENV_ALLOWED_GROUPS.value(read)
     channels = Table.SHARE_ENV_ALLOWED_CHANNELS.value(read)
     if path:
-        if users or groups or channels:
+        content = content_of(path)
+        if (users or groups or channels) and not isinstance(content, Problem):
             the_file = Table.POLICY_FILE.name if Table.POLICY_FILE.value(read) else "the file"
             read.wrong(
                 f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings",
                 f"Keep one way: move what they say into the file, or remove {the_file}.",
             )
-        tested = read_content(path, content_of(path), default_owner)
+        tested = read_content(path, content, default_owner)
         if isinstance(tested, Tested):
             return tested
         read.problems += tested
