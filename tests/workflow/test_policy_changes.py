@@ -69,7 +69,7 @@ async def test_a_person_who_is_no_longer_an_approver_decides_nothing(
     assert len(rig.wechat.calls) == 1
 
 
-@pytest.mark.parametrize("asked", [f"{APPID} {ENV}", f"{APPID} {OTHER_APPID} {ENV}"])
+@pytest.mark.parametrize("asked", [f"{APPID} {ENV}", f"{APPID} wx00000000000000bb {ENV}"])
 async def test_an_approval_does_not_count_if_the_env_has_another_owner_than_the_question_says(
     rig: Rig, change: Change, asked: str
 ) -> None:
@@ -84,6 +84,20 @@ async def test_an_approval_does_not_count_if_the_env_has_another_owner_than_the_
         assert answer_to(Denied(Ground.OTHER_OWNER)) in rig.replies()[-1]
         assert "send the command again" in rig.replies()[-1]
     assert (rig.column("outcome"), rig.column("kind", "events")) == ("denied", "delivered")
+    assert rig.wechat.calls == []
+
+
+@pytest.mark.parametrize("asked", [f"{OTHER_APPID} {ENV}", f"{APPID} {OTHER_APPID} {ENV}"])
+async def test_an_approval_does_not_count_if_a_receiver_has_become_the_owner(
+    rig: Rig, change: Change, asked: str
+) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask(asked)
+        view = await rig.open(APPROVER, "approve")
+        await change(f"{APPROVE}{THEIRS}")
+        assert late_answer(Denied(Ground.OWN_RECEIVER)) in await rig.send(APPROVER, view)
+        await rig.over()
+        assert answer_to(Denied(Ground.OWN_RECEIVER)) in rig.replies()[-1]
     assert rig.wechat.calls == []
 
 
