@@ -34,10 +34,9 @@ RECEIVER_ROWS: Final[tuple[Guidance, ...]] = (
         "Compare the appid with where you got it.",
         SAME_COMPANY,
         "If that is right, send this message to {contact}."),
-    row("85088", Fixer.OPERATOR, "CloudBase (云开发) is off for the receiver",
-        "Others were shared from this env, so its owner has it on.",
-        "The receiver's admin enables 云开发 in WeChat DevTools (or call /tcb/createclouduser).",
-        "Wait ten minutes.",
+    row("85088", Fixer.OPERATOR, "WeChat says that CloudBase (云开发) is off",
+        "This is unexpected: others were shared from this env, and a receiver does not need CloudBase.",
+        "Ask about the rid at developers.weixin.qq.com (服务商专区).",
         doctor=False),
 )
 """What these codes mean where others were shared from the same env: nothing is wrong with that or its owner."""
@@ -89,10 +88,10 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "WeChat expects JSON, and what arrived was something else or incomplete.",
         "Check that no proxy compresses, splits or re-encodes what the bot sends.",
         TELL_MAINTAINERS),
-    row("85088", Fixer.OPERATOR, "CloudBase (云开发) is off for one of the two mini programs",
+    row("85088", Fixer.OPERATOR, "CloudBase (云开发) seems to be off for the env's owner",
         "An owner with an env has it on, so a wrong owner is likeliest.",
         RIGHT_OWNER,
-        "If so, {owner}'s admin, then the receiver's, enables 云开发 in WeChat DevTools (or call /tcb/createclouduser).",
+        "If so, open 云开发 in WeChat DevTools with extAppid {owner} and enable it (开通), or call /tcb/createclouduser.",
         "Wait ten minutes.",
         doctor=False),
     # The codes that every API shares.

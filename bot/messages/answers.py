@@ -164,7 +164,7 @@ def _footer(say: Words, outcome: Called) -> Part:
 _IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")
 _LEFT = msgid("*What is left to do*")
 _LACKING = msgid(
-    "{env} has no active cloud function `cloudbase_auth`; its owner's developers deploy it."
+    "{env} has no active cloud function `cloudbase_auth`; the platform's developers deploy it."
 )
 _READY = msgid("The env is ready to use: its cloud function `cloudbase_auth` is active.")
 
@@ -180,7 +180,7 @@ def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Bu
         if lacking
         else "✅ *Shared.* WeChat accepted {env} of {owner} for {appid}."
     )
-    lacks = say(_LACKING) if lacking else None
+    lacks = say(_LACKING) if lacking and after.told_before else None  # else the first step says it
     return headline, lacks, _to_do(say, request, after, say(_LEFT))
 
 
@@ -195,12 +195,12 @@ def _what_is_left(say: Words, title: str) -> str:
     """Return what the developers on both sides do after a share, below a title."""
     lines = [
         say(
-            "The developers of {owner} deploy a cloud function `cloudbase_auth` in {env}: without it the receiver's `init()` fails."
+            "The platform's developers deploy a cloud function `cloudbase_auth` in {env} (`extAppid` {owner}): without it the receiver's `init()` fails."
         ),
         say(_IN_CODE),
         say("{owner} pays for what the receiver uses."),
         say(
-            "To take access away, the admin of {owner} opens 云开发, 更多, 环境共享 in WeChat DevTools."
+            "To take access away, {contact} can look in 云开发 › 更多 › 环境共享 (WeChat DevTools, `extAppid` {owner}); its admin only once the authorisation is withdrawn."
         ),
     ]
     return f"{title}\n{steps(lines)}"

@@ -103,7 +103,7 @@ def msgid(text: str) -> str:
 
 
 FOR_GOOD: Final = msgid(
-    "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+    "A share cannot be undone through WeChat's API; {contact} can look in 云开发 › 环境共享 (WeChat DevTools, `extAppid` = owner)."
 )
 
 

@@ -295,6 +295,9 @@ def test_each_row_passes_all_checks(row: Guidance) -> None:
         ("40013", Fixer.REQUESTER, None),
         ("-501009", Fixer.REQUESTER, None),
         ("85088", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
+        # The platform holds sets 49 and 18: the owner cannot open its CloudBase console.
+        ("-501003", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
+        ("-501018", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
         ("61007", Fixer.ADMIN, None),
         ("61004", Fixer.OPERATOR, RetryHelps.AFTER_FIX),
         ("45009", Fixer.OPERATOR, RetryHelps.IN_HOURS),
@@ -325,6 +328,7 @@ def test_the_right_people_are_asked(key: str, fixer: Fixer, helps: RetryHelps | 
         (61004, "白名单IP"),
         (45009, "a token against the platform's"),
         (85088, "a wrong owner is likeliest"),
+        *((code, "extAppid {owner}") for code in (85088, -501003, -501018)),
         (Trouble.TOKEN_FIXED_DEAD, "two hours"),
         (Trouble.GATEWAY_LENGTH, "Content-Length"),
         (Trouble.GATEWAY_CLOSED, "HTTPS_PROXY"),
@@ -345,6 +349,14 @@ def test_the_right_people_are_asked(key: str, fixer: Fixer, helps: RetryHelps | 
 def test_the_step_that_matters_is_named(code: int | Trouble, words: str) -> None:
     row = code.value if isinstance(code, Trouble) else for_code(code)
     assert words in " ".join(texts(row))
+
+
+def test_no_receiver_is_told_to_enable_cloudbase_since_it_can_use_a_share_without() -> None:
+    alone, in_batch = for_code(85088), where_others_were_shared(for_code(85088))
+    for row in (alone, in_batch):
+        assert "receiver's" not in " ".join(texts(row))
+    assert "unexpected" in in_batch.meaning
+    assert "rid" in " ".join(in_batch.steps)
 
 
 def test_steps_for_operators_name_no_particular_owner_or_env() -> None:

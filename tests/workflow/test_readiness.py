@@ -23,7 +23,7 @@ SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}
         ({"cloudbase_auth": "Active"}, "✅ *Shared, ready to use.*", False),
         ({"login": "Active"}, f"`{ENV}` has no active cloud function `cloudbase_auth`;", True),
         ({}, "✅ *Shared, not usable yet.*", True),
-        ({"cloudbase_auth": "CreateFailed"}, "has no active cloud function", True),
+        ({"cloudbase_auth": "CreateFailed"}, "not usable yet", True),
         (
             {**{f"f{n}": "Active" for n in range(120)}, "cloudbase_auth": "Active"},
             "✅ *Shared, ready to use.*",
