@@ -161,24 +161,24 @@ def _footer(say: Words, outcome: Called) -> Part:
     return small(capital(Mrkdwn(line)))
 
 
-_IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")
+_IN_CODE = msgid("In a mini program: {snippet}, then `init()`.")
+_ACCEPTED = msgid("✅ *Shared.* WeChat accepted {env} of {owner} for {appid}.")
 _LEFT = msgid("*What is left to do*")
 _LACKING = msgid(
     "{env} has no active cloud function `cloudbase_auth`; the platform's developers deploy it."
 )
-_READY = msgid("The env is ready to use: its cloud function `cloudbase_auth` is active.")
+_READY = msgid("The env's cloud function `cloudbase_auth` is active; it must let the appid in.")
 
 
 def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
     """Return the parts of the answer after a share."""
     say = words.about(request)
     if after.readiness is Readiness.READY:
-        return say("✅ *Shared, ready to use.* {env} of {owner} with {appid}."), say(_IN_CODE)
+        accepted = sentences(say, say(_ACCEPTED), say(_READY))
+        return accepted, _left_behind_a_button(say, request)
     lacking = after.readiness is Readiness.LACKING
     headline = say(
-        "✅ *Shared, not usable yet.* {env} of {owner} with {appid}."
-        if lacking
-        else "✅ *Shared.* WeChat accepted {env} of {owner} for {appid}."
+        "✅ *Shared, not usable yet.* {env} of {owner} with {appid}." if lacking else _ACCEPTED
     )
     lacks = say(_LACKING) if lacking and after.told_before else None  # else the first step says it
     return headline, lacks, _to_do(say, request, after, say(_LEFT))
@@ -187,8 +187,12 @@ def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Bu
 def _to_do(say: Words, request: Request, after: AfterShare, title: str) -> str | Buttons:
     """Return the steps below their title or, if they were told before, a button for them."""
     if after.told_before:
-        return Buttons((Button(say("What is left to do"), Act.STEPS, request.id),))
+        return _left_behind_a_button(say, request)
     return _what_is_left(say, title)
+
+
+def _left_behind_a_button(say: Words, request: Request) -> Buttons:
+    return Buttons((Button(say("What is left to do"), Act.STEPS, request.id),))
 
 
 def _what_is_left(say: Words, title: str) -> str:
@@ -219,7 +223,7 @@ def steps_after_batch(
     say = words.about(request)
     title = say("*What is left to do, for each that was shared*")
     if after.readiness is Readiness.READY:
-        return say(_READY), f"{title}\n{say(_IN_CODE)}"
+        return say(_READY), say(_IN_CODE), _left_behind_a_button(say, request)
     lacking = say("*Not usable yet:* {lacking}", lacking=say(_LACKING))
     return (
         lacking if after.readiness is Readiness.LACKING else None,

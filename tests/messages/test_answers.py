@@ -18,7 +18,7 @@ from tests.messages.samples import CONTACT, RID, answers, request, sent_to
 
 _AT_MOST = {"failed": 90, "steps": 80, "shared": 25}
 _WHO = re.compile(
-    r"\*?(Nothing for you to fix(?::\* [^.]+\.|\.\*)|You can fix this\.\*|What is left to do|In the receiver's code)"
+    r"\*?(Nothing for you to fix(?::\* [^.]+\.|\.\*)|You can fix this\.\*|What is left to do|In a mini program)"
 )
 _CONCRETE = re.compile(
     r"[A-Z]+_[A-Z_]+|access_token|/[a-z][\w/-]+|\w+\.(qq\.com|Cloud)|[\u4e00-\u9fff]{2,}|share-env-bot doctor"
