@@ -21,7 +21,7 @@ class Wrong(Enum):
     """Several of a form's."""
     NOT_AN_ENV = "{words} is not an env id: that has up to 64 letters, digits and dashes (-), no dash at either end, and is neither an appid nor `env`."
     SWAPPED = "The appid comes first, then the env."
-    MISSING_APPID = "The appid is missing: the mini program that is to receive access."
+    MISSING_APPID = "The appid is missing: the app that is to receive access."
     MISSING_ENV = "The env is missing: the id of the cloud environment to share."
     EXTRA_WORDS = "Extra words: {words}."
     """Also options that the command does not take, or not twice."""

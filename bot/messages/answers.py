@@ -48,11 +48,17 @@ _WHO: Final[Mapping[Fixer | RetryHelps, str]] = {
     RetryHelps.LATER: msgid(
         "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this message to {contact}."
     ),
+    RetryHelps.IF_ALLOWED: msgid(
+        "*Nothing for you to fix.* Ask again only if {command} says that you may. If it should, send this message to {contact}."
+    ),
     RetryHelps.IN_HOURS: msgid(
         "*Nothing for you to fix.* Try again in some hours, or send this message to {contact}."
     ),
 }
 """Who acts, and what the requester does; where operators act, by whether trying again helps."""
+_FIXED_IN_DOUBT = msgid(
+    "*You can fix this.* The same values would fail again; an earlier try may have worked."
+)
 
 
 def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
@@ -66,8 +72,10 @@ def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
 def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
     """Return who acts, and whether the requester may try again; `say` is bound to the request."""
     guidance = outcome.guidance
+    if isinstance(outcome, Unknown) and guidance.fixer is Fixer.REQUESTER:
+        return say(_FIXED_IN_DOUBT)
     who = say(_WHO[guidance.retry_helps or guidance.fixer])
-    if isinstance(outcome, Failed) or guidance.fixer is Fixer.REQUESTER:
+    if isinstance(outcome, Failed):
         return who
     return sentences(say, who, say("Sharing twice should do no harm."))
 
@@ -167,7 +175,9 @@ _LEFT = msgid("*What is left to do*")
 _LACKING = msgid(
     "{env} has no active cloud function `cloudbase_auth`; the platform's developers deploy it."
 )
-_READY = msgid("The env's cloud function `cloudbase_auth` is active; it must let the appid in.")
+_READY = msgid(
+    "The env's `cloudbase_auth` is active, and must let the appid in; 开通环境共享 may be missing."
+)
 
 
 def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
@@ -199,12 +209,12 @@ def _what_is_left(say: Words, title: str) -> str:
     """Return what the developers on both sides do after a share, below a title."""
     lines = [
         say(
-            "The platform's developers deploy a cloud function `cloudbase_auth` in {env} (`extAppid` {owner}): without it the receiver's `init()` fails."
+            "The platform's developers deploy a cloud function `cloudbase_auth` in {env} (WeChat DevTools, `extAppid` {owner}) that lets {receivers} in, and 开通环境共享 if needed."
         ),
         say(_IN_CODE),
         say("{owner} pays for what the receiver uses."),
         say(
-            "To take access away, {contact} can look in 云开发 › 更多 › 环境共享 (WeChat DevTools, `extAppid` {owner}); its admin only once the authorisation is withdrawn."
+            "To take access away, ask {contact}: they can look there, in 云开发 › 环境共享 (the owner's admin only after withdrawing)."
         ),
     ]
     return f"{title}\n{steps(lines)}"

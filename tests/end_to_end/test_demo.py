@@ -152,7 +152,7 @@ async def test_a_script_is_played_and_the_one_it_saves_does_the_same(tmp_path: P
         "Approved by @approver",
         "They said: “Fine by me”",
         "appids: “nonsense” is not an appid: that is “wx” and 16 of",
-        "✅ @requester asked to share prod-4 with 2 mini programs: 2 shared.",
+        "✅ @requester asked to share prod-4 with 2 apps: 2 shared.",
         "❌ @requester asked to share prod-5",
         "✅ @requester shared prod-5 with wx5fe6bb43205e9e70.",
         "approved demo0001",

@@ -132,7 +132,7 @@ def test_whoever_names_an_owner_is_told_to_send_only_the_receivers_and_not_merel
 
 
 def test_no_owners_admin_is_sent_to_a_console_that_the_platforms_permission_sets_close() -> None:
-    told = [each.text for each in messages(ENGLISH).values() if "环境共享" in each.text]
+    told = [each.text for each in messages(ENGLISH).values() if "› 环境共享" in each.text]
     assert told
     assert [text for text in told if "extAppid" not in text] == []
     everything = " ".join(each.text for each in messages(ENGLISH).values())
@@ -151,7 +151,9 @@ def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
         for name, said in named_like("denied|no owner").items():
             with check(name):
                 assert "Nothing was done." in said.text
-                helps = re.search(r"\*Who can (grant|fix) it:\* |If this goes on, tell ", said.text)
+                helps = re.search(
+                    r"\*Who can (grant|fix) it:\* |If this keeps happening, tell ", said.text
+                )
                 assert helps
 
 
@@ -161,7 +163,7 @@ def test_a_message_about_a_failed_lookup_names_a_contact() -> None:
             with check(name):
                 unread = re.search(r"I could not (find out|read)", said.text)
                 assert not unread or re.search(
-                    r"\*Who can \w+ it:\* |If this goes on, tell ", said.text
+                    r"\*Who can \w+ it:\* |If this keeps happening, tell ", said.text
                 )
 
 

@@ -161,9 +161,9 @@ async def test_an_allowed_share_is_acked_and_answered_in_a_thread(
         pytest.param("U0SECOND", f"{ASK} --dry-run", "may not share", id="dry run of a no"),
         pytest.param("U0SECOND", ASK, DENIED, id="no rule"),
         pytest.param("U0GUEST", ASK, DENIED, id="guest"),
-        pytest.param(REQUESTER, f"{APPID} secret-1", "“no secrets” says no", id="a rule says no"),
+        pytest.param(REQUESTER, f"{APPID} secret-1", "“no secrets” denies it", id="a rule says no"),
         pytest.param(REQUESTER, f"{APPID} lonely-1", NO_APPROVER, id="no approver"),
-        pytest.param(REQUESTER, f"{MANY} secret-1", "“no secrets” says no", id="a batch"),
+        pytest.param(REQUESTER, f"{MANY} secret-1", "“no secrets” denies it", id="a batch"),
         pytest.param(REQUESTER, f"why {MANY} prod-1", "Extra words: ", id="why of several"),
         pytest.param(REQUESTER, f"{APPID} lost-1", "which mini program owns", id="no owner"),
         pytest.param(
@@ -191,7 +191,7 @@ async def test_a_person_who_cannot_be_looked_up_may_share_nothing_and_is_told_wh
 ) -> None:
     slack.fail("users.info", Status(503))
     ack = await slack.command(REQUESTER, RELEASES, text)
-    assert "Slack did not tell me" in said(ack)
+    assert "Slack did not answer" in said(ack)
     assert wechat.calls == []
 
 
@@ -457,7 +457,7 @@ async def test_an_answer_that_reaches_nobody_is_logged(
         slack.channels[RELEASES] = replace(slack.channels[RELEASES], archived=True)
         slack.fail("chat.postMessage", Code("is_archived"), Code("messages_tab_disabled"))
     await soon(lambda: "not delivered" in events(caplog))
-    assert "Slack takes the answer nowhere" in events(caplog)
+    assert "the answer was not delivered" in events(caplog)
     await soon(lambda: kinds(database, "request1")[-1] == "not delivered")
     assert len(wechat.shared) == 1
 
