@@ -1,5 +1,6 @@
 """How a request ended: a closed set, worded in `bot.messages`; and after a share, whether the env can be used."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, get_args
@@ -9,6 +10,7 @@ from bot.guidance import Fixer, Guidance
 
 ERRMSG_LIMIT: Final = 300
 """The number of characters of WeChat's error message that are stored and shown."""
+_ADDRESS = re.compile(r"(?:invalid ip|requestip:?) *([0-9a-f.:]{7,45})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,12 @@ class Said:
     errcode: int
     errmsg: str
     rid: str | None
+
+    @property
+    def address(self) -> str | None:
+        """The address that WeChat saw the call come from, if it says so: "invalid ip …" or "requestip: …"."""
+        named = _ADDRESS.search(self.errmsg)
+        return named[1] if named else None
 
 
 @dataclass(frozen=True, slots=True)

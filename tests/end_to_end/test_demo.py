@@ -75,7 +75,7 @@ async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None
             "/share-env wx5fe6bb43205e9e70 core-1",
             "🕓 @share-approvers: @requester asks",
         ),
-        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "✅ Shared, ready to use."),
+        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "it must let the appid in."),
     ],
 )
 async def test_the_demo_of_one_line_ends_when_its_effects_are_shown(
@@ -157,7 +157,7 @@ async def test_a_script_is_played_and_the_one_it_saves_does_the_same(tmp_path: P
         "Approved by @approver",
         "They said: “Fine by me”",
         "appids: “nonsense” is not an appid: that is “wx” and 16 of",
-        "✅ @requester asked to share prod-4 with 2 mini programs: 2 shared.",
+        "✅ @requester asked to share prod-4 with 2 apps: 2 shared.",
         "❌ @requester asked to share prod-5",
         "✅ @requester shared prod-5 with wx5fe6bb43205e9e70.",
         "approved demo0001",

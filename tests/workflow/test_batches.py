@@ -45,7 +45,7 @@ async def test_one_command_shares_with_all_its_appids_under_one_message(rig: Rig
     async with rig.bot(ALLOW):
         said = await rig.ask(line(30, '--reason "launch"'))
         answer = await answer_to_all(rig)
-    assert said.startswith("On it: sharing `prod-1` with 30 mini programs.")
+    assert said.startswith("On it: sharing `prod-1` with 30 apps.")
     assert shared(rig) == appids(30)
     assert "30 shared." in rig.parent()
     assert "Reason: launch" in rig.parent()
@@ -73,7 +73,7 @@ async def test_one_invalid_appid_refuses_the_whole_batch_and_is_named(rig: Rig) 
 async def test_a_confirmation_is_for_the_whole_batch(rig: Rig) -> None:
     async with rig.bot(CONFIRM):
         said = await rig.ask(line(3))
-        assert "with 3 mini programs?" in said
+        assert "with 3 apps?" in said
         assert rig.wechat.calls == []
         await rig.click(REQUESTER, rig.shown(), "confirm")
         await answer_to_all(rig)
@@ -85,7 +85,7 @@ async def test_an_approval_is_for_the_whole_batch(rig: Rig) -> None:
         await rig.ask(line(3))
         await rig.decide(APPROVER, "approve")
         answer = await answer_to_all(rig)
-    assert "3 mini programs" in rig.slack.parents(APPROVALS)[-1].text
+    assert "3 apps" in rig.slack.parents(APPROVALS)[-1].text
     assert "3 shared" in answer.text
     assert f"Approved by <@{APPROVER}>" in answer.text
 
@@ -117,7 +117,7 @@ async def test_a_retry_is_for_failed_and_unknown_items_only(rig: Rig, wechat: To
         await answer_to_all(rig)
         wechat.clear("shareenv")
         parent = rig.slack.parents(RELEASES)[-1]
-        assert "1 left out, 1 not shared, 2 unknown" in parent.text
+        assert "1 skipped, 1 not shared, 2 unknown" in parent.text
         before = len(wechat.calls)
         await rig.click(REQUESTER, rig.slack.thread(RELEASES, parent.ts)[-1], "retry")
         await soon(lambda: len(wechat.shared) == 4)
@@ -145,7 +145,7 @@ async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
         await rig.over()
         await rig.ask(line(3))
         await soon(lambda: "left out" in rig.slack.parents(RELEASES)[-1].text)
-        assert "2 shared, 1 left out" in rig.slack.parents(RELEASES)[-1].text
+        assert "2 shared, 1 skipped" in rig.slack.parents(RELEASES)[-1].text
         assert len(rig.wechat.calls) == 3
         await rig.ask(line(3, "--again"))
         await soon(lambda: len(rig.wechat.calls) == 6)
@@ -258,7 +258,7 @@ async def test_history_shows_a_batch_as_one_line_and_an_item_if_its_appid_is_loo
     assert f"{thread}|this thread>" in again
     assert mine.count("prod-1") == 1
     assert "3 shared" in mine
-    assert "3 mini programs" in mine
+    assert "3 apps" in mine
     assert "✅ shared" in about
 
 

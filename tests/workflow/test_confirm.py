@@ -114,7 +114,7 @@ async def test_a_request_that_the_policy_no_longer_allows_cannot_be_confirmed(ri
         await rig.ask()
     async with rig.bot(DENY + CONFIRM):
         shown = rig.shown()
-        assert "“freeze” says no" in await rig.click(REQUESTER, shown, "confirm")
+        assert "“freeze” denies it" in await rig.click(REQUESTER, shown, "confirm")
         # Nothing else tells it, and Slack shows this one in place of the first.
         again = await rig.click(REQUESTER, shown, "confirm")
         assert answer_to(Denied(Ground.NOT_ALLOWED)) in again

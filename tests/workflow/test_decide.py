@@ -107,7 +107,7 @@ async def test_the_question_tells_of_earlier_batches_by_how_many_they_shared(rig
         await rig.ask(f"{APPID} {ENV} --again")
         text = (await rig.question()).text
         assert "This env was shared before" in text
-        assert f"with 1 mini program by <@{REQUESTER}>" in text
+        assert f"with 1 app by <@{REQUESTER}>" in text
 
 
 async def test_a_request_that_nobody_can_approve_is_refused_at_once(rig: Rig) -> None:
@@ -359,7 +359,7 @@ async def test_nothing_is_decided_while_the_clicker_cannot_be_looked_up(
         rig.slack.fail(method, Status(503), times=None)
         told = await rig.send(APPROVER, view)
         unknown = "who you are" if method == "users.info" else "which groups you are in"
-        why = "Slack did not tell me; try again in a minute"
+        why = "Slack did not answer; try again in a minute"
         assert told.startswith(f"I could not find out {unknown}, so I did nothing: {why}.\n")
         assert states(rig.database) == ["waiting"]
         assert sleep.naps.count(WAITS_FOR_SLACK) == 1

@@ -477,7 +477,7 @@ async def test_items_that_wait_in_one_batch_are_skipped_in_the_next(
         assert "sharing `prod-1` with" in said
         assert "already" in said
         await rig.ask(line(3, "--again"))
-        await soon(lambda: "1 shared, 2 left out" in last(rig).text)
+        await soon(lambda: "1 shared, 2 skipped" in last(rig).text)
         time.now = IN_AN_HOUR
         await answer_to_all(rig)
     assert shared(rig) == appids(3)

@@ -160,7 +160,7 @@ async def test_an_approver_is_told_that_the_requester_may_no_longer_share(
     rig.slack.people[REQUESTER] = replace(asked_by, deleted=True, locale="zh-CN")
     async with rig.bot(APPROVE):
         told = await rig.click(APPROVER, answer, "retry")
-    assert f"<@{REQUESTER}> cannot have `{ENV}` shared with" in told
+    assert f"<@{REQUESTER}> may not share `{ENV}` with" in told
     assert f"They can type `/share-env why {APPID} {ENV}`" in told
     assert "You" not in told
     assert states(rig.database) == ["ended"]
@@ -197,7 +197,7 @@ async def test_a_retry_by_an_approver_is_confirmed_by_the_requester_if_the_rule_
         )
         assert asked in question.text
         await soon(lambda: rig.slack.shown_to(APPROVER))
-        assert f"The rule wants <@{REQUESTER}> to confirm this first" in rig.shown(APPROVER).text
+        assert f"The rule requires <@{REQUESTER}> to confirm this first" in rig.shown(APPROVER).text
         assert not has_button(rig.shown(APPROVER), "confirm")
         await rig.slack.redeliver(ack)
         await rig.click(REQUESTER, question, "confirm")
@@ -265,7 +265,7 @@ async def test_a_retry_that_the_policy_denies_is_not_used_up(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         answer = await failed(rig)
     async with rig.bot(DENY):
-        assert "“freeze” says no" in await rig.click(REQUESTER, answer, "retry")
+        assert "“freeze” denies it" in await rig.click(REQUESTER, answer, "retry")
         assert states(rig.database) == ["ended"]
     async with rig.bot(ALLOW):
         await rig.click(REQUESTER, answer, "retry")

@@ -167,9 +167,9 @@ async def test_a_command_that_is_not_an_allowed_share_is_answered_at_once_withou
             ("U0SECOND", f"{ASK} --dry-run", "may not share"),
             ("U0SECOND", ASK, DENIED),
             ("U0GUEST", ASK, DENIED),
-            (REQUESTER, f"{APPID} secret-1", "“no secrets” says no"),
+            (REQUESTER, f"{APPID} secret-1", "“no secrets” denies it"),
             (REQUESTER, f"{APPID} lonely-1", NO_APPROVER),
-            (REQUESTER, f"{MANY} secret-1", "“no secrets” says no"),
+            (REQUESTER, f"{MANY} secret-1", "“no secrets” denies it"),
             (REQUESTER, f"why {MANY} prod-1", "Extra words: "),
             (REQUESTER, f"{APPID} lost-1", "which mini program owns"),
             (REQUESTER, f"why {APPID} lost-1", "which mini program owns"),
@@ -189,7 +189,7 @@ async def test_a_person_who_cannot_be_looked_up_may_share_nothing_and_is_told_wh
     slack.fail("users.info", Status(503), times=None)
     for text in ("help", "whoami", f"why {ASK}", ASK, f"{ASK} --dry-run"):
         ack = await slack.command(REQUESTER, RELEASES, text)
-        assert "Slack did not tell me" in said(ack)
+        assert "Slack did not answer" in said(ack)
     assert wechat.calls == []
 
 
@@ -465,7 +465,7 @@ async def test_an_answer_that_reaches_nobody_is_logged(
         slack.channels[RELEASES] = replace(slack.channels[RELEASES], archived=True)
         slack.fail("chat.postMessage", Code("is_archived"), Code("messages_tab_disabled"))
     await soon(lambda: "not delivered" in events(caplog))
-    assert "Slack takes the answer nowhere" in events(caplog)
+    assert "the answer was not delivered" in events(caplog)
     await soon(lambda: kinds(database, "request1")[-1] == "not delivered")
     assert len(wechat.shared) == 1
 

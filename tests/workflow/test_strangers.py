@@ -112,8 +112,8 @@ async def test_a_member_learns_the_rules_that_cover_this_and_which_of_their_own_
         no = await rig.ask(f"{APPID} {COVERED}", SECOND)
         dry = await rig.ask(f"{APPID} {COVERED} --dry-run", SECOND)
         other = await rig.ask(f"why wx00000000000000aa {COVERED}", SECOND)
-    foo = "“acquisition of Foo (confidential)”: you are not among its users and groups, and it does not count here"
-    auditors = "“auditors”: it does not count here"
+    foo = "“acquisition of Foo (confidential)”: you are not among its users and groups, and it does not apply in this channel"
+    auditors = "“auditors”: it does not apply in this channel"
     freezer = "“no freezer”: you are not among its users and groups"
     assert [line for line in why.split("\n") if line.startswith("•")] == [
         f"• {freezer}",

@@ -35,7 +35,7 @@ async def shared(seat: Seat) -> None:
 async def thread(seat: Seat) -> None:
     await shared(seat)
     await seat.click("1 reply")
-    await seat.sees("In the receiver's code", seat.pane)
+    await seat.sees("must let the appid in", seat.pane)
 
 
 async def form(seat: Seat) -> None:
@@ -144,7 +144,7 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(sit: Sit) -> None:
     await expect(seat.pane).to_have_count(0)
     await shared(seat)
     await seat.click("1 reply")
-    await seat.sees("In the receiver's code", seat.pane)
+    await seat.sees("must let the appid in", seat.pane)
     width = "document.scrollingElement.scrollWidth"
     assert await seat.tab.evaluate(width) == 390
     await seat.click("Close", seat.pane)
