@@ -68,7 +68,7 @@ class SlashCommands:
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
             case Verb.WHY:
                 appid, env = command.about
-                return await self._why(words, asker.decisions((appid,), env), until)
+                return await self._why(words, asker, asker.decisions((appid,), env), until)
             case Verb.HISTORY:
                 about = next(iter(command.about), None)
                 may_see = partial(_may_see, asker, origin)
@@ -76,7 +76,7 @@ class SlashCommands:
             case _:
                 assert_never(command.verb)
 
-    async def _why(self, words: Words, decisions: Decisions, until: float) -> Message:
+    async def _why(self, words: Words, asker: Asker, decisions: Decisions, until: float) -> Message:
         """Say which rule decides and, of a permitted share, what it would meet: no owner, nobody who can approve it, the env's state."""
         ask, decision = decisions.strictest
         explanation = why(words, decision, ask, decisions.policy)
@@ -89,7 +89,7 @@ class SlashCommands:
             ruled = await self._intake.reachable(words, decision, ask.person.user_id, until)
             if isinstance(ruled, Refusal):
                 return explanation + ruled.message
-        return explanation + await self._intake.beforehand(words, owner, ask.env, until)
+        return explanation + await self._intake.beforehand(words, asker, owner, ask.env, until)
 
     async def _history(
         self,

@@ -326,6 +326,7 @@ def worker_for(
         brake=unused,
         start=unused,
         readiness=unused,
+        env_list=unused,
         changed=changed,
     )
 

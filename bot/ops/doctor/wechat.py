@@ -20,7 +20,7 @@ from bot.settings.access import (
     TokenServerSettings,
     TokenSettings,
 )
-from bot.wechat.api import NoAnswer, get_env_info, read_envs
+from bot.wechat.api import NoAnswer, get_env_info, in_service, read_envs
 from bot.wechat.tokens import FixedToken, TokenServer
 from bot.wechat.transport import WeChatApi
 
@@ -128,7 +128,9 @@ async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> F
             dead = fixed and guidance.retry is AutoRetry.RENEW
             return replace(no, fix=first_step(_FIXED_DEAD)) if dead else no
         case envs:
-            return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
+            return ok(
+                _NAME, f"{owner}: WeChat takes its token; envs in service: {len(in_service(envs))}"
+            )
 
 
 def failed(name: str, guidance: Guidance, said: Said | None = None) -> Finding:
