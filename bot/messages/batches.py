@@ -78,7 +78,8 @@ def finished(
 ) -> Message:
     """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = outcome.tally, outcome.groups
-    told = [_group(words, request, group) for group in groups[:_GROUPS]]
+    listed = _is_long(outcome)
+    told = [_group(words, request, group, listed=listed) for group in groups[:_GROUPS]]
     more = words("Others ended in other ways; all are listed below.")
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
@@ -101,8 +102,8 @@ def _totals(words: Words, request: Request, tally: Tally) -> str:
     )
 
 
-def _group(words: Words, request: Request, group: Group) -> str:
-    """Return how some appids ended."""
+def _group(words: Words, request: Request, group: Group, *, listed: bool) -> str:
+    """Return how some appids ended; all of them may be `listed` below the answer."""
     outcome = group.outcome
     if isinstance(outcome, Failed | Unknown):
         advice = _advice(words, request, outcome)
@@ -114,20 +115,20 @@ def _group(words: Words, request: Request, group: Group) -> str:
         title=_title(words, outcome),
         count=len(group.appids),
     )
-    shown = [*map(code, group.appids[:_APPIDS])]
-    if (more := len(group.appids) - _APPIDS) > 0:
-        shown.append(words("and {count} more, listed below", count=more))
-    return "\n".join([headline, advice, " ".join(shown)])
+    return "\n".join([headline, advice, _some(words, group.appids, below=listed)])
+
+
+def _is_long(outcome: Finished) -> bool:
+    """Tell whether the answer leaves out a way to end, or some of the appids that failed alike."""
+    failed = (each for each in outcome.groups if isinstance(each.outcome, Failed | Unknown))
+    return len(outcome.groups) > _GROUPS or any(len(each.appids) > _APPIDS for each in failed)
 
 
 def all_by_cause(words: Words, outcome: Finished) -> list[Message]:
-    """Return all appids that were not shared, under how they ended, as messages for a thread, if the answer leaves some out."""
-    groups = outcome.groups
-    if len(groups) <= _GROUPS and all(len(group.appids) <= _APPIDS for group in groups):
-        return []
+    """Return all appids that were not shared, under how they ended, as messages for a thread, if the answer is too long."""
     parts = [
         part
-        for group in groups
+        for group in (outcome.groups if _is_long(outcome) else ())
         for part in parts_of(words, group.appids, _title(words, group.outcome))
     ]
     return in_replies(parts)
@@ -188,5 +189,10 @@ def too_many_batches(words: Words, request: Request, most: int) -> Message:
     )
 
 
-def _some(words: Words, appids: Sequence[str]) -> str:
-    return " ".join(first(words, [code(appid) for appid in appids], _APPIDS))
+def _some(words: Words, appids: Sequence[str], *, below: bool = False) -> str:
+    """Return the first appids and the number of the others, which may be listed `below`."""
+    shown, more = [code(appid) for appid in appids], len(appids) - _APPIDS
+    if below and more > 0:
+        rest = words("and {count} more, listed below", count=more)
+        return " ".join([*shown[:_APPIDS], rest])
+    return " ".join(first(words, shown, _APPIDS))

@@ -29,10 +29,7 @@ async def cause_after(
     asker = await answer_by(until, judge.asker(request.origin), None)
     if asker is None:
         return None
-    cause = await cause_before(listing, asker, request.owner, request.env, until)
-    facts = {"request": request.id, "cause": type(cause).__name__ if cause else None}
-    _log.info("looked at the owner's envs", extra=facts)
-    return cause
+    return await cause_before(listing, asker, request.owner, request.env, until)
 
 
 async def cause_before(
