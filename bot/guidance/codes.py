@@ -8,6 +8,7 @@ from typing import Final
 from bot.guidance.types import (
     CONTACT_CHECKS,
     ONE_SYSTEM,
+    OPEN_CLOUDBASE,
     POST_RID,
     RIGHT_OWNER,
     SAME_COMPANY,
@@ -28,19 +29,6 @@ _NO_PROXY_CHANGES = "Check that no proxy changes, drops or splits what the bot s
 
 # Unformatted, so that a row reads as one block.
 # fmt: off
-RECEIVER_ROWS: Final[tuple[Guidance, ...]] = (
-    row("40097", Fixer.REQUESTER, "WeChat rejected the appid",
-        "Others were shared from this env, so the env is right.",
-        "Compare the appid with where you got it.",
-        SAME_COMPANY,
-        "If that is right, send this message to {contact}."),
-    row("85088", Fixer.OPERATOR, "WeChat says that CloudBase (云开发) is off",
-        "This is unexpected: others were shared from this env, and a receiver does not need CloudBase.",
-        "Ask about the rid at developers.weixin.qq.com (服务商专区).",
-        doctor=False),
-)
-"""What these codes mean where others were shared from the same env: nothing is wrong with that or its owner."""
-
 ROWS: Final[tuple[Guidance, ...]] = (
     # The codes that api_shareenv lists.
     row("-1", Fixer.WECHAT, "WeChat is overloaded",
@@ -62,7 +50,8 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "One is mistyped, or the two may not be shared.",
         "Compare both with where you got them.",
         SAME_COMPANY,
-        CONTACT_CHECKS),
+        CONTACT_CHECKS,
+        looks=True),
     row("40101", Fixer.OPERATOR, "The appid or the env did not reach WeChat",
         "The bot sends both, so something on the way dropped them.",
         _NO_PROXY_CHANGES,
@@ -91,9 +80,9 @@ ROWS: Final[tuple[Guidance, ...]] = (
     row("85088", Fixer.OPERATOR, "CloudBase (云开发) seems to be off for the env's owner",
         "An owner with an env has it on, so a wrong owner is likeliest.",
         RIGHT_OWNER,
-        "If so, open 云开发 in WeChat DevTools with extAppid {owner} and enable it (开通), or call /tcb/createclouduser.",
+        OPEN_CLOUDBASE,
         "Wait ten minutes.",
-        doctor=False),
+        doctor=False, looks=True),
     # The codes that every API shares.
     row("40001", Fixer.OPERATOR, "The bot's token for the env's owner is out of date",
         "Another system renewed it, or it is the wrong kind.",

@@ -38,7 +38,7 @@ class RetryHelps(Enum):
 class Guidance:
     """What one error means, who can fix it and how. All texts are plain text.
 
-    `meaning` and `steps` may have the placeholders `{owner}`, `{env}` and `{contact}`.
+    `meaning` and `steps` may have the placeholders `{owner}`, `{env}`, `{contact}` and, if a cause was found, `{found}`.
     """
 
     key: str
@@ -61,6 +61,10 @@ class Guidance:
     """An extra first step about WeChat's own text, used only if there is such a text."""
     also: tuple[int, ...] = ()
     """Other errcodes that mean the same."""
+    looks: bool = False
+    """True if WeChat's list of the owner's envs may tell why."""
+    found: str = ""
+    """What the placeholder `{found}` stands for: an env, a status or an owner; only in guidance that a cause gave."""
 
     def steps_with(self, errmsg: str) -> tuple[str, ...]:
         """Return the steps to show next to WeChat's `errmsg`, which may be empty."""
@@ -96,6 +100,8 @@ SEND_THE_LINK: Final = "Send {owner}'s admin the authorisation link, to scan it 
 WITHDRAW_FIRST: Final = "{owner}'s admin withdraws (mp.weixin.qq.com, 设置, 第三方设置, 管理授权), then scans the authorisation link, which you send."
 SAME_COMPANY: Final = "Check that one company (主体) owns both apps."
 ENV_STATE: Final = "Call /tcb/getenvinfo for {owner}: it must list {env} as NORMAL."
+OPEN_CLOUDBASE: Final = "If so, open 云开发 in WeChat DevTools with extAppid {owner} and enable it (开通), or call /tcb/createclouduser."
+RESTART_ENV: Final = "In WeChat DevTools, with extAppid {owner}, open 云开发, pay the overdue bill (费用充值), then restart {env} (环境管理)."
 TELL_MAINTAINERS: Final = (
     "If none does, report the rid and the request's id to whoever maintains the bot's code."
 )
@@ -113,6 +119,7 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     doctor: bool | None = None,
     read: str | None = None,
     also: tuple[int, ...] = (),
+    looks: bool = False,
 ) -> Guidance:
     """Build one row of the tables: who fixes it, the words, then what is unusual.
 
@@ -121,4 +128,6 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     operators = fixer is Fixer.OPERATOR
     helps = helps or (RetryHelps.AFTER_FIX if operators else None)
     doctor = operators if doctor is None else doctor
-    return Guidance(key, title, meaning, fixer, steps, retry, helps, in_doubt, doctor, read, also)
+    return Guidance(
+        key, title, meaning, fixer, steps, retry, helps, in_doubt, doctor, read, also, looks
+    )

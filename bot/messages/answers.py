@@ -7,7 +7,7 @@ from bot.domain.link import Link
 from bot.domain.outcome import (
     ERRMSG_LIMIT,
     NOTHING_KNOWN,
-    AfterShare,
+    AfterCall,
     Called,
     Failed,
     Readiness,
@@ -16,7 +16,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Act, Request
-from bot.guidance import Fixer, Guidance, RetryHelps
+from bot.guidance import Cause, Fixer, Guidance, RetryHelps, guidance_of
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.request import name
 from bot.messages.words import Mrkdwn, Words, capital, code, msgid, sentences, steps
@@ -84,9 +84,11 @@ def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:
     """Return what the error means and what its fixer does; `said` is WeChat's answer, if this message shows it."""
     for_them = guidance.fixer in {Fixer.OPERATOR, Fixer.ADMIN}
     doctor = [say("Run `share-env-bot doctor`.")] if guidance.doctor else []
-    how = [*doctor, *map(say, guidance.steps_with(said.errmsg if said else ""))]
+    found = code(guidance.found) if guidance.found else ""
+    steps_told = guidance.steps_with(said.errmsg if said else "")
+    how = [*doctor, *(say(step, found=found) for step in steps_told)]
     told = [
-        say(guidance.meaning),
+        say(guidance.meaning, found=found),
         say("*The fix:*") if for_them else "",
         steps(how) if len(how) > 1 else how[0],
     ]
@@ -114,7 +116,7 @@ def called(
     outcome: Called,
     *,
     called_again: bool = False,
-    after: AfterShare = NOTHING_KNOWN,
+    after: AfterCall = NOTHING_KNOWN,
 ) -> Message:
     """Say how the request ended, who acts, what they do, and whether trying again helps.
 
@@ -180,7 +182,7 @@ _READY = msgid(
 )
 
 
-def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
+def _shared(words: Words, request: Request, after: AfterCall) -> tuple[str | Buttons | None, ...]:
     """Return the parts of the answer after a share."""
     say = words.about(request)
     if after.readiness is Readiness.READY:
@@ -194,7 +196,7 @@ def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Bu
     return headline, lacks, _to_do(say, request, after, say(_LEFT))
 
 
-def _to_do(say: Words, request: Request, after: AfterShare, title: str) -> str | Buttons:
+def _to_do(say: Words, request: Request, after: AfterCall, title: str) -> str | Buttons:
     """Return the steps below their title or, if they were told before, a button for them."""
     if after.told_before:
         return _left_behind_a_button(say, request)
@@ -227,7 +229,7 @@ def steps_left(words: Words, request: Request) -> Message:
 
 
 def steps_after_batch(
-    words: Words, request: Request, after: AfterShare
+    words: Words, request: Request, after: AfterCall
 ) -> tuple[str | Buttons | None, ...]:
     """Return the steps after a batch of shares."""
     say = words.about(request)
@@ -238,6 +240,26 @@ def steps_after_batch(
     return (
         lacking if after.readiness is Readiness.LACKING else None,
         _to_do(say, request, after, title),
+    )
+
+
+def brief_cause(words: Words, cause: Cause | None) -> Mrkdwn | None:
+    """Return in a few words why a share of an env would fail; None if nothing is known against it."""
+    guidance = guidance_of(cause)
+    return words.escaped(guidance.title) if guidance else None
+
+
+def would_fail(words: Words, env: str, owner: str, cause: Cause | None) -> str | None:
+    """Return that a share of an env would fail, and why, for a dry run; None if nothing is known against it."""
+    if not (guidance := guidance_of(cause)):
+        return None
+    found = code(guidance.found) if guidance.found else ""
+    known = {"env": code(env), "owner": code(owner), "found": found}
+    return sentences(
+        words,
+        words("⚠️ *It would fail: {title}.*", title=words.escaped(guidance.title)),
+        words(guidance.meaning, **known),
+        words(guidance.steps[0], **known),
     )
 
 

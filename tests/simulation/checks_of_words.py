@@ -28,7 +28,7 @@ FINAL: Final[Mapping[str, str]] = {
 _SIGNS = "✅❌❔🚫⌛⏳"
 _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "shared": ("shared", "已共享"),
-    "skipped": ("left out", "已略过"),
+    "skipped": ("skipped", "已略过"),
     "failed": ("not shared", "未共享"),
     "unknown": ("unknown", "结果未知"),
     "cancelled": ("cancelled", "已取消"),

@@ -286,6 +286,7 @@ def worker_for(ledger: Ledger, sleep: Sleep, stub: Any) -> Worker:
         brake=unused,
         start=unused,
         readiness=unused,
+        env_list=unused,
         changed=no_op,
     )
 

@@ -113,7 +113,7 @@ async def test_a_retry_is_for_failed_and_unknown_items_only(rig: Rig, wechat: To
         wechat.fail("shareenv", Code(-1), times=None)
         wechat.fail("shareenv", Code(NOT_ENABLED))
         await rig.ask(line(4))
-        await soon(lambda: "left out" in rig.slack.parents(RELEASES)[-1].text)
+        await soon(lambda: "skipped" in rig.slack.parents(RELEASES)[-1].text)
         await answer_to_all(rig)
         wechat.clear("shareenv")
         parent = rig.slack.parents(RELEASES)[-1]
@@ -144,7 +144,7 @@ async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
         await rig.ask(f"{appids(1)[0]} prod-1")
         await rig.over()
         await rig.ask(line(3))
-        await soon(lambda: "left out" in rig.slack.parents(RELEASES)[-1].text)
+        await soon(lambda: "skipped" in rig.slack.parents(RELEASES)[-1].text)
         assert "2 shared, 1 skipped" in rig.slack.parents(RELEASES)[-1].text
         assert len(rig.wechat.calls) == 3
         await rig.ask(line(3, "--again"))

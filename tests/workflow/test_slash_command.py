@@ -28,7 +28,7 @@ from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
-from bot.runtime.cache import Cache
+from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
 from bot.workflow.deadline import within
 from bot.workflow.form import FormHandler
@@ -43,7 +43,6 @@ from tests.conftest import (
     ENV,
     RELEASES,
     REQUESTER,
-    Clock,
     Start,
     appids,
     calls_of,
@@ -737,19 +736,16 @@ async def test_the_channel_is_read_ahead_only_if_the_policy_may_let_a_share_begi
 
 
 async def test_how_many_appids_go_together_is_one_number_for_command_and_form(
-    slack: LocalSlack, judge: Judge, ports: Ports, clock: Clock
+    slack: LocalSlack, judge: Judge, ports: Ports
 ) -> None:
     ports = replace(ports, most_appids=1)
-
-    async def owned(_: str) -> tuple[tuple[str, ...], float]:
-        return (), 0.0
 
     text = f"{MANY} {ENV}"
     told = await SlashCommands(Intake(ports), judge, ports).command(request_of(slack).origin, text)
     assert isinstance(told, Message)
     assert told.text.startswith("Up to 1 appids go together, and there are 2.")
     assert Copied(f"/share-env {APPID} {ENV}") in told.parts
-    form = FormHandler(Intake(ports), judge, ports, Cache(owned, clock))
+    form = FormHandler(Intake(ports), judge, ports, no_op)
     wrong = Mistake(Wrong.TOO_MANY_APPIDS, tuple(MANY.split()), most=1)
     assert form.read(Fields(ENV, MANY)) == {"appids": wrong}
 

@@ -133,6 +133,9 @@ def make(
     approvals = ApproverMessages(posts, in_force, LANGUAGES, places.link, people)
     brake = Brake(Judge(in_force, people, time.time), 5.0)
 
+    async def unlisted(_owner: str) -> None:
+        """Do nothing."""
+
     async def readiness(_owner: str, _env: str) -> Readiness:
         return Readiness.UNKNOWN
 
@@ -160,6 +163,7 @@ def make(
             brake=brake,
             start=tasks.start,
             readiness=readiness,
+            env_list=unlisted,
             changed=no_op,
         )
 

@@ -9,7 +9,7 @@ from http import HTTPStatus
 import httpx
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong
-from bot.guidance import AutoRetry, Guidance, Trouble, for_code, in_general
+from bot.guidance import AutoRetry, EnvList, Guidance, Trouble, for_code, in_general
 from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
@@ -24,7 +24,7 @@ from bot.settings.access import (
     TokenServerSettings,
     TokenSettings,
 )
-from bot.wechat.api import NoAnswer, get_env_info, read_envs
+from bot.wechat.api import NoAnswer, get_env_info, in_service, read_envs
 from bot.wechat.tokens import FixedToken, TokenServer
 from bot.wechat.transport import WeChatApi
 
@@ -93,7 +93,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
             return failed(_NAME, token, "the token server")
         answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
         if not isinstance(answer, NoAnswer):
-            held[owner] = answer
+            held[owner] = in_service(answer)
         return _tried(owner, answer, fixed=fixed)
 
     found = await check_owners(_NAME, setup.owners, one)
@@ -157,7 +157,7 @@ async def check_owners(
     return told
 
 
-def _tried(owner: str, answer: Sequence[str] | NoAnswer, *, fixed: bool) -> Finding:
+def _tried(owner: str, answer: EnvList | NoAnswer, *, fixed: bool) -> Finding:
     match answer:
         case NoAnswer(status=HTTPStatus.NOT_FOUND):
             fix = "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
@@ -169,7 +169,9 @@ def _tried(owner: str, answer: Sequence[str] | NoAnswer, *, fixed: bool) -> Find
             dead = fixed and guidance.retry is AutoRetry.RENEW
             return replace(no, fix=first_step(_FIXED_DEAD)) if dead else no
         case envs:
-            return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
+            return ok(
+                _NAME, f"{owner}: WeChat takes its token; envs in service: {len(in_service(envs))}"
+            )
 
 
 def failed(name: str, no: NoAnswer, server: str = "WeChat") -> Finding:
