@@ -386,24 +386,6 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
 # Cancelled and abandoned batches.
 
 
-async def test_a_cancellation_ends_only_items_that_have_not_begun(
-    database: Database, ledger: Ledger
-) -> None:
-    batch = await queued(ledger, 4)
-    one, two, three, _ = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one.id)
-    await ledger.batches.advance(batch, answered(one), two.id)
-    assert await ledger.batches.cancel(batch.request, "U1") == 2
-    assert await ends(ledger, batch) == [Shared(), None, Cancelled("U1"), Cancelled("U1")]
-    assert await ledger.batches.advance(batch, answered(two), three.id) is False
-    assert (await ends(ledger, batch))[1:3] == [Shared(), Cancelled("U1")]
-    query = "SELECT request, appid, detail, user FROM events WHERE kind = 'cancelled'"
-    (event,) = database.rows(query.replace("user", '"user"'))
-    assert [*event.values()] == [batch.request.id, None, "2 items", "U1"]
-    assert await ledger.batches.cancelled_by(batch.request) == "U1"
-    assert await ledger.batches.cancel(batch.request, "U2") == 0
-
-
 @pytest.mark.parametrize("again", [False, True])
 async def test_an_item_that_began_again_after_a_crash_stays_known_as_called_twice_if_it_is_given_up(
     ledger: Ledger, again: bool
@@ -462,26 +444,6 @@ async def test_abandoning_a_batch_ends_its_items_that_are_not_recorded_yet_and_f
     one, *_ = items_of(batch.request)
     again = await ledger.accept(new_request(env=one.env, appid=one.appid))
     assert isinstance(again, Accepted)
-
-
-async def test_open_items_end_by_whether_they_had_begun_with_an_event_for_each(
-    database: Database, ledger: Ledger
-) -> None:
-    batch = await queued(ledger, 4)
-    one, two, three, four = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one.id)
-    await ledger.batches.advance(batch, answered(one), two.id)
-    assert await ledger.batches.end(batch, GIVEN_UP, Stopped())
-    assert await ends(ledger, batch) == [Shared(), GIVEN_UP, Stopped(), Stopped()]
-    query = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
-    assert [tuple(row.values()) for row in database.rows(query)][-3:] == [
-        ("answered", two.id, "unknown", GIVEN_UP.guidance.key),
-        ("answered", three.id, "stopped", None),
-        ("answered", four.id, "stopped", None),
-    ]
-    before = database.kinds()
-    assert await ledger.batches.end(batch, GIVEN_UP, Stopped())  # the first result was lost
-    assert database.kinds() == before
 
 
 # The lane.
@@ -735,16 +697,3 @@ async def test_subscribers_get_an_event_for_each_skipped_or_abandoned_item(
         {name: {"kind": e.kind, **e.facts}.get(name) for name in row}
         for e, row in zip(heard, written, strict=True)
     ]
-
-
-async def test_an_answer_and_the_beginning_of_the_next_item_are_four_statements(
-    database: Database, ledger: Ledger
-) -> None:
-    batch = await queued(ledger, 3)
-    one, two, three = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one.id)
-    await ledger.batches.advance(batch, answered(one), two.id)
-    database.statements.clear()
-    await ledger.batches.advance(batch, answered(two), three.id)
-    # The lease, the answer, the next beginning, the events.
-    assert len([text for text, _ in database.statements if "BEGIN" not in text]) == 4

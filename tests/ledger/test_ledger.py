@@ -49,7 +49,7 @@ from bot.ledger.writer import LedgerDownError
 from bot.runtime.clock import Runtime
 from tests.conftest import examples
 from tests.databases import Database, ledger_of
-from tests.ledger.conftest import PATIENCE, accepted, all_requests, current, new_request
+from tests.ledger.conftest import accepted, all_requests, current, new_request
 
 KINDS = get_args(Outcome)
 FAILED = Failed(all_guidance()[0], Said(40014, "invalid access_token", "5f3a-1"), 2)
@@ -386,21 +386,6 @@ async def test_of_many_concurrent_retries_one_succeeds(ledger: Ledger, other: Le
         assert (await current(ledger, first)).retried_by == f"U{won}"
 
 
-async def test_of_a_persons_equal_requests_at_two_replicas_one_waits_for_the_approvers(
-    ledger: Ledger, other: Ledger
-) -> None:
-    for number in range(10):
-        found = await asyncio.gather(
-            *(
-                at.accept(new_request(env=f"both-{number}"), State.WAITING, patience=PATIENCE)
-                for at in (ledger, other)
-            )
-        )
-        (first,) = (each.entry for each in found if isinstance(each, Accepted))
-        (second,) = (each.entry for each in found if isinstance(each, UnderWay))
-        assert first.request == second.request
-
-
 async def test_a_blocked_retry_is_not_used_up(ledger: Ledger) -> None:
     first = await carry_out(ledger, new_request(), FAILED)
     theirs = await accepted(ledger, new_request(env=first.request.env))
@@ -486,13 +471,6 @@ async def test_the_envs_of_past_requests_are_listed_once_with_the_latest_first(
         database.execute("UPDATE requests SET created = :at WHERE id = :id", **when)
     assert await ledger.envs(9) == ["b", "c", "a"]
     assert await ledger.envs(2) == ["b", "c"]
-
-
-async def test_a_requests_life_takes_four_transactions(database: Database, ledger: Ledger) -> None:
-    entry = await accepted(ledger)
-    for to in LATER_STATES:
-        await move(ledger, entry, to)
-    assert len(database.commits) == 4
 
 
 async def test_an_ended_request_has_no_response_url(database: Database, ledger: Ledger) -> None:

@@ -243,25 +243,6 @@ async def test_the_progress_of_a_batch_leaves_slacks_rate_limit_for_other_edits(
     assert [call.method for call in slack.calls if call.error == "ratelimited"] == []
 
 
-async def test_history_shows_a_batch_as_one_line_and_an_item_if_its_appid_is_looked_up(
-    rig: Rig,
-) -> None:
-    async with rig.bot(ALLOW):
-        await rig.ask(line(3))
-        await answer_to_all(rig)
-        mine = await rig.ask("history")
-        about = await rig.ask(f"history {appids(3)[1]}")
-        again = await rig.ask(f"{appids(3)[1]} prod-1")
-    (parent,) = rig.slack.parents(RELEASES)
-    thread = f"{RELEASES}/p{parent.ts.replace('.', '')}"
-    assert f"{thread}|thread>" in about
-    assert f"{thread}|this thread>" in again
-    assert mine.count("prod-1") == 1
-    assert "3 shared" in mine
-    assert "3 mini programs" in mine
-    assert "✅ shared" in about
-
-
 async def test_the_logged_events_of_a_batch_contain_no_appid(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         await rig.ask(line(2, "--dry-run"))
