@@ -1,5 +1,4 @@
 import asyncio
-import re
 from dataclasses import replace
 from itertools import product
 from typing import Any, get_args
@@ -179,12 +178,6 @@ async def test_a_request_that_the_database_keeps_ignoring_is_given_up(sqlite: Da
     with sqlite.engine.begin() as on:
         on.execute(text("DROP TRIGGER deaf"))
     assert isinstance(await ledger.accept(new_request()), Accepted)
-
-
-async def test_another_env_or_appid_is_another_share(ledger: Ledger) -> None:
-    first = await accepted(ledger)
-    await accepted(ledger, new_request(appid="wx00000000000000aa", env=first.request.env))
-    await accepted(ledger, new_request())
 
 
 async def test_an_earlier_share_is_reported_and_repeated_on_demand(ledger: Ledger) -> None:
@@ -500,22 +493,6 @@ async def test_all_times_come_from_the_databases_clock(database: Database, ledge
     now = database.now()
     for column in ("at FROM events", "created FROM requests", "ended FROM requests"):
         assert [*database.rows(f"SELECT {column}")[0].values()] == [pytest.approx(now, abs=60)]
-
-
-async def test_an_event_is_never_changed(database: Database, ledger: Ledger, other: Ledger) -> None:
-    await carry_out(ledger, new_request(), FAILED)
-    await carry_out(ledger, new_request(), Shared())
-    held = await accepted(other)
-    await other.close()
-    (entry,) = await ledger.replica.take_over(9)
-    assert entry.request.id == held.request.id
-    await ledger.record_event("denied", held.request.origin, {})
-    await ledger.start()
-    await ledger.close()
-    statements = [sql for sql, _ in database.statements if re.search(r"\bevents\b", sql)]
-    written = [sql for sql in statements if not sql.startswith("SELECT ")]
-    assert written
-    assert all(sql.startswith(("INSERT INTO events ", "CREATE ")) for sql in written)
 
 
 async def test_a_command_that_is_no_request_is_recorded_as_an_event(

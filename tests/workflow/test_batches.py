@@ -137,20 +137,6 @@ async def test_a_single_failed_item_is_retried_as_a_single_share(rig: Rig) -> No
     assert shared(rig) == appids(5)
 
 
-async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
-    rig: Rig,
-) -> None:
-    async with rig.bot(ALLOW):
-        await rig.ask(f"{appids(1)[0]} prod-1")
-        await rig.over()
-        await rig.ask(line(3))
-        await soon(lambda: "left out" in rig.slack.parents(RELEASES)[-1].text)
-        assert "2 shared, 1 left out" in rig.slack.parents(RELEASES)[-1].text
-        assert len(rig.wechat.calls) == 3
-        await rig.ask(line(3, "--again"))
-        await soon(lambda: len(rig.wechat.calls) == 6)
-
-
 async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_the_other(
     rig: Rig, wechat: TokenWeChat
 ) -> None:
