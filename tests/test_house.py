@@ -315,6 +315,7 @@ RULES = {
             ("bot/slack/x.py", "from bot.runtime.clock import Runtime\nRuntime().sleep(1)"),
         ),
         {
+            "bot/app/process.py: Runtime()": "the real one, of the whole process",
             "bot/app/running.py: Runtime()": "the real one, unless the caller brings another",
             "bot/ledger/audit.py: Runtime()": "only commands read the ledger there",
             "bot/ledger/inspection.py: Runtime()": "only commands read the ledger there",

@@ -24,7 +24,7 @@ from bot.runtime.tasks import Tasks
 from bot.settings.access import SlackSettings
 from bot.settings.load import Settings
 from bot.slack.api import SlackApi, web_client
-from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
+from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, not_granted, preflight
 from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
 
@@ -138,9 +138,9 @@ async def open_slack(
     checked = await preflight(api, api_of(web_client(settings, token, session)) if token else None)
     if isinstance(checked, Unusable):
         raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
-    for scope in missing(checked.scopes):
-        facts = {"scope": scope.name, "without": scope.without, "fix": REINSTALL}
-        _log.warning("Slack has not granted a scope", extra=facts)
+    if lacking := missing(checked.scopes):
+        facts = {"reason": not_granted(lacking), "fix": REINSTALL}
+        _log.warning("Slack has not granted all scopes", extra=facts)
     return Slack(client, api, checked)
 
 

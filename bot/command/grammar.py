@@ -65,7 +65,8 @@ SUBCOMMANDS = (
     Subcommand(
         Verb.HISTORY,
         1,
-        "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one",
+        "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one; "
+        "`history <id>` shows a request",
     ),
     Subcommand(
         Verb.WHOAMI, 0, "`/share-env whoami` shows your groups and the rules that apply to you"

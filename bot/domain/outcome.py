@@ -85,6 +85,8 @@ class Ground(Enum):
     """Every appid is allowed, but not all by the same rule."""
     OTHER_OWNER = "other owner"
     """The policy names another owner of the env than the request."""
+    OWN_RECEIVER = "own receiver"
+    """The policy names one of the receivers as the owner of the env."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,12 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
             "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again."
         ),
     ),
+    Ground.OWN_RECEIVER: Ending(
+        "🚫",
+        msgid("denied, since a receiver owns the env now"),
+        msgid("🚫 *A receiver owns the env now.* Nothing was shared."),
+        msgid("An owner needs no share. For other receivers, send the command without it."),
+    ),
     Stopped: Ending(
         "🚫",
         msgid("stopped by the policy"),

@@ -60,6 +60,18 @@ def no_owner(words: Words, ask: Ask) -> Message:
     )
 
 
+def own_receiver(words: Words, owner: str, env: str) -> Message:
+    """Say that one of the receivers is the env's owner."""
+    return message(
+        words(
+            "{owner} owns {env}, so there is nothing to share with it. Nothing was done.",
+            owner=code(owner),
+            env=code(env),
+        ),
+        words("Name the mini program that is to receive access; leave the owner out."),
+    )
+
+
 def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
     """Say what would happen without `--dry-run`; this must not be mistaken for a success."""
     say = words.about(request)

@@ -16,6 +16,7 @@ from typing import TypeVar
 import orjson
 
 from bot.command.grammar import is_env
+from bot.domain.finding import Problem
 from bot.domain.link import Link
 from bot.domain.outcome import ERRMSG_LIMIT, Readiness, Said
 from bot.guidance import Guidance, Trouble, for_code
@@ -74,6 +75,8 @@ class NoAnswer:
     said: Said | None = None
     status: int | None = None
     link: Link | None = None
+    way: Problem | None = field(default=None, compare=False, repr=False)
+    """What was in the way of the call, if that is known."""
 
     @property
     def label(self) -> str:

@@ -167,7 +167,7 @@ def _no_token(answer: NoAnswer, link: Link) -> NoAnswer:
         link = Link.TICKET
     if guidance.in_doubt:  # it says that a share may have happened, and no share was attempted here
         guidance = Trouble.NO_TOKEN_ANSWER.value
-    return NoAnswer(guidance, answer.said, answer.status, link)
+    return NoAnswer(guidance, answer.said, answer.status, link, answer.way)
 
 
 def read_issued(answer: Mapping[str, object], name: str) -> Issued | NoAnswer:

@@ -127,7 +127,7 @@ def test_whoever_names_an_owner_is_told_to_send_only_the_receivers_and_not_merel
     wrong = parse(typed)
     assert isinstance(wrong, Misread)
     said = misread(ENGLISH, wrong).text
-    assert "To share, send only each receiver's appid, then the env." in said
+    assert "To share, send only each receiver's appid, then the env;" in said
 
 
 @pytest.mark.parametrize("option", ["--until friday", "--for 2h", "--ttl=3d", "-t 3d"])

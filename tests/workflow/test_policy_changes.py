@@ -48,6 +48,23 @@ async def test_a_new_policy_decides_the_next_command(rig: Rig, change: Change) -
     assert rig.wechat.shared == [(OWNER, ENV, APPID)]
 
 
+THEIRS = f'[[owner]]\nappid = "{OTHER_APPID}"\nenvs = ["{ENV}"]\n'
+
+
+@pytest.mark.parametrize("asked", [f"{OTHER_APPID} {ENV}", f"{APPID} {OTHER_APPID} {ENV}"])
+async def test_an_approval_does_not_count_if_a_receiver_has_become_the_owner(
+    rig: Rig, change: Change, asked: str
+) -> None:
+    async with rig.bot(APPROVE):
+        await rig.ask(asked)
+        view = await rig.open(APPROVER, "approve")
+        await change(f"{APPROVE}{THEIRS}")
+        assert late_answer(Denied(Ground.OWN_RECEIVER)) in await rig.send(APPROVER, view)
+        await rig.over()
+        assert answer_to(Denied(Ground.OWN_RECEIVER)) in rig.replies()[-1]
+    assert rig.wechat.calls == []
+
+
 BATCH = f"{APPID} {OTHER_APPID} {ENV}"
 OTHERS = """
 [[rule]]

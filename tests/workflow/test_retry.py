@@ -271,6 +271,15 @@ async def test_a_retry_that_the_policy_denies_is_not_used_up(rig: Rig) -> None:
     assert len(rig.wechat.shared) == 1
 
 
+@pytest.mark.parametrize("user", [REQUESTER, APPROVER])
+async def test_a_retry_is_refused_if_the_receiver_owns_the_env_now(rig: Rig, user: str) -> None:
+    async with rig.bot(APPROVE):
+        button = await failed_once_approved(rig)
+    async with rig.bot(f'[[owner]]\nappid = "{APPID}"\nenvs = ["{ENV}"]\n{APPROVE}'):
+        assert f"`{APPID}` owns `{ENV}`" in await rig.click(user, button, "retry")
+    assert rig.wechat.shared == []
+
+
 async def test_a_retry_while_the_same_share_is_under_way_is_not_used_up(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         answer = await failed(rig)

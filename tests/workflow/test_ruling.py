@@ -147,6 +147,14 @@ def test_a_request_for_an_env_without_an_owner_is_refused(passed: Decision) -> N
     assert (ruled.kind, ruled.detail) == ("no owner", None)
 
 
+@pytest.mark.parametrize("passed", PASSED)
+def test_a_batch_that_holds_the_owner_is_refused_as_a_whole_naming_it(passed: Decision) -> None:
+    ruled = ruling(ENGLISH, decided([passed] * 3, Policy((PLAIN,), default_owner=f"wx{1:016x}")))
+    assert isinstance(ruled, Refusal)
+    assert (ruled.kind, ruled.detail) == ("denied", "OwnReceiver")
+    assert f"`wx{1:016x}` owns `e`" in ruled.message.text
+
+
 @pytest.mark.parametrize("no", DENIALS)
 def test_a_denied_person_is_not_told_that_the_owner_is_unknown(no: Deny) -> None:
     ruled = ruling(ENGLISH, decided([no], OWNERLESS))

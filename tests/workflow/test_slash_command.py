@@ -20,6 +20,8 @@ from bot.messages.answers import accepted
 from bot.messages.blocks import Copied
 from bot.messages.click_replies import NothingDone, refused
 from bot.messages.conversation import answer, parent
+from bot.messages.modals import APPIDS
+from bot.messages.modals import ENV as ENV_FIELD
 from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
@@ -49,6 +51,7 @@ from tests.conftest import (
     kinds,
     ledger_down,
     locked,
+    opened,
     request_of,
     rows,
     soon,
@@ -56,7 +59,7 @@ from tests.conftest import (
 )
 from tests.languages import CHINESE, ENGLISH
 from tests.rig import ALLOW, SECOND, Rig, approved_by, for_platform_team
-from tests.said import CANNOT_TELL, DENIED, NO_APPROVER, NOT_RECORDED, USABLE
+from tests.said import ACCEPTED, CANNOT_TELL, DENIED, NO_APPROVER, NOT_RECORDED, USABLE
 from tests.token_server import TokenWeChat
 from tests.workflow.conftest import Members
 
@@ -100,6 +103,7 @@ groups = ["S0PLATFORM"]
 effect = "allow"
 """
 MEI = "U0CHINESE"
+OTHER = "wx00000000000000aa"
 MANY = f"{APPID} wx00000000000000aa"
 
 
@@ -209,6 +213,55 @@ async def test_an_ack_is_in_time_however_long_the_lookup_of_the_person_takes(
         ack = await slack.command(REQUESTER, RELEASES, ASK)
     assert CANNOT_TELL in said(ack)
     assert wechat.calls == []
+
+
+async def test_a_word_is_an_env_if_the_policy_or_an_earlier_share_names_it_and_the_person_may_share_it(
+    rig: Rig, slack: LocalSlack
+) -> None:
+    named = ALLOW.replace('effect = "allow"', 'envs = ["staging", "live-*"]\neffect = "allow"')
+    unlike = "does not look like an env id"
+    async with rig.bot(named):
+        assert unlike in await rig.ask(f"{APPID} live-tomorrow")
+        assert unlike in await rig.ask(f"{APPID} staging", user="U0STRANGER")
+        assert ACCEPTED in await rig.ask(f"{APPID} staging")
+        await rig.over()
+        await slack.command(REQUESTER, RELEASES, "")
+        view = await opened(slack, REQUESTER)
+        await slack.options(REQUESTER, view, ENV_FIELD, "live-tomorrow")
+        await slack.submit(REQUESTER, view, {ENV_FIELD: "live-tomorrow", APPIDS: APPID})
+        await rig.over(2)
+        assert unlike not in await rig.ask(f"{OTHER} live-tomorrow")
+        assert unlike in await rig.ask(f"{APPID} live-tomorrow", user="U0STRANGER")
+    assert rig.wechat.shared[0] == (OWNER, "staging", APPID)
+
+
+async def test_a_word_in_the_place_of_the_env_is_asked_back_while_the_ledger_is_down(
+    rig: Rig,
+) -> None:
+    async with rig.bot(ALLOW):
+        with ledger_down(rig.database):
+            assert "does not look like an env id" in await rig.ask(f"{APPID} live")
+
+
+@pytest.mark.usefixtures("ruled")
+@pytest.mark.parametrize(
+    "text", [f"{OWNER} prod-1", f"{APPID} {OWNER} prod-1", f"{OWNER} prod-1 --dry-run"]
+)
+async def test_the_owner_as_its_own_receiver_is_refused_before_anything_is_recorded(
+    slack: LocalSlack, wechat: TokenWeChat, database: Path, text: str
+) -> None:
+    ack = await slack.command(REQUESTER, RELEASES, text)
+    assert f"`{OWNER}` owns `prod-1`" in said(ack)
+    assert (states(database), wechat.calls) == ([], [])
+    assert f"`{OWNER}` owns" in said(
+        await slack.command(REQUESTER, RELEASES, f"why {OWNER} prod-1")
+    )
+
+
+@pytest.mark.usefixtures("ruled")
+async def test_who_may_not_share_does_not_learn_who_the_owner_is(slack: LocalSlack) -> None:
+    ack = await slack.command("U0SECOND", RELEASES, f"{OWNER} prod-1")
+    assert "owns" not in said(ack)
 
 
 @pytest.mark.usefixtures("bot")
@@ -466,7 +519,7 @@ async def test_every_command_is_recorded_as_an_event_with_the_person_and_place(
         (REQUESTER, f"why {ASK}", ("asked", ENV, None, None, "why")),
         (REQUESTER, "history", ("asked", None, None, None, "history")),
         (REQUESTER, "history prod-2", ("asked", "prod-2", None, None, "history")),
-        (REQUESTER, "oops", ("mistake", None, None, "mistake", "MissingAppid")),
+        (REQUESTER, "oops", ("mistake", None, None, "mistake", "NotAnAppid")),
         ("U0SECOND", ASK, ("denied", ENV, None, "denied", "NoRule")),
         (
             REQUESTER,
@@ -594,6 +647,35 @@ async def test_a_person_who_cannot_be_looked_up_sees_only_their_own_history(
     assert nothing not in said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
     rows(database, "UPDATE requests SET team = 'T0ELSEWHERE'")  # of another person with that id
     assert nothing in said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
+
+
+@pytest.mark.usefixtures("crew", "bot")
+@pytest.mark.parametrize(
+    ("user", "sees"), [(REQUESTER, True), ("U0APPROVER", True), ("U0STRANGER", False)]
+)
+async def test_a_request_is_shown_by_its_id_to_whoever_may_see_it_and_else_as_one_that_never_was(
+    slack: LocalSlack, database: Path, user: str, sees: bool
+) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await soon(lambda: states(database) == ["ended"])
+    [[known]] = rows(database, "SELECT id FROM requests")
+    texts = [
+        said(await slack.command(user, RELEASES, f"history {each}")) for each in (known, "0kq2mhx4")
+    ]
+    shown, unknown = (text.replace(str(known), "0kq2mhx4") for text in texts)
+    assert ("*Request `0kq2mhx4`*" in shown) is sees
+    assert (f"`{ENV}` with `{APPID}`" in shown) is sees
+    assert (shown == unknown) is not sees
+
+
+@pytest.mark.usefixtures("bot")
+async def test_an_id_is_looked_up_before_an_env_of_that_name(
+    slack: LocalSlack, database: Path
+) -> None:
+    await slack.command(REQUESTER, RELEASES, ASK)
+    await soon(lambda: states(database) == ["ended"])
+    rows(database, "UPDATE requests SET id = 'prod-1'")
+    assert "*Request `prod-1`*" in said(await slack.command(REQUESTER, RELEASES, "history prod-1"))
 
 
 @pytest.mark.usefixtures("bot")

@@ -1,13 +1,13 @@
 """Check token source 3: WeChat's pushes, each link of the chain in the ledger, its encryption, and permissions."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong
 from bot.domain.link import Link, LinkState
 from bot.guidance import AUTHORISE_ANEW, in_general
 from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
+from bot.ops.doctor.findings import utc
 from bot.ops.doctor.ledger import StoredTokens
 from bot.ops.doctor.listener import pushes_refused
 from bot.ops.doctor.setup import Setup
@@ -101,17 +101,13 @@ def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
     fix, why, causes = where, "", ["encryption"] * lost
     if trouble := state.trouble:
         fix = first_step(trouble)
-        why = f"; the last try failed ({_utc(state.trouble_at)}): {trouble.title}"
+        why = f"; the last try failed ({utc(state.trouble_at)}): {trouble.title}"
         causes += causes_of(trouble, name)
     causes.append(before)
     if state.good_until is None:
         return wrong(name, f"{whose}there is no good one{why}", fix, *causes)
-    good = f"{whose}good until {_utc(state.good_until)}, renewed {_utc(state.renewed)}{why}"
+    good = f"{whose}good until {utc(state.good_until)}, renewed {utc(state.renewed)}{why}"
     return warning(name, good, fix, *causes) if why else ok(name, good)
-
-
-def _utc(at: float | None) -> str:
-    return datetime.fromtimestamp(at or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 async def check_permissions(setup: Setup) -> list[Finding]:
@@ -130,7 +126,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)
         if isinstance(told, NoAnswer):
-            return failed(_PERMISSIONS, told.guidance, told.said)
+            return failed(_PERMISSIONS, told)
         if _CLOUDBASE in told.granted:
             return ok(_PERMISSIONS, f"{owner}: permission set 49 (CloudBase management) is granted")
         lacking = "permission set 49 (CloudBase management) is not granted"
