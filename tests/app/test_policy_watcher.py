@@ -9,14 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from bot.app.policy_watcher import PolicyWatcher, on_disk
 from bot.settings.load import policy_of
 from bot.settings.policy import Content
 from bot.workflow.ports import PolicyInForce
-from tests.conftest import examples, settings_of, soon
+from tests.conftest import settings_of, soon
 
 APPID, OTHER = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 ENVIRON = {
@@ -132,18 +130,6 @@ async def test_an_unchanged_file_is_not_logged(
 ) -> None:
     await watched.looks(5)
     assert lines(log) == []
-
-
-async def test_a_file_that_is_still_being_written_is_not_judged(
-    watched: WatchedFile, log: pytest.LogCaptureFixture
-) -> None:
-    for end in range(1, len(SECOND), 7):
-        watched.path.write_text(SECOND[:end], encoding="utf-8")
-        await watched.looks(1)
-    watched.path.write_text(SECOND, encoding="utf-8")
-    await watched.looks()
-    assert watched.rules == ["second"]
-    assert lines(log) == ["INFO policy in force 1"]
 
 
 async def test_a_file_that_is_missing_for_one_look_only_is_not_reported(
@@ -458,44 +444,3 @@ async def test_a_file_that_takes_too_long_to_read_is_refused_and_not_read_again_
         await soon(lambda: watched.rules == ["second"])
     late = f"The policy file “{watched.path}” cannot be read: it takes too long. Look at the disk it is on."
     assert lines(log) == [*[f"{REFUSED} {late}"] * 2, "INFO policy in force 1"]
-
-
-# Any sequence of changes.
-
-CONTENTS = {
-    "first": FIRST,
-    "second": SECOND,
-    "both": FIRST + SECOND,
-    "half": FIRST[:30],
-    "failing": FAILING,
-    "two owners": TWO_OWNERS,
-    "gone": None,
-}
-GOOD = {"first": ["first"], "second": ["second"], "both": ["first", "second"]}
-
-
-@settings(max_examples=examples(60))
-@given(st.lists(st.tuples(st.sampled_from(sorted(CONTENTS)), st.booleans())))
-def test_the_last_good_file_is_in_force_after_any_sequence_of_changes(
-    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, bool]]
-) -> None:
-    async def run() -> None:
-        watched = WatchedFile(tmp_path_factory.mktemp("policy") / "policy.toml")
-        in_force, refused = GOOD["first"], False
-        seen: str | None = None
-        for name, looks in steps:
-            content = CONTENTS[name]
-            if content is None:
-                watched.path.unlink(missing_ok=True)
-            else:
-                watched.path.write_text(content, encoding="utf-8")
-            if not looks:
-                continue
-            await watched.looks(1)
-            if seen == name:
-                in_force, refused = GOOD.get(name, in_force), name not in GOOD
-            seen = name
-            assert watched.rules == in_force
-            assert bool(watched.in_force.trouble) is refused
-
-    asyncio.run(run())

@@ -11,6 +11,7 @@ from bot.command.grammar import Command, Query, Share, Verb
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.command.parse import parse
 from bot.command.vocabulary import SENSES, is_understood, sense
+from tests.checking import checks
 
 A = "wx5fe6bb43205e9e70"
 B = "wx0123456789abcdef"
@@ -341,14 +342,14 @@ def with_appids(text: str) -> str:
     )
 
 
-@pytest.mark.parametrize(("typed", "offered", "mistake"), [*rows()])
-def test_a_mistyped_command_gets_this_correction_and_mistake(
-    typed: str, offered: str, mistake: str
-) -> None:
-    wrong = parse(with_appids(typed))
-    assert isinstance(wrong, Misread)
-    line = None if offered == "nothing" else with_appids(f"/share-env {offered}")
-    assert (wrong.instead, wrong.mistake.wrong.label) == (line, mistake)
+def test_a_mistyped_command_gets_this_correction_and_mistake() -> None:
+    with checks() as check:
+        for typed, offered, mistake in [*rows()]:
+            with check(typed):
+                wrong = parse(with_appids(typed))
+                assert isinstance(wrong, Misread)
+                line = None if offered == "nothing" else with_appids(f"/share-env {offered}")
+                assert (wrong.instead, wrong.mistake.wrong.label) == (line, mistake)
 
 
 def test_the_table_has_at_least_120_mistypings() -> None:

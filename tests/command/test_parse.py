@@ -24,6 +24,7 @@ from bot.command.grammar import (
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.command.naming import is_like_an_id
 from bot.command.parse import RECEIVED_LIMIT, parse
+from tests.checking import checks
 from tests.command.test_tokenizer import LOOK_BLANK
 
 A = "wx5fe6bb43205e9e70"
@@ -87,99 +88,101 @@ def sent_by_slack(line: str | None) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("", OpenForm()),
-        (" \u3000\n", OpenForm()),
-        ("…", OpenForm()),
-        ("help", Query(Verb.HELP)),
-        ("HELP", Query(Verb.HELP)),
-        ("`help`", Query(Verb.HELP)),
-        ('"help"', Query(Verb.HELP)),
-        ("ｈｅｌｐ。", Query(Verb.HELP)),
-        ("-h", Query(Verb.HELP)),
-        ("--help", Query(Verb.HELP)),
-        ("—HELP", Query(Verb.HELP)),
-        ("？", Query(Verb.HELP)),
-        ("whoami", Query(Verb.WHOAMI)),
-        ("WhoAmI", Query(Verb.WHOAMI)),
-        (f"why {A} prod-1", Query(Verb.WHY, (A, "prod-1"))),
-        (f"Why, {A}, prod-1.", Query(Verb.WHY, (A, "prod-1"))),
-        ("history", Query(Verb.HISTORY)),
-        ("History.", Query(Verb.HISTORY)),
-        ("history prod-1", Query(Verb.HISTORY, ("prod-1",))),
-        (f"history, {A}", Query(Verb.HISTORY, (A,))),
-        (f"ｈｉｓｔｏｒｙ　`{A}`", Query(Verb.HISTORY, (A,))),
-        ("history “prod-1”", Query(Verb.HISTORY, ("prod-1",))),
-        ("history help", Query(Verb.HISTORY, ("help",))),
-        ("history history", Query(Verb.HISTORY, ("history",))),
-        ("list", Query(Verb.HISTORY)),
-        ("Status", Query(Verb.HISTORY)),
-        ("列表", Query(Verb.HISTORY)),
-        ("list prod-1", Query(Verb.HISTORY, ("prod-1",))),
-        (f"status {A}", Query(Verb.HISTORY, (A,))),
-        (f"{A} prod-1", Share((A,), "prod-1")),
-        (f"  {A}\n\nprod-1  ", Share((A,), "prod-1")),
-        (f"{A},prod-1", Share((A,), "prod-1")),
-        (f"{A}，prod-1", Share((A,), "prod-1")),
-        (f"{A}、prod-1", Share((A,), "prod-1")),
-        (f"{A}\u3000prod-1", Share((A,), "prod-1")),
-        (f"{A}\u00a0prod-1", Share((A,), "prod-1")),
-        (f"\ufeff{A} prod\u200b-1", Share((A,), "prod-1")),
-        (f"{A} prod\u20111", Share((A,), "prod-1")),
-        (f"{A} prod\u22121 --reason fix—it", Share((A,), "prod-1", "fix—it")),
-        (f"`{A}` `prod-1`", Share((A,), "prod-1")),
-        (f"```{A} prod-1```", Share((A,), "prod-1")),
-        (f'"{A}" "prod-1"', Share((A,), "prod-1")),
-        (f"“{A}” 「prod-1」", Share((A,), "prod-1")),
-        ("ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０　ｐｒｏｄ－１", Share((A,), "prod-1")),
-        (f"{A} Prod-1", Share((A,), "Prod-1")),
-        (f"{A} 1", Share((A,), "1")),
-        (f"{A} {'e1' * 32}", Share((A,), "e1" * 32)),
-        (f"{A} prod-1 --dry-run", Share((A,), "prod-1", dry_run=True)),
-        (f"--dry-run {A} prod-1", Share((A,), "prod-1", dry_run=True)),
-        (f"{A} —dry-run prod-1", Share((A,), "prod-1", dry_run=True)),
-        (f"{B} {A} {B} prod-1", Share((B, A), "prod-1")),
-        (f"{A} prod-1 --again", Share((A,), "prod-1", again=True)),
-        (f"—again {A} prod-1", Share((A,), "prod-1", again=True)),
-        (f"{A} --again prod-1 --dry-run", Share((A,), "prod-1", dry_run=True, again=True)),
-        (f"{A} prod-1 --again --reason QA", Share((A,), "prod-1", "QA", again=True)),
-        (f'{A} prod-1 --reason "--again"', Share((A,), "prod-1", "--again")),
-        (f"{A} prod-1 --reason again", Share((A,), "prod-1", "again")),
-        (f"{A} env-1", Share((A,), "env-1")),
-        (f"{A} prod-1 --reason test", Share((A,), "prod-1", "test")),
-        (f"{A} prod-1 --reason=test", Share((A,), "prod-1", "test")),
-        (f'{A} prod-1 --reason="for QA, now"', Share((A,), "prod-1", "for QA, now")),
-        (f"{A} prod-1 —reason “for QA”", Share((A,), "prod-1", "for QA")),
-        (f"{A} prod-1 —reason“for QA”", Share((A,), "prod-1", "for QA")),
-        (f"{A} prod-1 --reason「为 QA」", Share((A,), "prod-1", "为 QA")),
-        (f"{A} prod-1 --reason 「给 QA 用，谢谢。」", Share((A,), "prod-1", "给 QA 用，谢谢。")),
-        (f'--reason "a b" {A} --dry-run prod-1', Share((A,), "prod-1", "a b", dry_run=True)),
-        (f'{A} prod-1 --reason "--dry-run"', Share((A,), "prod-1", "--dry-run")),
-        (f"{A} prod-1 --reason &lt;@U1|ann&gt;", Share((A,), "prod-1", "@U1")),
-        (f"{A} prod-1 --reason <http://a.b/7|a.b/7>", Share((A,), "prod-1", "a.b/7")),
-        (f"{A} prod-1 --reason {'x' * 300}", Share((A,), "prod-1", "x" * 300)),
-        (f"{A} wxproduction1", Share((A,), "wxproduction1")),
-        (f"{A} {B} prod-1", Share((A, B), "prod-1")),
-        (f"{B} {A} prod-1", Share((B, A), "prod-1")),
-        (f"{A},\n{B},\n{C}\nprod-1", Share((A, B, C), "prod-1")),
-        (f"{A}、{B}，{C}；prod-1", Share((A, B, C), "prod-1")),
-        (f"{A} {B} {A} prod-1", Share((A, B), "prod-1")),
-        (f"{A} {A} prod-1", Share((A,), "prod-1")),
-        (f"```{A} {B}``` prod-1", Share((A, B), "prod-1")),
-        (f"{A} --dry-run {B} prod-1", Share((A, B), "prod-1", dry_run=True)),
-        (
-            f"—again {A} {B} prod-1 --reason “for QA”",
-            Share((A, B), "prod-1", "for QA", again=True),
-        ),
-        (f"{A} prod-1 --reason {B}", Share((A,), "prod-1", B)),
-        (f"{' '.join(MANY[:500])} prod-1", Share(MANY[:500], "prod-1")),
-        (f"{' '.join(MANY[:500] * 2)} prod-1", Share(MANY[:500], "prod-1")),
-    ],
-)
-def test_pasted_text_is_parsed_as_it_was_meant(text: str, expected: Command) -> None:
-    assert parse(text) == expected
+def test_pasted_text_is_parsed_as_it_was_meant() -> None:
+    with checks() as check:
+        for text, expected in [
+            ("", OpenForm()),
+            (" \u3000\n", OpenForm()),
+            ("…", OpenForm()),
+            ("help", Query(Verb.HELP)),
+            ("HELP", Query(Verb.HELP)),
+            ("`help`", Query(Verb.HELP)),
+            ('"help"', Query(Verb.HELP)),
+            ("ｈｅｌｐ。", Query(Verb.HELP)),
+            ("-h", Query(Verb.HELP)),
+            ("--help", Query(Verb.HELP)),
+            ("—HELP", Query(Verb.HELP)),
+            ("？", Query(Verb.HELP)),
+            ("whoami", Query(Verb.WHOAMI)),
+            ("WhoAmI", Query(Verb.WHOAMI)),
+            (f"why {A} prod-1", Query(Verb.WHY, (A, "prod-1"))),
+            (f"Why, {A}, prod-1.", Query(Verb.WHY, (A, "prod-1"))),
+            ("history", Query(Verb.HISTORY)),
+            ("History.", Query(Verb.HISTORY)),
+            ("history prod-1", Query(Verb.HISTORY, ("prod-1",))),
+            (f"history, {A}", Query(Verb.HISTORY, (A,))),
+            (f"ｈｉｓｔｏｒｙ　`{A}`", Query(Verb.HISTORY, (A,))),
+            ("history “prod-1”", Query(Verb.HISTORY, ("prod-1",))),
+            ("history help", Query(Verb.HISTORY, ("help",))),
+            ("history history", Query(Verb.HISTORY, ("history",))),
+            ("list", Query(Verb.HISTORY)),
+            ("Status", Query(Verb.HISTORY)),
+            ("列表", Query(Verb.HISTORY)),
+            ("list prod-1", Query(Verb.HISTORY, ("prod-1",))),
+            (f"status {A}", Query(Verb.HISTORY, (A,))),
+            (f"{A} prod-1", Share((A,), "prod-1")),
+            (f"  {A}\n\nprod-1  ", Share((A,), "prod-1")),
+            (f"{A},prod-1", Share((A,), "prod-1")),
+            (f"{A}，prod-1", Share((A,), "prod-1")),
+            (f"{A}、prod-1", Share((A,), "prod-1")),
+            (f"{A}\u3000prod-1", Share((A,), "prod-1")),
+            (f"{A}\u00a0prod-1", Share((A,), "prod-1")),
+            (f"\ufeff{A} prod\u200b-1", Share((A,), "prod-1")),
+            (f"{A} prod\u20111", Share((A,), "prod-1")),
+            (f"{A} prod\u22121 --reason fix—it", Share((A,), "prod-1", "fix—it")),
+            (f"`{A}` `prod-1`", Share((A,), "prod-1")),
+            (f"```{A} prod-1```", Share((A,), "prod-1")),
+            (f'"{A}" "prod-1"', Share((A,), "prod-1")),
+            (f"“{A}” 「prod-1」", Share((A,), "prod-1")),
+            ("ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０　ｐｒｏｄ－１", Share((A,), "prod-1")),
+            (f"{A} Prod-1", Share((A,), "Prod-1")),
+            (f"{A} 1", Share((A,), "1")),
+            (f"{A} {'e1' * 32}", Share((A,), "e1" * 32)),
+            (f"{A} prod-1 --dry-run", Share((A,), "prod-1", dry_run=True)),
+            (f"--dry-run {A} prod-1", Share((A,), "prod-1", dry_run=True)),
+            (f"{A} —dry-run prod-1", Share((A,), "prod-1", dry_run=True)),
+            (f"{B} {A} {B} prod-1", Share((B, A), "prod-1")),
+            (f"{A} prod-1 --again", Share((A,), "prod-1", again=True)),
+            (f"—again {A} prod-1", Share((A,), "prod-1", again=True)),
+            (f"{A} --again prod-1 --dry-run", Share((A,), "prod-1", dry_run=True, again=True)),
+            (f"{A} prod-1 --again --reason QA", Share((A,), "prod-1", "QA", again=True)),
+            (f'{A} prod-1 --reason "--again"', Share((A,), "prod-1", "--again")),
+            (f"{A} prod-1 --reason again", Share((A,), "prod-1", "again")),
+            (f"{A} env-1", Share((A,), "env-1")),
+            (f"{A} prod-1 --reason test", Share((A,), "prod-1", "test")),
+            (f"{A} prod-1 --reason=test", Share((A,), "prod-1", "test")),
+            (f'{A} prod-1 --reason="for QA, now"', Share((A,), "prod-1", "for QA, now")),
+            (f"{A} prod-1 —reason “for QA”", Share((A,), "prod-1", "for QA")),
+            (f"{A} prod-1 —reason“for QA”", Share((A,), "prod-1", "for QA")),
+            (f"{A} prod-1 --reason「为 QA」", Share((A,), "prod-1", "为 QA")),
+            (
+                f"{A} prod-1 --reason 「给 QA 用，谢谢。」",
+                Share((A,), "prod-1", "给 QA 用，谢谢。"),
+            ),
+            (f'--reason "a b" {A} --dry-run prod-1', Share((A,), "prod-1", "a b", dry_run=True)),
+            (f'{A} prod-1 --reason "--dry-run"', Share((A,), "prod-1", "--dry-run")),
+            (f"{A} prod-1 --reason &lt;@U1|ann&gt;", Share((A,), "prod-1", "@U1")),
+            (f"{A} prod-1 --reason <http://a.b/7|a.b/7>", Share((A,), "prod-1", "a.b/7")),
+            (f"{A} prod-1 --reason {'x' * 300}", Share((A,), "prod-1", "x" * 300)),
+            (f"{A} wxproduction1", Share((A,), "wxproduction1")),
+            (f"{A} {B} prod-1", Share((A, B), "prod-1")),
+            (f"{B} {A} prod-1", Share((B, A), "prod-1")),
+            (f"{A},\n{B},\n{C}\nprod-1", Share((A, B, C), "prod-1")),
+            (f"{A}、{B}，{C}；prod-1", Share((A, B, C), "prod-1")),
+            (f"{A} {B} {A} prod-1", Share((A, B), "prod-1")),
+            (f"{A} {A} prod-1", Share((A,), "prod-1")),
+            (f"```{A} {B}``` prod-1", Share((A, B), "prod-1")),
+            (f"{A} --dry-run {B} prod-1", Share((A, B), "prod-1", dry_run=True)),
+            (
+                f"—again {A} {B} prod-1 --reason “for QA”",
+                Share((A, B), "prod-1", "for QA", again=True),
+            ),
+            (f"{A} prod-1 --reason {B}", Share((A,), "prod-1", B)),
+            (f"{' '.join(MANY[:500])} prod-1", Share(MANY[:500], "prod-1")),
+            (f"{' '.join(MANY[:500] * 2)} prod-1", Share(MANY[:500], "prod-1")),
+        ]:
+            with check(text):
+                assert parse(text) == expected
 
 
 MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
@@ -682,15 +685,15 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "mistake", "instead"), MISTAKES)
-def test_each_mistake_is_recognised_and_corrected(
-    text: str, mistake: Mistake, instead: str | None
-) -> None:
-    received = text.strip()[:RECEIVED_LIMIT]
-    wrong = parse(text)
-    assert isinstance(wrong, Misread)
-    line = instead and f"/share-env {instead}"
-    assert (wrong.mistake, wrong.received, wrong.instead) == (mistake, received, line)
+def test_each_mistake_is_recognised_and_corrected() -> None:
+    with checks() as check:
+        for text, mistake, instead in MISTAKES:
+            with check(text):
+                received = text.strip()[:RECEIVED_LIMIT]
+                wrong = parse(text)
+                assert isinstance(wrong, Misread)
+                line = instead and f"/share-env {instead}"
+                assert (wrong.mistake, wrong.received, wrong.instead) == (mistake, received, line)
 
 
 def test_the_table_has_every_kind_of_mistake() -> None:

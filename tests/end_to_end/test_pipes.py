@@ -12,9 +12,7 @@ from tests.conftest import rows
 from tests.end_to_end.conftest import STARTUP, spawn
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"), [("run", 2), ("doctor", 1), ("audit", 0), ("nonsense", 2)]
-)
+@pytest.mark.parametrize(("arguments", "code"), [("run", 2), ("audit", 0)])
 async def test_closed_standard_streams_change_no_exit_code(
     arguments: str, code: int, tmp_path: Path, empty_ledger: Path
 ) -> None:

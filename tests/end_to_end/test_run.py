@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.playground.faults import Drop
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
@@ -51,21 +50,6 @@ async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
         await slack.until(lambda slack: len(ended_parents(slack)) == 1)
         assert wechat.shared == [(OWNER, "payload-dev", APPID)]
         assert await process.stop(signal.SIGINT) == 0
-
-
-async def test_a_process_that_is_killed_leaves_its_request_to_the_next(
-    slack: LocalSlack, wechat: LocalWeChat, environ: dict[str, str], tmp_path: Path
-) -> None:
-    wechat.fail("shareenv", Drop(silence=60))
-    async with bot(environ, tmp_path) as process:
-        await slack.command(REQUESTER, RELEASES, SHARE)
-        await wechat.until(lambda wechat: bool(wechat.calls))
-        assert await process.stop(signal.SIGKILL) == -signal.SIGKILL
-    async with bot(environ, tmp_path):
-        await slack.until(lambda slack: len(ended_parents(slack)) == 1)
-    (parent,) = slack.parents(RELEASES)
-    assert parent.text.startswith("✅")
-    assert len(slack.thread(RELEASES, parent.ts)) == 1
 
 
 async def test_a_wrong_setup_ends_at_once_with_a_sentence_for_each_thing_wrong(
@@ -121,8 +105,6 @@ async def test_messages_about_a_wrong_setup_show_no_secret(
     [
         ("{}",),
         ("run", "{}"),
-        ("audit", "{}"),
-        ("audit", "--outcome", "{}"),
         ("audit", "--since={}"),
         ("audit", "--{}"),
         ("request", "7kq2mhx4", "of {} it"),
@@ -131,12 +113,9 @@ async def test_messages_about_a_wrong_setup_show_no_secret(
 async def test_wrong_words_on_the_command_line_are_named_without_secrets(
     environ: dict[str, str], tmp_path: Path, arguments: tuple[str, ...]
 ) -> None:
-    for secret in ("xoxb-made-up-by-somebody", environ["WECHAT_TOKEN_SERVER_AUTHORIZATION"]):
-        typed = [word.format(secret) for word in arguments]
+    for word in ("oops", "xoxb-made-up-by-somebody", environ["WECHAT_TOKEN_SERVER_AUTHORIZATION"]):
+        typed = [each.format(word) for each in arguments]
         code, out, err = await finished(environ, tmp_path, *typed)
-        assert (code, out) == (2, "")
-        assert secret not in err
-        assert "[hidden]" in err
-        code, out, err = await finished(environ, tmp_path, *[w.format("oops") for w in arguments])
-        assert (code, out, "oops" in err) == (2, "", True)
+        assert (code, out, word in err) == (2, "", word == "oops")
+        assert ("[hidden]" in err) is (word != "oops")
         assert err.startswith("usage: share-env-bot ")

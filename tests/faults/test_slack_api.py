@@ -30,20 +30,15 @@ NETWORK: dict[str, Injected] = {
 }
 BOTH: dict[str, Injected] = {
     UNKNOWN: Code("some_new_error"),
-    "`token_revoked`": Code("token_revoked"),
     "a page of HTML": Status(200, b"<html>Welcome</html>", "text/html"),
-    "JSON that is no object": Status(200, b"[]", "application/json"),
 }
+"""A refusal and an answer in doubt; `tests/slack/test_api.py` has all forms of both."""
 WRONG = b'{"ok": true, "channel": [7], "ts": {}, "user": "x", "messages": {"0": null}}'
 READING = BOTH | {TYPES: Status(200, WRONG, "application/json")}
-WRITING = BOTH | {"`account_inactive`": Code("account_inactive")}
+GONE = ("token_revoked", "account_inactive")
 NOWHERE = ("not_in_channel", "channel_not_found", "is_archived", "msg_too_long")
-PASSING = {kind: each for kind, each in WRITING.items() if not isinstance(each, Code)}
-POSTING = (
-    WRITING
-    | {TYPES: Status(200, WRONG, "application/json")}
-    | {f"`{error}`": Code(error) for error in NOWHERE}
-)
+PASSING = {kind: each for kind, each in BOTH.items() if not isinstance(each, Code)}
+POSTING = READING | {f"`{error}`": Code(error) for error in (*GONE, *NOWHERE)}
 REFUSALS = (UNKNOWN, "`token_revoked`", "`account_inactive`", "`msg_too_long`")
 
 NOT_TOLD = "Slack did not answer; try again in a minute"
@@ -91,7 +86,7 @@ CASES: dict[Fault, tuple[Action, Injected]] = dict(
             OUTSIDE,
         ),
         *faults_of("`chat.postMessage`, the reply", actions.post_reply, POSTING, WORKED),
-        *faults_of("`chat.update`", actions.edit_parent, WRITING, WORKED),
+        *faults_of("`chat.update`", actions.edit_parent, BOTH, WORKED),
         *faults_of(
             "`conversations.history`, to find the parent",
             actions.find_parent,
@@ -104,7 +99,7 @@ CASES: dict[Fault, tuple[Action, Injected]] = dict(
             READING | {"`thread_not_found`": Code("thread_not_found")},
             WORKED,
         ),
-        *faults_of("`response_url`, at first", actions.use_response_url, WRITING, WORKED),
+        *faults_of("`response_url`, at first", actions.use_response_url, BOTH, WORKED),
         *faults_of(
             "`chat.postMessage`, the answer told directly",
             actions.send_direct_message,
@@ -114,7 +109,7 @@ CASES: dict[Fault, tuple[Action, Injected]] = dict(
         *faults_of(
             "`conversations.open`, to find that answer",
             actions.find_direct_message,
-            WRITING,
+            BOTH,
             WORKED,
         ),
         *faults_of(
@@ -123,9 +118,9 @@ CASES: dict[Fault, tuple[Action, Injected]] = dict(
             PASSING,
             WORKED,
         ),
-        *faults_of("`views.open`", actions.open_form, WRITING, FORM_UNCONFIRMED),
-        *faults_of("`chat.postEphemeral`", actions.send_ephemeral, WRITING, FORM_UNCONFIRMED),
-        *faults_of("`views.publish`", actions.publish_home, WRITING, PAGE),
+        *faults_of("`views.open`", actions.open_form, BOTH, FORM_UNCONFIRMED),
+        *faults_of("`chat.postEphemeral`", actions.send_ephemeral, BOTH, FORM_UNCONFIRMED),
+        *faults_of("`views.publish`", actions.publish_home, BOTH, PAGE),
     ]
 )
 FAULTS = tuple(CASES)

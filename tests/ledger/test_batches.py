@@ -17,7 +17,6 @@ from bot.domain.outcome import (
     Skipped,
     SkipReason,
     Step,
-    Stopped,
     Tally,
     Unknown,
 )
@@ -27,10 +26,8 @@ from bot.ledger.acceptance import Accepted, Duplicate, SharedBefore, TooManyBatc
 from bot.ledger.batches import ItemEnded
 from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
-from bot.ledger.events import Event
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
-from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import accepted, all_requests, current, new_request
 
@@ -283,26 +280,6 @@ async def test_the_events_of_an_item_have_its_history(database: Database, ledger
     ]
 
 
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        Shared(3),
-        FAILED,
-        Unknown(for_code(-1), None, 4),
-        Cancelled("U2"),
-        Skipped(SkipReason.UNDER_WAY),
-        Stopped(),
-    ],
-    ids=lambda outcome: type(outcome).__name__,
-)
-async def test_an_items_outcome_is_read_back_unchanged(ledger: Ledger, outcome: Outcome) -> None:
-    batch = await queued(ledger, 2)
-    item = items_of(batch.request)[0]
-    await ledger.batches.advance(batch, answered(item, outcome), None)
-    assert await ends(ledger, batch) == [outcome, None]
-    assert (await ledger.batches.items(batch.request))[0].outcome == outcome
-
-
 async def test_the_items_with_two_calls_are_known(ledger: Ledger) -> None:
     batch = await queued(ledger, 12)
     for number, item in reversed([*enumerate(items_of(batch.request))]):
@@ -328,18 +305,6 @@ async def test_an_item_that_waits_for_a_retry_can_be_cancelled_unless_it_may_hav
     assert [entry.begun for entry in found] == [True, False, False]
     assert await ledger.batches.cancel(batch.request, "U1") == 2
     assert await ends(ledger, batch) == [None, Cancelled("U1"), Cancelled("U1")]
-
-
-async def test_each_call_of_an_item_that_waits_for_a_retry_twice_is_recorded(
-    database: Database, ledger: Ledger
-) -> None:
-    batch, steps = await queued(ledger), [Step("call", 0.1, "45011", Said(45011, "busy", "x"))]
-    item = items_of(batch.request)[0]
-    for _ in range(2):
-        await ledger.batches.advance(batch, None, item.id)
-        assert await ledger.batches.put_back(batch, item, steps, begun=False)
-        assert not (await ledger.batches.items(batch.request))[0].begun
-    assert database.kinds().count("call") == 2
 
 
 async def test_an_ended_item_does_not_wait_again(ledger: Ledger) -> None:
@@ -384,24 +349,6 @@ async def test_a_replica_that_no_longer_holds_the_batch_writes_nothing(
 
 
 # Cancelled and abandoned batches.
-
-
-async def test_a_cancellation_ends_only_items_that_have_not_begun(
-    database: Database, ledger: Ledger
-) -> None:
-    batch = await queued(ledger, 4)
-    one, two, three, _ = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one.id)
-    await ledger.batches.advance(batch, answered(one), two.id)
-    assert await ledger.batches.cancel(batch.request, "U1") == 2
-    assert await ends(ledger, batch) == [Shared(), None, Cancelled("U1"), Cancelled("U1")]
-    assert await ledger.batches.advance(batch, answered(two), three.id) is False
-    assert (await ends(ledger, batch))[1:3] == [Shared(), Cancelled("U1")]
-    query = "SELECT request, appid, detail, user FROM events WHERE kind = 'cancelled'"
-    (event,) = database.rows(query.replace("user", '"user"'))
-    assert [*event.values()] == [batch.request.id, None, "2 items", "U1"]
-    assert await ledger.batches.cancelled_by(batch.request) == "U1"
-    assert await ledger.batches.cancel(batch.request, "U2") == 0
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -462,26 +409,6 @@ async def test_abandoning_a_batch_ends_its_items_that_are_not_recorded_yet_and_f
     one, *_ = items_of(batch.request)
     again = await ledger.accept(new_request(env=one.env, appid=one.appid))
     assert isinstance(again, Accepted)
-
-
-async def test_open_items_end_by_whether_they_had_begun_with_an_event_for_each(
-    database: Database, ledger: Ledger
-) -> None:
-    batch = await queued(ledger, 4)
-    one, two, three, four = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one.id)
-    await ledger.batches.advance(batch, answered(one), two.id)
-    assert await ledger.batches.end(batch, GIVEN_UP, Stopped())
-    assert await ends(ledger, batch) == [Shared(), GIVEN_UP, Stopped(), Stopped()]
-    query = "SELECT kind, request, outcome, detail FROM events ORDER BY id"
-    assert [tuple(row.values()) for row in database.rows(query)][-3:] == [
-        ("answered", two.id, "unknown", GIVEN_UP.guidance.key),
-        ("answered", three.id, "stopped", None),
-        ("answered", four.id, "stopped", None),
-    ]
-    before = database.kinds()
-    assert await ledger.batches.end(batch, GIVEN_UP, Stopped())  # the first result was lost
-    assert database.kinds() == before
 
 
 # The lane.
@@ -675,76 +602,3 @@ async def test_of_concurrent_requests_for_the_lane_one_gets_it(
         assert sorted(got) == [False, True]
         for replica, entry in ((ledger, one), (other, two)):
             await replica.record_outcome(entry, Finished(Tally(3)), 0.0, ())
-
-
-async def test_each_statement_is_for_all_items_that_it_queues_skips_or_ends(
-    database: Database, ledger: Ledger
-) -> None:
-    def executed() -> list[str]:
-        """Return the statements since the last call, without the events, eight of which are written at once."""
-        said = [statement for statement, _ in database.statements if "BEGIN" not in statement]
-        database.statements.clear()
-        return [statement for statement in said if "INSERT INTO events" not in statement]
-
-    first = await placed(ledger, new_batch(20, env="env"))
-    executed()
-    await ledger.batches.queue(first)
-    assert len(executed()) == 3  # the lease, the recorded items, the others
-    await ledger.batches.advance(first, answered(items_of(first.request)[0]), None)
-    second = await placed(ledger, new_batch(40, env="env"))
-    executed()
-    await ledger.batches.queue(second)
-    assert len(executed()) == 5  # also those left, and the skipped items
-    assert Counter(await ends(ledger, second)) == {
-        None: 20,
-        Skipped(SkipReason.UNDER_WAY): 19,
-        Skipped(SkipReason.SHARED_BEFORE): 1,
-    }
-    executed()
-    assert await ledger.batches.cancel(first.request, "U1") == 19
-    assert len(executed()) == 4  # the state, who cancelled, the recorded items, their end
-    assert await ledger.batches.end(second, GIVEN_UP, GIVEN_UP)
-    assert (
-        len(executed()) == 4
-    )  # the lease, the recorded items, the end of those begun and of the others
-    assert Counter(await ends(ledger, second))[GIVEN_UP] == 20
-
-
-async def test_subscribers_get_an_event_for_each_skipped_or_abandoned_item(
-    database: Database, ledger: Ledger
-) -> None:
-    heard = list[Event]()
-    listening = database.ledger("b", listeners=[heard.append])
-    await listening.replica.heartbeat()
-    await accepted(ledger, new_request(env="env", appid=appids(1)[0]))
-    batch = await placed(listening, new_batch(3, env="env"))
-    await soon(lambda: [event.kind for event in heard] == ["accepted", "placed"])
-    heard.clear()
-    await listening.batches.queue(batch)
-    await listening.batches.end(batch, GIVEN_UP, GIVEN_UP)
-    await soon(lambda: len(heard) == 3)
-    items = items_of(batch.request)
-    published = [(e.kind, e.facts["request"], e.facts["appid"], e.facts["detail"]) for e in heard]
-    assert published == [
-        ("left out", items[0].id, items[0].appid, "under-way"),
-        *(("answered", item.id, item.appid, GIVEN_UP.guidance.key) for item in items[1:]),
-    ]
-    columns = 'kind, request, team, "user", channel, env, appid, rule, outcome, detail'
-    written = database.rows(f"SELECT {columns} FROM events ORDER BY id")[-3:]  # noqa: S608  # a constant of the tests
-    assert written == [
-        {name: {"kind": e.kind, **e.facts}.get(name) for name in row}
-        for e, row in zip(heard, written, strict=True)
-    ]
-
-
-async def test_an_answer_and_the_beginning_of_the_next_item_are_four_statements(
-    database: Database, ledger: Ledger
-) -> None:
-    batch = await queued(ledger, 3)
-    one, two, three = items_of(batch.request)
-    await ledger.batches.advance(batch, None, one.id)
-    await ledger.batches.advance(batch, answered(one), two.id)
-    database.statements.clear()
-    await ledger.batches.advance(batch, answered(two), three.id)
-    # The lease, the answer, the next beginning, the events.
-    assert len([text for text, _ in database.statements if "BEGIN" not in text]) == 4

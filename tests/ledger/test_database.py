@@ -115,36 +115,6 @@ def objects(database: Database) -> set[tuple[Any, ...]]:
         return {tuple(row) for query in queries for row in connection.exec_driver_sql(query).all()}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "ALTER TABLE tokens ADD COLUMN more TEXT",
-        "ALTER TABLE tokens RENAME COLUMN told TO heard",
-        "CREATE INDEX more ON tokens (told)",
-        "DROP INDEX requests_open",
-    ],
-)
-def test_a_difference_between_two_schemas_would_be_detected(
-    database: Database, change: str
-) -> None:
-    database.open()
-    before = objects(database)
-    database.execute(change)
-    assert objects(database) != before
-
-
-@pytest.mark.parametrize(
-    "column", ["TEXT", "FLOAT NOT NULL", "FLOAT DEFAULT 1", "FLOAT PRIMARY KEY"]
-)
-def test_a_column_of_another_type_would_be_detected(database: Database, column: str) -> None:
-    found = []
-    for kind in ("FLOAT", column):
-        database.execute(f"CREATE TABLE things (id {kind}, at FLOAT)")
-        found.append(objects(database))
-        database.execute("DROP TABLE things")
-    assert found[0] != found[1]
-
-
 OLDER = {
     "0006": ("DROP INDEX requests_open_pair",),
     "0007": ("DROP INDEX one_waiting",),

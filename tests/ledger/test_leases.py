@@ -283,31 +283,6 @@ async def test_a_request_that_no_longer_waits_is_not_held(ledger: Ledger) -> Non
     assert ledger.lease.covers(moved)
 
 
-async def test_after_a_gap_in_the_lease_the_database_is_queried_for_the_holder(
-    on_postgresql: Database,
-) -> None:
-    ledger, gone = on_postgresql.ledger("a"), on_postgresql.ledger("gone", SHORT)
-    await ledger.start()
-    await gone.start()
-    kept, lost = await accepted(gone), await accepted(gone)
-    await on_postgresql.lease_over("gone")
-    await gone.end(kept, "withdrawn")
-    assert ids(await ledger.replica.take_over(9)) == ids([lost])
-    assert not await gone.replica.holds(lost)
-    assert await gone.replica.holds(replace(kept, state=State.ENDED))
-
-
-async def test_work_under_a_lease_is_cancelled_when_the_lease_expires(
-    on_postgresql: Database,
-) -> None:
-    gone = on_postgresql.ledger("gone", SHORT)
-    await gone.start()
-    with within(SOON), pytest.raises(TimeoutError):
-        async with gone.replica.lease.timeout() as lease:
-            await asyncio.Event().wait()
-    assert lease.expired()
-
-
 async def test_a_renewed_lease_extends_the_work_in_progress(on_postgresql: Database) -> None:
     gone = on_postgresql.ledger("gone", 30.0)
     await gone.start()
@@ -329,20 +304,6 @@ class BootTime:
     def __call__(self) -> float:
         """Return the time."""
         return since_boot() + self.suspended
-
-
-async def test_a_lease_counts_from_when_its_heartbeat_was_sent(on_postgresql: Database) -> None:
-    clock = BootTime()
-    ledger = on_postgresql.ledger("a", clock=clock)
-    await ledger.start()
-    entry = await accepted(ledger)
-    with on_postgresql.holding() as reached:
-        beating = asyncio.create_task(ledger.replica.heartbeat())
-        await soon(reached)
-        clock.suspended = LEASE - 1
-    await beating
-    clock.suspended += 2
-    assert not ledger.lease.covers(entry)
 
 
 async def test_after_a_suspension_the_lease_counts_as_expired(
@@ -541,15 +502,6 @@ async def test_of_several_replicas_each_proves_by_its_heartbeats_that_it_can_wri
     await ledger.replica.prove_writable()
     assert database.commits == []
     assert ledger.replica.writable
-
-
-async def test_a_renewal_extends_the_lease_by_its_length(
-    database: Database, ledger: Ledger
-) -> None:
-    began = database.now()
-    await ledger.replica.heartbeat()
-    (lease,) = database.rows("SELECT lease_until FROM replicas WHERE id = 'a'")
-    assert began + LEASE - 0.1 <= lease["lease_until"] <= database.now() + LEASE + 0.1
 
 
 async def test_a_retry_that_could_not_be_answered_can_be_requested_again(

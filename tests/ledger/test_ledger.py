@@ -1,5 +1,4 @@
 import asyncio
-import re
 from dataclasses import replace
 from itertools import product
 from typing import Any, get_args
@@ -49,7 +48,7 @@ from bot.ledger.writer import LedgerDownError
 from bot.runtime.clock import Runtime
 from tests.conftest import examples
 from tests.databases import Database, ledger_of
-from tests.ledger.conftest import PATIENCE, accepted, all_requests, current, new_request
+from tests.ledger.conftest import accepted, all_requests, current, new_request
 
 KINDS = get_args(Outcome)
 FAILED = Failed(all_guidance()[0], Said(40014, "invalid access_token", "5f3a-1"), 2)
@@ -179,12 +178,6 @@ async def test_a_request_that_the_database_keeps_ignoring_is_given_up(sqlite: Da
     with sqlite.engine.begin() as on:
         on.execute(text("DROP TRIGGER deaf"))
     assert isinstance(await ledger.accept(new_request()), Accepted)
-
-
-async def test_another_env_or_appid_is_another_share(ledger: Ledger) -> None:
-    first = await accepted(ledger)
-    await accepted(ledger, new_request(appid="wx00000000000000aa", env=first.request.env))
-    await accepted(ledger, new_request())
 
 
 async def test_an_earlier_share_is_reported_and_repeated_on_demand(ledger: Ledger) -> None:
@@ -386,21 +379,6 @@ async def test_of_many_concurrent_retries_one_succeeds(ledger: Ledger, other: Le
         assert (await current(ledger, first)).retried_by == f"U{won}"
 
 
-async def test_of_a_persons_equal_requests_at_two_replicas_one_waits_for_the_approvers(
-    ledger: Ledger, other: Ledger
-) -> None:
-    for number in range(10):
-        found = await asyncio.gather(
-            *(
-                at.accept(new_request(env=f"both-{number}"), State.WAITING, patience=PATIENCE)
-                for at in (ledger, other)
-            )
-        )
-        (first,) = (each.entry for each in found if isinstance(each, Accepted))
-        (second,) = (each.entry for each in found if isinstance(each, UnderWay))
-        assert first.request == second.request
-
-
 async def test_a_blocked_retry_is_not_used_up(ledger: Ledger) -> None:
     first = await carry_out(ledger, new_request(), FAILED)
     theirs = await accepted(ledger, new_request(env=first.request.env))
@@ -488,13 +466,6 @@ async def test_the_envs_of_past_requests_are_listed_once_with_the_latest_first(
     assert await ledger.envs(2) == ["b", "c"]
 
 
-async def test_a_requests_life_takes_four_transactions(database: Database, ledger: Ledger) -> None:
-    entry = await accepted(ledger)
-    for to in LATER_STATES:
-        await move(ledger, entry, to)
-    assert len(database.commits) == 4
-
-
 async def test_an_ended_request_has_no_response_url(database: Database, ledger: Ledger) -> None:
     entry = await request_in(ledger, State.ANSWERED)
     assert (await current(ledger, entry)).request == entry.request
@@ -522,22 +493,6 @@ async def test_all_times_come_from_the_databases_clock(database: Database, ledge
     now = database.now()
     for column in ("at FROM events", "created FROM requests", "ended FROM requests"):
         assert [*database.rows(f"SELECT {column}")[0].values()] == [pytest.approx(now, abs=60)]
-
-
-async def test_an_event_is_never_changed(database: Database, ledger: Ledger, other: Ledger) -> None:
-    await carry_out(ledger, new_request(), FAILED)
-    await carry_out(ledger, new_request(), Shared())
-    held = await accepted(other)
-    await other.close()
-    (entry,) = await ledger.replica.take_over(9)
-    assert entry.request.id == held.request.id
-    await ledger.record_event("denied", held.request.origin, {})
-    await ledger.start()
-    await ledger.close()
-    statements = [sql for sql, _ in database.statements if re.search(r"\bevents\b", sql)]
-    written = [sql for sql in statements if not sql.startswith("SELECT ")]
-    assert written
-    assert all(sql.startswith(("INSERT INTO events ", "CREATE ")) for sql in written)
 
 
 async def test_a_command_that_is_no_request_is_recorded_as_an_event(

@@ -1,15 +1,11 @@
-import ast
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from sqlalchemy import bindparam, insert, literal, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError
 
-import bot.ledger
 from bot.domain.outcome import Finished, Shared, Tally
 from bot.domain.request import State
 from bot.ledger.acceptance import SharedBefore, Undelivered, UnderWay
@@ -22,48 +18,6 @@ from bot.ledger.schema import events, replicas, requests
 from bot.ledger.statements import NOW, Prepared, compared
 from tests.databases import Database, end_all_connections
 from tests.ledger.conftest import accepted, new_request
-
-_ROOM = Path(bot.ledger.__file__).parent
-_BUILDERS = {"select", "insert", "update", "delete", "upsert"}
-_DERIVERS = {
-    "where",
-    "values",
-    "returning",
-    "limit",
-    "order_by",
-    "add_columns",
-    "with_for_update",
-}
-"""Methods that derive another statement; without arguments they may be a dict's."""
-
-_COMMANDS = {"audit.py", "inspection.py", "database.py"}
-"""Modules of commands and of the start, which build their statements once per process anyway."""
-
-
-def test_statements_of_a_running_bot_are_built_once() -> None:
-    files = {path.name: path for path in _ROOM.glob("*.py") if path.name not in _COMMANDS}
-    built = [(name, *each) for name, path in files.items() for each in _built(path)]
-    assert {name for name, _, _ in built} >= {"acceptance.py", "batches.py", "replica.py"}
-    assert [f"{name}:{line}" for name, line, where in built if where] == []
-
-
-def _built(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the line of each call that builds a statement, with its top-level class or function."""
-    for top in ast.parse(path.read_text(encoding="utf-8")).body:
-        for node in ast.walk(top):
-            if isinstance(node, ast.Call) and _builds(node):
-                yield node.lineno, getattr(top, "name", "")
-
-
-def _builds(call: ast.Call) -> bool:
-    match call.func:
-        case ast.Name(name) if name in _BUILDERS:
-            return True
-        case ast.Attribute(_, name):
-            return name in _DERIVERS and bool(call.args or call.keywords)
-        case _:
-            return False
-
 
 _OF_ALL_TIMES = re.compile(
     r"SCAN (requests|requests_\d|one|item|me|events)$|INDEX requests_by_(env|user)"

@@ -4,15 +4,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from bot.domain.link import Link
 from bot.domain.outcome import Called, Failed, Said, Shared, retry_may_help
 from bot.domain.request import Act
-from bot.guidance import Guidance, all_guidance
+from bot.guidance import all_guidance
 from bot.messages import Message, conversation
 from bot.messages.blocks import Buttons, Part
+from tests.checking import checks
 from tests.languages import ENGLISH
 from tests.messages.samples import CONTACT, RID, answers, request, sent_to
 
@@ -115,17 +115,21 @@ _OF_THE_CHAIN = {
 }
 
 
-@pytest.mark.parametrize("row", all_guidance(), ids=lambda row: row.key)
-def test_a_failure_is_short_whatever_else_its_answer_has_to_say(row: Guidance) -> None:
-    said = Said(40001, "api unauthorized", RID)
-    ends = [Failed(row), Failed(row, said)]
-    if row.key in _OF_THE_CHAIN | {"no-ticket", "no-token-answer"}:
-        ends += [Failed(row, said, 0, link) for link in Link]
-    if row.key in {"token-server-refused", "token-server-answer"}:
-        ends.append(Failed(row, said, status=503))
-    named = sent_to(ENGLISH, CONTACT)
-    lengths = [words_of(conversation.answer(named, request(), end).text) for end in ends]
-    assert max(lengths) <= _AT_MOST["failed"]
+def test_a_failure_is_short_whatever_else_its_answer_has_to_say() -> None:
+    with checks() as check:
+        for row in all_guidance():
+            with check(row.key):
+                said = Said(40001, "api unauthorized", RID)
+                ends = [Failed(row), Failed(row, said)]
+                if row.key in _OF_THE_CHAIN | {"no-ticket", "no-token-answer"}:
+                    ends += [Failed(row, said, 0, link) for link in Link]
+                if row.key in {"token-server-refused", "token-server-answer"}:
+                    ends.append(Failed(row, said, status=503))
+                named = sent_to(ENGLISH, CONTACT)
+                lengths = [
+                    words_of(conversation.answer(named, request(), end).text) for end in ends
+                ]
+                assert max(lengths) <= _AT_MOST["failed"]
 
 
 def test_every_answer_has_all_points(snapshot: SnapshotAssertion) -> None:

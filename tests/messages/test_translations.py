@@ -233,18 +233,17 @@ def test_only_the_default_contact_is_translated() -> None:
 # The Chinese messages.
 
 
-@pytest.mark.parametrize("name", CHINESE_MESSAGES)
-def test_the_message_follows_the_rules_in_chinese(name: str) -> None:
-    said = CHINESE_MESSAGES[name]
+def test_every_message_follows_the_rules_in_chinese() -> None:
     with checks() as check:
-        for each in IN_CHINESE:
-            with check(each.__name__):
-                each(said)
-        if "many" not in name:
-            with check("the_message_has_the_parts_and_the_code_of_the_english_one"):
-                english = ENGLISH_MESSAGES[name]
-                assert [type(part) for part in said.parts] == [type(part) for part in english.parts]
-                assert codes(said) == codes(english)
+        for name, said in CHINESE_MESSAGES.items():
+            for each in IN_CHINESE:
+                with check(f"{name}: {each.__name__}"):
+                    each(said)
+            if "many" not in name:
+                with check(f"{name}: the parts and the code of the English one"):
+                    english = ENGLISH_MESSAGES[name]
+                    assert [*map(type, said.parts)] == [*map(type, english.parts)]
+                    assert codes(said) == codes(english)
 
 
 def test_the_messages_are_worded_in_chinese_as_agreed(snapshot: SnapshotAssertion) -> None:

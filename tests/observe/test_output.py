@@ -5,6 +5,7 @@ import logging
 import os
 import sys
 from io import StringIO
+from itertools import product
 
 import pytest
 
@@ -78,19 +79,17 @@ def test_a_json_line_escapes_them_and_keeps_its_value(
     assert json.loads(line) == {"comment": text}
 
 
-@pytest.mark.parametrize(
-    "before", ["", " ", "\n", "\r\n", " \t", "\xa0", "\u3000", "\ufeff", "\x0b\x0c"]
-)
-@pytest.mark.parametrize("sign", [*"=+-@＝＋－＠"])  # these are meant
 def test_csv_protects_a_formula_behind_blanks_and_line_breaks(
-    capsys: pytest.CaptureFixture[str], before: str, sign: str
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    comments = (f"{before}{sign}1+1", f"a;{before}{sign}1;b", f"a{sign}1;b", "\tx", "\rx")
-    write_rows([{"comment": each} for each in comments], "csv")
-    _, cell, split, plain, *blank = csv.reader(StringIO(capsys.readouterr().out, newline=""))
-    assert (cell, plain) == ([f"'{before}{sign}1+1"], [f"a{sign}1;b"])
-    assert split == [f"a;'{before}{sign}1;b"]  # where a semicolon ends a cell
-    assert blank == [["'\tx"], ["'\rx"]]
+    blanks = ("", " ", "\n", "\r\n", " \t", "\xa0", "\u3000", "\ufeff", "\x0b\x0c")
+    for before, sign in product(blanks, "=+-@＝＋－＠"):  # these are meant
+        comments = (f"{before}{sign}1+1", f"a;{before}{sign}1;b", f"a{sign}1;b", "\tx", "\rx")
+        write_rows([{"comment": each} for each in comments], "csv")
+        _, cell, split, plain, *blank = csv.reader(StringIO(capsys.readouterr().out, newline=""))
+        assert (cell, plain) == ([f"'{before}{sign}1+1"], [f"a{sign}1;b"])
+        assert split == [f"a;'{before}{sign}1;b"]  # where a semicolon ends a cell
+        assert blank == [["'\tx"], ["'\rx"]]
 
 
 class Late(logging.Handler):

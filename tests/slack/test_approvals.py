@@ -27,7 +27,7 @@ from bot.workflow.ports import AwayError, PolicyInForce
 from tests.conftest import Clock, Sleep, appids, request_of
 from tests.languages import LANGUAGES
 from tests.rig import APPROVALS, APPROVER, has_button
-from tests.said import ASKED_DIRECTLY, MAY_BE_TWO, STILL_WAITS
+from tests.said import ASKED_DIRECTLY, STILL_WAITS
 
 UNTIL = 1_800_000_000.0
 NAMED = Named(frozenset(), frozenset({"S0APPROVERS"}), APPROVALS, timedelta(hours=2))
@@ -202,29 +202,6 @@ async def test_the_question_is_posted_once_whatever_slack_does(
     ref = await ask(approvals(), request_, [])
     (question,) = slack.parents(APPROVALS)
     assert ref == f"{APPROVALS}/{question.ts}"
-
-
-async def test_a_question_that_a_dead_replica_posted_is_found(
-    slack: LocalSlack, approvals: Make, request_: Request
-) -> None:
-    asking = approvals()
-    first = await ask(asking, request_, [])
-    since = slack.clock()
-    assert await ask(asking, request_, [], look_since=since) == first
-    other = replace(request_, id="request2")
-    assert await ask(asking, other, [], look_since=since) != first
-    assert len(slack.parents(APPROVALS)) == 2
-
-
-async def test_a_question_that_may_have_been_posted_already_is_posted_again_with_a_note(
-    slack: LocalSlack, approvals: Make, request_: Request
-) -> None:
-    asking = approvals()
-    first = await ask(asking, request_, [])
-    slack.scopes.discard("channels:history")
-    again = await ask(asking, request_, [], look_since=slack.clock())
-    assert again not in {None, first}
-    assert [MAY_BE_TWO in text for text in asked_with(slack)] == [False, True]
 
 
 def listed_under(slack: LocalSlack) -> list[str]:

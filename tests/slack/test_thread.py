@@ -228,25 +228,23 @@ LOST = {
     "fatal_error": Code("fatal_error"),
 }
 EVERY_LOSS = pytest.mark.parametrize("fault", LOST.values(), ids=LOST.keys())
-TWICE = pytest.mark.parametrize("times", [1, 2], ids=["once", "twice"])
 OF_OTHERS = pytest.mark.parametrize(
     "of_others", [False, True], ids=["own thread", "thread of others"]
 )
 
 
 @OF_OTHERS
-@TWICE
 @EVERY_LOSS
 @pytest.mark.parametrize("lost", ["parent", "reply"])
 async def test_the_thread_has_the_answer_exactly_once(
-    slack: LocalSlack, threads: Threads, lost: str, fault: Fault, times: int, of_others: bool
+    slack: LocalSlack, threads: Threads, lost: str, fault: Fault, of_others: bool
 ) -> None:
     request = inside(slack) if of_others else request_of(slack)
     if lost == "parent":
-        slack.fail("chat.postMessage", *[fault] * times)
+        slack.fail("chat.postMessage", fault, fault)
     ref = await opened(threads, request)
     if lost == "reply":
-        slack.fail("chat.postMessage", *[fault] * times)
+        slack.fail("chat.postMessage", fault, fault)
     assert await threads.close(request, ref, ENDS)
     root = request.origin.thread_ts or slack.parents(RELEASES)[0].ts
     assert [m.text for m in slack.messages if root in {m.ts, m.thread_ts}][of_others:] == [
@@ -273,20 +271,6 @@ async def test_a_doubtful_reply_is_posted_again_with_a_note_if_the_thread_cannot
     assert slack.shown_to(REQUESTER) == slack.parents("D0BOT") == []
 
 
-@EVERY_LOSS
-async def test_a_doubtful_parent_is_posted_again_if_the_history_cannot_be_read(
-    slack: LocalSlack, threads: Threads, fault: Fault
-) -> None:
-    without_history(slack)
-    request = request_of(slack)
-    slack.fail("chat.postMessage", fault)
-    ref = await opened(threads, request)
-    assert await threads.close(request, ref, ENDS)
-    *_, shown = slack.parents(RELEASES)
-    assert texts(slack.thread(RELEASES, shown.ts)) == [answer(ENGLISH, request, ENDS).text]
-    assert calls_of(slack, "chat.postMessage") == 3
-
-
 async def test_a_requester_who_is_absent_at_the_start_gets_the_answer_nevertheless(
     slack: LocalSlack, threads: Threads
 ) -> None:
@@ -295,41 +279,6 @@ async def test_a_requester_who_is_absent_at_the_start_gets_the_answer_neverthele
     ref = await opened(threads, request)
     assert await threads.close(request, ref, ENDS)
     assert texts(slack.messages) == [direct_answer(request, ENDS)]
-
-
-@pytest.mark.parametrize(
-    "method", ["conversations.info", "chat.postMessage"], ids=["before the parent", "the parent"]
-)
-@pytest.mark.parametrize("fault", AWAY.values(), ids=AWAY.keys())
-async def test_a_parent_that_slack_cannot_take_now_is_owed_and_then_posted_once(
-    slack: LocalSlack, threads: Threads, fault: Fault, method: str
-) -> None:
-    request = request_of(slack)
-    slack.fail(method, *[fault] * 3)
-    with pytest.raises(AwayError):
-        await threads.open(request)
-    slack.clear(method)
-    await threads.open(request, look_since=0)
-    assert texts(slack.parents(RELEASES)) == [parent(ENGLISH, request, None).text]
-    assert slack.shown_to(REQUESTER) == []
-
-
-@pytest.mark.parametrize("fault", AWAY.values(), ids=AWAY.keys())
-async def test_an_answer_that_slack_cannot_take_now_is_owed_and_then_posted_once(
-    slack: LocalSlack, threads: Threads, fault: Fault
-) -> None:
-    request = request_of(slack)
-    ref = await opened(threads, request)
-    times = 1 if isinstance(fault, RateLimited) else 3
-    slack.fail("chat.postMessage", *[fault] * times)
-    with pytest.raises(AwayError):
-        await threads.close(request, ref, ENDS)
-    slack.fail("chat.update", *[fault] * times)
-    with pytest.raises(AwayError):
-        await threads.close(request, ref, ENDS, look_since=0)
-    assert await threads.close(request, ref, ENDS, look_since=0)
-    assert_ended(slack, RELEASES, request)
-    assert slack.shown_to(REQUESTER) == []
 
 
 async def test_a_private_answer_during_an_outage_is_sent_once_by_direct_message_afterwards(
@@ -437,19 +386,6 @@ async def test_a_refused_edit_does_not_affect_the_reply(
     assert slack.shown_to(REQUESTER) == []
 
 
-async def test_a_rate_limit_at_every_step_only_delays_the_answer(
-    slack: LocalSlack, threads: Threads, sleep: Sleep
-) -> None:
-    request = request_of(slack)
-    for method in ("conversations.info", "chat.postMessage", "chat.update"):
-        slack.fail(method, RateLimited(30))
-    ref = await opened(threads, request)
-    slack.fail("chat.postMessage", RateLimited(30), RateLimited(60))
-    assert await threads.close(request, ref, ENDS)
-    assert sleep.naps == [30.0, 30.0, 30.0, 60.0, 30.0]
-    assert_ended(slack, RELEASES, request)
-
-
 # Without a thread, and without a response_url.
 
 
@@ -472,46 +408,6 @@ async def use_up_the_rest(http: aiohttp.ClientSession, url: str) -> None:
     while status == 200:
         async with http.post(url, json={"text": "used"}) as response:
             status = response.status
-
-
-@pytest.mark.parametrize("after_effect", [False, True], ids=["lost", "posted"])
-async def test_a_direct_message_in_doubt_is_looked_for(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, after_effect: bool
-) -> None:
-    request = request_of(slack, "C0SECRET")
-    ref = await opened(threads, request)
-    await use_up_the_rest(http, request.origin.response_url)
-    slack.fail("chat.postMessage", Status(503, after_effect=after_effect))
-    assert await threads.close(request, ref, ENDS)
-    [shown] = slack.parents("D0BOT")
-    assert shown.text == direct_answer(request, ENDS)
-
-
-@pytest.mark.parametrize("scope", ["im:history", "im:write"])
-async def test_a_doubtful_direct_message_is_sent_again_if_the_history_cannot_be_read(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession, scope: str
-) -> None:
-    slack.scopes.discard(scope)
-    request = request_of(slack, "C0SECRET")
-    ref = await opened(threads, request)
-    await use_up_the_rest(http, request.origin.response_url)
-    slack.fail("chat.postMessage", Status(503))
-    assert await threads.close(request, ref, ENDS)
-    [shown] = slack.parents("D0BOT")
-    assert answer(ENGLISH, request, ENDS).text in shown.text
-    assert MAY_BE_TWO in shown.text
-
-
-async def test_a_doubtful_first_direct_message_is_sent_again_too(
-    slack: LocalSlack, threads: Threads, http: aiohttp.ClientSession
-) -> None:
-    request = request_of(slack, "C0SECRET")
-    await use_up(http, request.origin.response_url)
-    slack.fail("chat.postMessage", Status(503))
-    ref = await opened(threads, request)
-    assert await threads.close(request, ref, ENDS)
-    [shown] = slack.parents("D0BOT")
-    assert texts(slack.thread("D0BOT", shown.ts)) == [answer(ENGLISH, request, ENDS).text]
 
 
 async def test_nothing_begins_if_the_answer_could_reach_nobody(
@@ -726,16 +622,6 @@ async def test_a_first_direct_message_is_looked_for_and_not_repeated(
     assert MAY_BE_TWO not in shown.text
 
 
-async def test_an_existing_reply_is_not_repeated(slack: LocalSlack, threads: Threads) -> None:
-    request = request_of(slack)
-    ref = await opened(threads, request)
-    for _ in range(2):
-        assert await threads.close(request, ref, ENDS, look_since=0)
-    [shown] = slack.parents(RELEASES)
-    [reply] = slack.thread(RELEASES, shown.ts)
-    assert reply.edits == 0
-
-
 async def test_an_existing_reply_is_edited_after_a_second_call(
     slack: LocalSlack, threads: Threads
 ) -> None:
@@ -761,20 +647,6 @@ async def test_an_existing_answer_that_cannot_be_edited_after_a_second_call_is_f
     *_, told = slack.messages
     assert answer(ENGLISH, request, ENDS, called_again=True).text in told.text
     assert MAY_BE_TWO in told.text
-
-
-async def test_an_existing_private_answer_is_not_repeated(
-    slack: LocalSlack, threads: Threads
-) -> None:
-    request = request_of(slack, "C0SECRET")
-    ref = await opened(threads, request)
-    for _ in range(2):
-        assert await threads.close(request, ref, ENDS, look_since=0)
-    [told] = slack.parents("D0BOT")
-    assert (told.text, told.edits) == (direct_answer(request, ENDS), 0)
-    assert await threads.close(request, ref, ENDS, look_since=0, called_again=True)
-    [told] = slack.parents("D0BOT")
-    assert answer(ENGLISH, request, ENDS, called_again=True).text in told.text
 
 
 async def test_a_private_answer_that_cannot_be_looked_for_says_that_it_may_come_twice(

@@ -214,7 +214,7 @@ def test_an_errmsg_is_printable_and_without_superfluous_blanks(errmsg: str) -> N
     assert len(words) <= 300
 
 
-@pytest.mark.parametrize("depth", range(600, 1000, 7))
-def test_nesting_at_the_limit_of_the_parser_is_not_an_error_of_the_bot(depth: int) -> None:
-    nested = b'{"errcode":1,"errmsg":%s}' % (b"[" * depth + b"]" * depth)
-    assert isinstance(read(200, nested), NoAnswer)
+def test_nesting_at_the_limit_of_the_parser_is_not_an_error_of_the_bot() -> None:
+    for depth in range(600, 1000, 7):
+        nested = b'{"errcode":1,"errmsg":%s}' % (b"[" * depth + b"]" * depth)
+        assert isinstance(read(200, nested), NoAnswer)

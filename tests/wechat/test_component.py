@@ -14,6 +14,7 @@ from bot.wechat.api import NoAnswer
 from bot.wechat.chain import CLAIM_SECONDS, RENEWAL_TIMEOUT
 from bot.wechat.component import MOST_SECONDS, AuthorizerInfo, Component
 from bot.wechat.transport import WeChatApi
+from tests.checking import checks
 from tests.cut_off import CUT_OFF
 from tests.gzip_bomb import GZIP_BOMB
 from tests.wechat.conftest import OTHER, OWNER, Pauses, answers, http_answer, missing, status_of
@@ -128,24 +129,19 @@ ERRORS = [
 """Endpoint and errcode, the code of the guidance, and the link that broke."""
 
 
-@pytest.mark.parametrize(("endpoint", "errcode", "meant", "link"), ERRORS)
 async def test_an_error_has_its_guidance_and_link_and_is_never_retried(
-    component: Component,
-    wechat: LocalWeChat,
-    pauses: Pauses,
-    endpoint: str,
-    errcode: int,
-    meant: int,
-    link: Link,
+    component: Component, wechat: LocalWeChat, pauses: Pauses
 ) -> None:
-    _, call = CALLS[endpoint]
-    wechat.fail(endpoint, Code(errcode), times=None)
-    got = await call(component)
-    assert missing(got) == (for_code(meant), link)
-    assert isinstance(got, NoAnswer)
-    assert got.said
-    assert (got.said.errcode, bool(got.said.rid)) == (errcode, True)
-    assert (len(wechat.platform.calls), pauses) == (1, [])
+    with checks() as check:
+        for number, (endpoint, errcode, meant, link) in enumerate(ERRORS, 1):
+            with check(f"{endpoint}: {errcode}"):
+                wechat.fail(endpoint, Code(errcode))
+                got = await CALLS[endpoint][1](component)
+                assert missing(got) == (for_code(meant), link)
+                assert isinstance(got, NoAnswer)
+                assert got.said
+                assert (got.said.errcode, bool(got.said.rid)) == (errcode, True)
+                assert (len(wechat.platform.calls), pauses) == (number, [])
 
 
 FAILURES: list[tuple[Fault, Trouble]] = [
@@ -164,35 +160,25 @@ FAILURES: list[tuple[Fault, Trouble]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "failure", "trouble"),
-    [
-        *(
-            (endpoint, *failure)
-            for endpoint in CALLS
-            for failure in FAILURES
-            if (endpoint, failure[0]) != ("api_start_push_ticket", Code(-1))
-        ),
-        ("api_start_push_ticket", Code(-1), Trouble.NO_PUSH),
-        ("api_component_token", Drop(silence=60), Trouble.NO_TOKEN_ANSWER),
-    ],
-    ids=lambda value: repr(value)[:40],
-)
+@pytest.mark.parametrize("endpoint", CALLS)
 async def test_an_unusable_answer_is_requested_twice_and_never_reported_as_a_possible_share(
-    make: Maker,
-    wechat: LocalWeChat,
-    pauses: Pauses,
-    endpoint: str,
-    failure: Fault,
-    trouble: Trouble,
+    make: Maker, wechat: LocalWeChat, pauses: Pauses, endpoint: str
 ) -> None:
     link, call = CALLS[endpoint]
-    wechat.fail(endpoint, failure, times=None)
-    got = await call(make(1.0 if failure == Drop(silence=60) else 3.0))
-    assert isinstance(got, NoAnswer)
-    assert (got.guidance, got.link, got.status) == (trouble.value, link, status_of(failure))
-    assert not got.guidance.in_doubt
-    assert (len(wechat.platform.calls), pauses) == (2, [0.3])
+    silence = Drop(silence=60), Trouble.NO_TOKEN_ANSWER
+    failures = [*FAILURES, silence] if endpoint == "api_component_token" else FAILURES
+    with checks() as check:
+        for number, (failure, trouble) in enumerate(failures, 1):
+            with check(repr(failure)[:40]):
+                asked_anew = (endpoint, failure) == ("api_start_push_ticket", Code(-1))
+                told = Trouble.NO_PUSH if asked_anew else trouble
+                wechat.fail(endpoint, failure, failure)
+                got = await call(make(1.0 if failure == silence[0] else 3.0))
+                assert isinstance(got, NoAnswer)
+                assert (got.guidance, got.link) == (told.value, link)
+                assert got.status == status_of(failure)
+                assert not got.guidance.in_doubt
+                assert (len(wechat.platform.calls), pauses) == (2 * number, [0.3] * number)
 
 
 @pytest.mark.parametrize("endpoint", CALLS)

@@ -199,19 +199,6 @@ async def test_a_code_that_a_wrong_app_secret_left_unused_is_used_after_a_restar
     assert exchanges_of(wechat) == 1
 
 
-async def test_a_code_whose_exchange_a_crash_interrupted_is_used_after_the_restart(
-    replica: Replica, replicas: Replicas, wechat: LocalWeChat
-) -> None:
-    await replica.token()
-    wechat.platform.without_refresh_token.add(OTHER)  # as long as its code was not used
-    wechat.fail("api_query_auth", Slow())
-    handling = asyncio.create_task(replica.handler.handle(granted(wechat)))
-    await wechat.until(lambda _: exchanges_of(wechat) == 1)
-    after = await replicas.restarted()
-    handling.cancel()
-    assert OTHER in await after.token(OTHER)
-
-
 async def test_a_code_of_an_owner_with_a_valid_token_is_tried_again_before_that_expires(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:

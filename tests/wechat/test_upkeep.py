@@ -184,21 +184,6 @@ def test_after_repeated_failures_half_an_hour_is_skipped_at_most() -> None:
     assert [*map(rounds_skipped, range(1, 9))] == [0, 2, 6, 14, 30, 62, 64, 64]
 
 
-async def test_the_upkeep_of_two_replicas_at_once_makes_one_renewal(
-    replicas: Replicas, wechat: LocalWeChat
-) -> None:
-    first, second = await two_owners(replicas, wechat, 0.5), replicas.make(owners=(OWNER, OTHER))
-    replicas.later(LIFE * 0.95, OWNER, OTHER, "component")
-    async with keeping(first, second):
-        await wechat.until(lambda wechat: len(wechat.platform.calls) == 3)
-        first.upkeep.wake()
-        second.upkeep.wake()
-        await second.tokens.all()
-    await first.chain.close(5)
-    await second.chain.close(5)
-    assert sorted(endpoints(wechat)) == ["authorizer_token", "authorizer_token", "component_token"]
-
-
 async def test_one_owners_failure_does_not_affect_the_other_owners(
     replicas: Replicas, wechat: LocalWeChat
 ) -> None:

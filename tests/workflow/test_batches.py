@@ -137,20 +137,6 @@ async def test_a_single_failed_item_is_retried_as_a_single_share(rig: Rig) -> No
     assert shared(rig) == appids(5)
 
 
-async def test_items_that_were_shared_before_are_skipped_unless_again_is_given(
-    rig: Rig,
-) -> None:
-    async with rig.bot(ALLOW):
-        await rig.ask(f"{appids(1)[0]} prod-1")
-        await rig.over()
-        await rig.ask(line(3))
-        await soon(lambda: "skipped" in rig.slack.parents(RELEASES)[-1].text)
-        assert "2 shared, 1 skipped" in rig.slack.parents(RELEASES)[-1].text
-        assert len(rig.wechat.calls) == 3
-        await rig.ask(line(3, "--again"))
-        await soon(lambda: len(rig.wechat.calls) == 6)
-
-
 async def test_at_most_twenty_calls_are_made_at_once_and_batches_run_one_after_the_other(
     rig: Rig, wechat: TokenWeChat
 ) -> None:
@@ -241,25 +227,6 @@ async def test_the_progress_of_a_batch_leaves_slacks_rate_limit_for_other_edits(
                 await rig.ask(f"{APPID} env-{number}")
             await answer_to_all(rig)
     assert [call.method for call in slack.calls if call.error == "ratelimited"] == []
-
-
-async def test_history_shows_a_batch_as_one_line_and_an_item_if_its_appid_is_looked_up(
-    rig: Rig,
-) -> None:
-    async with rig.bot(ALLOW):
-        await rig.ask(line(3))
-        await answer_to_all(rig)
-        mine = await rig.ask("history")
-        about = await rig.ask(f"history {appids(3)[1]}")
-        again = await rig.ask(f"{appids(3)[1]} prod-1")
-    (parent,) = rig.slack.parents(RELEASES)
-    thread = f"{RELEASES}/p{parent.ts.replace('.', '')}"
-    assert f"{thread}|thread>" in about
-    assert f"{thread}|this thread>" in again
-    assert mine.count("prod-1") == 1
-    assert "3 shared" in mine
-    assert "3 apps" in mine
-    assert "✅ shared" in about
 
 
 async def test_the_logged_events_of_a_batch_contain_no_appid(rig: Rig) -> None:

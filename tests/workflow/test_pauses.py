@@ -177,20 +177,6 @@ async def test_a_pause_outlasts_no_clock_that_is_set_back(
     assert shared(rig) == appids(5)
 
 
-async def test_a_limit_that_lasts_another_minute_pauses_the_batch_again(
-    rig: Rig, time: ManualClock, wechat: LocalWeChat
-) -> None:
-    async with rig.bot(ALLOW):
-        await at_a_limit(rig, 3)
-        wechat.fail("shareenv", Code(PER_MINUTE), times=None)
-        time.now = IN_A_MINUTE
-        await paused(rig, IN_A_MINUTE + 60)
-        wechat.clear("shareenv")
-        time.now = IN_A_MINUTE + 60
-        answer = await answer_to_all(rig)
-    assert answer.text.startswith("✅ *All 3 shared.*")
-
-
 async def test_at_the_daily_limit_a_batch_tries_once_an_hour(
     rig: Rig, time: ManualClock, wechat: LocalWeChat
 ) -> None:
@@ -339,28 +325,6 @@ async def test_a_stop_does_not_wait_for_a_batch_that_waits(
     async with rig.bot(ALLOW):
         answer = await answer_to_all(rig)
     assert "2 shared" in answer.text
-
-
-async def test_a_stop_does_not_wait_for_a_batch_that_waits_for_another(rig: Rig) -> None:
-    rig.environ["SHUTDOWN_GRACE"] = "600"
-    async with asyncio.timeout(90), rig.bot(ALLOW):
-        await at_a_limit(rig, 2)
-        await rig.ask(line(3, env="test-1"))
-        await soon(lambda: "0 of 3" in last(rig).text)
-
-
-async def test_a_batch_that_waits_ends_at_a_stop_only_after_its_calls(
-    rig: Rig, time: ManualClock, wechat: LocalWeChat
-) -> None:
-    rig.environ["SHUTDOWN_GRACE"] = "600"
-    wechat.fail("shareenv", Slow(), Code(PER_DAY))
-    async with asyncio.timeout(30), asyncio.TaskGroup() as beside, rig.bot(ALLOW):
-        await rig.ask(line(2))
-        await soon(lambda: codes(wechat)[PER_DAY] == wechat.in_flight == 1)
-        await time.sleeps()
-        beside.create_task(answer_at_last(time, wechat))
-    found = rows(rig.database, "SELECT outcome, begun FROM requests WHERE batch IS NOT NULL")
-    assert sorted(found, key=str) == [("shared", 1), (None, 0)]
 
 
 async def test_a_batch_that_a_stop_interrupts_is_free_for_another_replica_before_other_calls_end(
@@ -560,24 +524,6 @@ async def stopped_during_a_batch(rig: Rig, rules: str = ALLOW) -> tuple[list[str
 
 def taken_over_before(rig: Rig, times: int) -> None:
     rows(rig.database, f"UPDATE requests SET taken_over = {times}")  # noqa: S608  # a number of the tests
-
-
-async def test_an_error_after_a_restart_leaves_items_whose_call_had_begun_unknown(
-    rig: Rig, wechat: LocalWeChat
-) -> None:
-    begun, left = await stopped_during_a_batch(rig)
-    calls = len(wechat.calls)
-    taken_over_before(rig, MOST_TAKE_OVERS)  # not too often
-    wechat.fail("shareenv", Code(NOT_ENABLED), times=None)
-    async with rig.bot(ALLOW):
-        answer = await answer_to_all(rig)
-    assert sorted(call.appid for call in wechat.calls[calls:]) == sorted(left)
-    (twice,) = [line for line in answer.text.split("\n") if CALLED_TWICE in line]
-    assert sorted(re.findall("wx[0-9a-f]+", twice)) == sorted(begun)
-    unknown = "SELECT appid FROM requests WHERE outcome = 'unknown' AND batch IS NOT NULL"
-    assert {appid for (appid,) in rows(rig.database, unknown)} == set(begun)
-    counts = f"{100 - len(left)} shared, {len(left) - len(begun)} not shared, {len(begun)} unknown"
-    assert counts in answer.text
 
 
 async def test_items_that_were_not_called_again_after_a_restart_are_not_said_to_be(

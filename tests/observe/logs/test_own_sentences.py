@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-import pytest
 from babel.messages.pofile import read_po
 
 import bot
@@ -62,14 +61,3 @@ def test_every_sentence_of_the_bot_passes_unchanged() -> None:
     assert len(found) > 2_000
     changed = [sentence for sentence in found if CLEAN(sentence) != sentence]
     assert [sentence.startswith(SHOWS_A_PASSWORD) for sentence in changed] == [True]
-
-
-@pytest.mark.parametrize(
-    ("source", "found"),
-    [
-        ('"""A comment on it."""\nsay("Check it.")', ["Check it."]),
-        ('say(f"{name} is no key: it " "has 43 letters.")', ["word is no key: it has 43 letters."]),
-    ],
-)
-def test_interpolated_values_are_replaced_by_words(source: str, found: list[str]) -> None:
-    assert [*literals(source)] == found

@@ -172,19 +172,18 @@ async def test_metadata_that_cannot_be_read_back_is_reported_and_everything_is_d
     assert left(slack) == []
 
 
-AWAY: tuple[Fault, ...] = (Status(503), RateLimited(3600))
 CUT = (Drop(), Drop(after_effect=True))  # the HTTP client itself repeats a read once
 
 
 @pytest.mark.parametrize(
     ("method", "name", "fault"),
     [
-        *(("conversations.history", "metadata-read-back", fault) for fault in AWAY),
-        *(("conversations.replies", "reply-in-thread", fault) for fault in AWAY),
+        ("conversations.history", "metadata-read-back", Status(503)),
+        ("conversations.replies", "reply-in-thread", Status(503)),
         ("chat.postMessage", "post-message", RateLimited(3600)),
-        *(("chat.update", "update-message", fault) for fault in (*AWAY, *CUT)),
-        *(("chat.postEphemeral", "ephemeral", fault) for fault in (*AWAY, *CUT)),
-        *(("chat.delete", "delete-message", fault) for fault in (*AWAY, *CUT)),
+        ("chat.update", "update-message", RateLimited(3600)),
+        ("chat.postEphemeral", "ephemeral", Drop()),
+        ("chat.delete", "delete-message", Drop(after_effect=True)),
     ],
 )
 async def test_a_failed_call_is_reported_as_not_tried_and_everything_is_deleted(
@@ -267,23 +266,21 @@ async def test_a_kind_of_message_that_slack_would_refuse_is_reported_with_the_pl
     ]
 
 
-@pytest.mark.parametrize("error", ["unknown_method", "missing_scope", "not_allowed_token_type"])
 async def test_an_app_that_may_not_validate_messages_is_reported_and_everything_else_holds(
-    attempt: Try, slack: LocalSlack, error: str
+    attempt: Try, slack: LocalSlack
 ) -> None:
-    slack.fail("blocks.validate", Code(error))
+    slack.fail("blocks.validate", Code("missing_scope"))
     tried = await attempt()
     assert tried.held
-    assert f"Slack does not let this app use blocks.validate ({error})" in tried.out
+    assert "Slack does not let this app use blocks.validate (missing_scope)" in tried.out
     assert "blocks-validate" not in {name for name, _, _ in tried.lines}
     assert sum(call.method == "blocks.validate" for call in slack.calls) == 1
 
 
-@pytest.mark.parametrize("fault", [Status(503), RateLimited(3600), Drop()])
 async def test_no_further_message_is_validated_while_slack_is_down(
-    attempt: Try, slack: LocalSlack, fault: Fault
+    attempt: Try, slack: LocalSlack
 ) -> None:
-    slack.fail("blocks.validate", fault)
+    slack.fail("blocks.validate", Status(503))
     tried = await attempt()
     assert not tried.held
     assert ("blocks-validate", "not tried") in [line[:2] for line in tried.lines]
