@@ -356,7 +356,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "posts": (_people, _half_told),
     "outage": (_people, _away),
     "freezes": (_people, _frozen),
-    "suspended": (_people, _suspended),
+    "suspended": (_people, _suspended, _changes, _leavers),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
