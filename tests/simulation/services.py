@@ -75,7 +75,9 @@ class SimulatedSlack(LocalSlack):
             called = api_call(self, request, sent.body)
         else:
             called = self._response_urls.call(path, sent.body)
-        if called.body:  # what another replica sends is no repetition: it has not heard of the Retry-After
+        if (
+            called.body
+        ):  # what another replica sends is no repetition: it has not heard of the Retry-After
             called = replace(called, body=called.body + sent.replica.encode())
         error: str | None = None
         fault = None if late else self.limits.meet(called)
