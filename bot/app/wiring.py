@@ -136,7 +136,7 @@ def _slack(stack: AsyncExitStack, resources: Resources, language: Language) -> _
     spoken = languages(language, lambda: in_force.policy.contact)
     in_doubt = resources.ledger.rechecks.in_doubt
     posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now, in_doubt)
-    people = Directory(api, ready.field("team_id"), runtime.clock)
+    people = Directory(api, ready.field("team_id"), runtime.since_boot)
     stack.push_async_callback(people.close)
     people.prefetch(in_force.policy.groups)
     in_force.subscribe(lambda policy: people.prefetch(policy.groups))

@@ -156,7 +156,7 @@ class ClickMoves:
         return columns | ({"place": move.place} if move.place and entry.place is None else {})
 
     def _undo(self, on: Connection, entry: Entry, moved: Entry, by: str) -> None:
-        """Restore the waiting request, free for any replica."""
+        """Restore the waiting request, free for any replica; where its messages stand remains recorded."""
         which = {
             "the_id": moved.request.id,
             "the_fence": moved.fence,
@@ -171,8 +171,6 @@ class ClickMoves:
             "until": entry.until,
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
-            "asked": entry.asked,
-            "place": entry.place,
         }
         try:
             with on.begin_nested():

@@ -38,7 +38,7 @@ class Runtime:
 
     clock: Callable[[], float] = time.monotonic
     since_boot: Callable[[], float] = since_boot
-    """The clock of the leases, which goes on while the machine is suspended."""
+    """The clock of leases, and of what is believed of people: it goes on while the machine is suspended."""
     now: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = sleep
     idle: Callable[[float], Awaitable[None]] = sleep

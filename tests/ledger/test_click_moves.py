@@ -319,10 +319,24 @@ async def test_a_click_that_could_not_be_answered_is_undone(
     assert database.kinds()[-2:] == ["decided", "taken back"]
     assert after.pop("fence") == entry.fence + 1
     assert before.pop("fence") == entry.fence
-    assert after == before
+    messages = {"asked": "C9/9.8", "place": before["place"] or "C9/9.9"}
+    assert after == before | messages  # they stand, whatever becomes of the click
     assert await ledger.replica.take_over(9) == []
     again = await current(ledger, entry)
     assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
+
+
+async def test_what_was_posted_while_a_click_was_under_way_stays_recorded_if_that_is_undone(
+    database: Database, ledger: Ledger
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING)
+    assert await ledger.place(entry, "C1/1.5")
+    assert await ledger.asking(entry, "C9/9.8")
+    cancelled = Move(State.ANSWERED, "U1", "cancelled", outcome=Cancelled("U1"))
+    await cancel_at_commit(database, ledger.clicks.move(entry, cancelled))
+    await ledger.replica.heartbeat()
+    now = await current(ledger, entry)
+    assert (now.state, now.place, now.asked) == (State.WAITING, "C1/1.5", "C9/9.8")
 
 
 async def test_a_click_is_undone_even_if_the_same_share_was_requested_since(

@@ -425,4 +425,25 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "clock=runtime.clock,",
         "suspended",
     ),
+    Planted(
+        "who confirms is told that nothing was done",
+        "bot/workflow/clicks.py",
+        "return Reply(step.message, step.replaces)",
+        'return Reply(say.refused(words, say.NothingDone.LEDGER_DOWN) if step.move.kind == "confirmed" else step.message, step.replaces)',
+        "calm",
+    ),
+    Planted(
+        "who approves in the modal is told that nothing was done",
+        "bot/workflow/clicks.py",
+        "return Reply(step.message, step.replaces)",
+        'return Reply(say.refused(words, say.NothingDone.LEDGER_DOWN) if step.move.kind == "approved" else step.message, step.replaces)',
+        "calm",
+    ),
+    Planted(
+        "a click that was recorded in doubt stands",
+        "bot/ledger/click_moves.py",
+        "moved = await self._writer.run_or(undo, work, request=entry.request.id)",
+        "moved = await self._writer.run(work)",
+        "database",
+    ),
 )

@@ -20,7 +20,7 @@ from tests.simulation import (
     checks_of_state,
     checks_of_words,
 )
-from tests.simulation.checks_of_words import FINAL, mark_of
+from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
 from tests.simulation.facts import Deed, Share
 from tests.simulation.loop import PROCESS
 from tests.simulation.oracle import Groups, may_decide, owner_of, verdict
@@ -38,7 +38,6 @@ _CACHED = 75.0
 _AT_A_CLICK = 25.0
 """Seconds for which they may count at a click, which reads them anew: a read that is under way, and the commit."""
 _NOTHING_DONE = {"failed", "rejected", "cancelled", "denied", "stopped", "expired"}
-_NOTHING = ("Nothing was done", "nothing was done", "未执行任何操作")
 _OF_RECORDED = {"approve", "reject", "cancel"}
 _SECRETS = (
     Workspace().bot_token,
@@ -314,11 +313,11 @@ def told_is_recorded(world: "World") -> Iterator[str]:
             yield f"{id_} is {outcome}, and its parent says “{message.text.splitlines()[0]}”"
 
 
-def told_nothing_is_nothing(world: "World") -> Iterator[str]:
+def told_at_once_is_true(world: "World") -> Iterator[str]:
     """Who was told at once that nothing was done, or that it could not be recorded, had nothing done."""
     for ack in world.acks:
         said = str((ack.payload or {}).get("text", ""))
-        if not any(words in said for words in _NOTHING):
+        if not any(words in said for words in NOTHING):
             continue
         for id_, outcome in world.database.rows(
             "SELECT id, outcome FROM requests WHERE trigger_id = :id", id=ack.trigger_id
@@ -379,7 +378,7 @@ AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     one_outcome_each,
     recorded_is_true,
     told_is_recorded,
-    told_nothing_is_nothing,
+    told_at_once_is_true,
     stands_once,
     no_question_after_the_end,
     slack_takes_everything,

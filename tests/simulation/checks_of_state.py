@@ -110,11 +110,15 @@ def note_cancelled(world: "World", event: Event) -> None:
 
 
 def of_take_over(world: "World", event: Event) -> Iterator[str]:
-    """Yield an error if another replica's own lease still covers a request as it is taken over."""
+    """Yield an error if another replica's own lease still covers a request as it is taken over, and it has not released that."""
     if event.kind != "taken over":
         return
     id_, taker = str(event.facts["request"]), PROCESS.get().name
-    ((fence,),) = world.database.rows("SELECT fence FROM requests WHERE id = :id", id=id_)
+    ((fence, doubted),) = world.database.rows(
+        "SELECT fence, doubted FROM requests WHERE id = :id", id=id_
+    )
+    if doubted != world.database_now():
+        return  # it was released, of which the answer may be under way
     for replica in world.replicas.values():
         if replica.name == taker or replica.ledger is None or not replica.process.alive:
             continue

@@ -4,14 +4,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import unquote_plus
 
 import orjson
 
 from bot.playground.loopback import Json
 from bot.playground.slack.transcript import PostedMessage
+from tests.simulation.facts import DELIVERY
 from tests.simulation.oracle import MEMBERS, Groups
+from tests.simulation.services import TOKENS, WECHAT
 
 if TYPE_CHECKING:
+    from tests.simulation.network import Sent
     from tests.simulation.world import World
 
 FINAL: Final[Mapping[str, str]] = {
@@ -25,6 +29,7 @@ FINAL: Final[Mapping[str, str]] = {
     "expired": "⌛",
 }
 """With which sign people are told of each outcome; of one that was left to another request, it is ✅ or 🚫."""
+_ELSEWHERE = (WECHAT, TOKENS)
 _SIGNS = "✅❌❔🚫⌛⏳"
 _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "shared": ("shared", "已共享"),
@@ -40,6 +45,10 @@ _COUNTS = re.compile(rf"(\d+) (?:个)?({'|'.join(_OUTCOMES)})")
 _GROUP = re.compile(r"^([✅❌❔🚫⌛]) \*.+\* (?:[((]\d+[))]|· \d+ 个)")
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _NAMED = re.compile(r"(?:[Rr]equest|申请|请求) ?`([2-9a-z]{8})`")
+NOTHING = ("Nothing was done", "nothing was done", "未执行任何操作")
+_PRIVATE = {"chat.postEphemeral", "chat.postMessage", "views.open", "views.update"}
+_DONE = {"confirming", "waiting", "accepted", "confirmed", "approved", "rejected", "cancelled"}
+_TAKEN_BACK = {"taken back", "withdrawn"}
 _MALFORMED = {
     "cannot_parse_attachment",
     "invalid_arguments",
@@ -128,6 +137,30 @@ def what_is_named_is_recorded(world: "World") -> Iterator[str]:
                 yield f"{id_} is about {known[id_][1]}, and is answered: {said.splitlines()[0]}"
 
 
+def note_private_reply(sent: "Sent") -> None:
+    """Note what only the person is told because of a payload: in reply to a click, in a modal, or in a direct message."""
+    delivery, method = DELIVERY.get(None), sent.url.rpartition("/api/")[2]
+    body = unquote_plus(sent.body.decode())
+    private = "/api/" not in sent.url or method in _PRIVATE
+    if delivery and private and not sent.url.startswith(_ELSEWHERE) and "event_payload" not in body:
+        delivery.said.append(body)
+
+
+def told_nothing_is_nothing(world: "World") -> Iterator[str]:
+    """Who was told privately that nothing was done, because of what they sent, had nothing done for that."""
+    for delivery in world.deliveries:
+        done = list[str]()
+        for kind in delivery.did:
+            if kind in _TAKEN_BACK:
+                done[-1:] = []
+            elif kind in _DONE:
+                done.append(kind)
+        for said in delivery.said if done else ():
+            for words in NOTHING:
+                if words in said:
+                    yield f"{delivery.what} was answered “{words}”, and had {done[-1]} recorded"
+
+
 def slack_can_show_it(world: "World") -> Iterator[str]:
     """No call was refused since what it sends is malformed or too long; but Slack says the same of a person who is gone."""
     members = [cast("Groups", groups)[MEMBERS] for _, groups in world.groups.since]
@@ -209,5 +242,6 @@ AT_THE_END = (
     each_item_is_told,
     nothing_is_under_way_for_ever,
     what_is_named_is_recorded,
+    told_nothing_is_nothing,
     slack_can_show_it,
 )

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -78,6 +79,8 @@ class _Job:
     kwargs: Mapping[str, Any]
     done: asyncio.Future[Any] | None
     facts: Mapping[str, object]
+    context: Context = field(default_factory=copy_context)
+    """Of whoever wants it done."""
 
 
 class SimulatedWriter(Writer):
@@ -176,7 +179,7 @@ class SimulatedWriter(Writer):
         # By the thread, so it is heard although the answer may be lost.
         for event in happened.events:
             for listener in self._heard_by:
-                listener(event)
+                job.context.copy().run(listener, event)
         return result
 
     def _resolve_job(self, job: _Job, result: Any, error: Exception | None) -> None:

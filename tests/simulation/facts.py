@@ -1,5 +1,6 @@
 """What the world remembers, for the story and the checks."""
 
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,19 @@ class Share:
     fence: int
 
 
+@dataclass(slots=True, eq=False)
+class Delivery:
+    """A payload as one replica handles it: what it told the person meanwhile, and the kinds of events that it recorded."""
+
+    what: str
+    said: list[str] = field(default_factory=list)
+    did: list[str] = field(default_factory=list)
+
+
+DELIVERY: ContextVar[Delivery] = ContextVar("delivery")
+"""The payload because of which something is done; the tasks that it begins inherit it."""
+
+
 @dataclass(slots=True)
 class History:
     """What was so since when: policies, or the members of groups."""
@@ -80,6 +94,8 @@ class Memory:
     under_way: list[tuple[Share, "Replica"]] = field(default_factory=list)
     acks: list["Ack"] = field(default_factory=list)
     """What commands and forms were answered at once."""
+    deliveries: list[Delivery] = field(default_factory=list)
+    """All payloads, each as often as it was delivered."""
     screens: list["PostedMessage"] = field(default_factory=list)
     """Every state of a message with buttons."""
     events: list[tuple[float, "Event"]] = field(default_factory=list)

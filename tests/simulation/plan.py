@@ -299,16 +299,17 @@ def _away(dice: Random, span: float, names: Names) -> Iterator[Step]:
 
 
 def _clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
-    """Yield jumps of clocks, in all by less than the five minutes for which the bot looks for its messages."""
+    """Yield jumps of clocks by seconds."""
     for _number in range(dice.randint(1, 3)):
         whose = dice.choice(["the database", *names])
         yield Jump(dice.uniform(1, span), whose, dice.choice([-30, -5, -1, 1, 5, 30, 90]))
 
 
 def _far_clocks(dice: Random, span: float, names: Names) -> Iterator[Step]:
-    """Yield jumps of the machines' clocks by up to two hours."""
+    """Yield jumps of clocks by up to two hours."""
     for _number in range(dice.randint(1, 3)):
-        yield Jump(dice.uniform(1, span), dice.choice(names), dice.uniform(-7200, 7200))
+        whose = dice.choice(["the database", *names])
+        yield Jump(dice.uniform(1, span), whose, dice.uniform(-7200, 7200))
 
 
 def _chain(dice: Random, span: float, _: Names) -> Iterator[Step]:
@@ -356,7 +357,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "posts": (_people, _half_told),
     "outage": (_people, _away),
     "freezes": (_people, _frozen),
-    "suspended": (_people, _suspended),
+    "suspended": (_people, _suspended, _changes, _leavers),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),

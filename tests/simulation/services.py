@@ -5,7 +5,7 @@ same process.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
@@ -75,6 +75,10 @@ class SimulatedSlack(LocalSlack):
             called = api_call(self, request, sent.body)
         else:
             called = self._response_urls.call(path, sent.body)
+        if (
+            called.body
+        ):  # what another replica sends is no repetition: it has not heard of the Retry-After
+            called = replace(called, body=called.body + sent.replica.encode())
         error: str | None = None
         fault = None if late else self.limits.meet(called)
         if isinstance(fault, RateLimited):

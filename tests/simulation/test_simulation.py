@@ -5,7 +5,10 @@ from random import Random
 
 import pytest
 
+from tests.simulation.bad_luck import Suspend
 from tests.simulation.bugs import PLANTED
+from tests.simulation.operators import Move
+from tests.simulation.people import Ask
 from tests.simulation.plan import plan_of
 from tests.simulation.planted import found
 from tests.simulation.run import cut_down, run, run_seed
@@ -44,6 +47,19 @@ def test_a_seed_that_would_not_end_is_broken(monkeypatch: pytest.MonkeyPatch) ->
     made = run(replace(plan_of(1, "calm"), steps=(_Forever(1.0),)))
     assert [what.partition(":")[0] for what in made.broken] == ["the world ends"]
     assert "_Forever.act in line" in made.broken[0]
+
+
+def test_who_left_a_group_while_the_machine_was_suspended_shares_nothing_after_it() -> None:
+    asks = [
+        Ask(at, "U0REQUESTER", "C0RELEASES", f"wx000000000000000{number} prod-1")
+        for number, at in enumerate((5.0, 1222.0))
+    ]
+    leaves = Move(100.0, "U0REQUESTER", "S0PLATFORM")
+    steps = (asks[0], Suspend(20.0, "r1", 1200.0), leaves, asks[1])
+    made = run(replace(plan_of(1, "calm"), replicas=1, steps=steps))
+    assert not made.broken
+    assert "wakes up" in "\n".join(made.story)
+    assert "records denied" in "\n".join(made.story)
 
 
 def test_a_failing_plan_is_cut_down_to_the_steps_that_it_needs() -> None:

@@ -28,10 +28,10 @@ from bot.playground.wechat.pushes import Push
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
-from tests.simulation import checks, checks_at_rest, checks_of_state
+from tests.simulation import checks, checks_at_rest, checks_of_state, checks_of_words
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
 from tests.simulation.database import Commit, Database, WriteFate
-from tests.simulation.facts import History, Memory, Share
+from tests.simulation.facts import DELIVERY, Delivery, History, Memory, Share
 from tests.simulation.loop import PROCESS, SimulatedLoop
 from tests.simulation.network import Ending, Fate, Network, Sent, Service
 from tests.simulation.oracle import MEMBERS, is_full_member
@@ -389,7 +389,11 @@ class World(Memory):
     ) -> None:
         if replica.parts is None:
             return
+        delivery = Delivery(str(payload.get("type", "command")))
+        self.deliveries.append(delivery)
+        DELIVERY.set(delivery)
         said = await replica.parts.app.answer(copy.deepcopy(payload))
+        delivery.said.append(orjson.dumps(said).decode())
         body: Json = json_object(said) if said else None
         self.loop.world.later(self._delay(), _set, answer, body)
 
@@ -484,6 +488,7 @@ class World(Memory):
     def _begin(self, sent: Sent) -> Callable[[], None]:
         """Check a share as it leaves a replica, and keep it until its client knows its end."""
         path, replica = sent.url.partition("?")[0], self.replicas[sent.replica]
+        checks_of_words.note_private_reply(sent)
         self._befall(sent.replica, path)
         if not path.endswith(SHARE):
             return _nothing
@@ -524,6 +529,8 @@ class World(Memory):
         facts = {name: value for name, value in event.facts.items() if value is not None}
         told = " ".join(f"{name}={value}" for name, value in facts.items())
         self.note(PROCESS.get().name, f"records {event.kind}: {told}")
+        if delivery := DELIVERY.get(None):
+            delivery.did.append(event.kind)
         for what in checks.of_event(self, event):
             self.violation(what)
 
