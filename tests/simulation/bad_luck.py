@@ -21,7 +21,8 @@ class Meet:
         """Begin it, and end it."""
         each = self.trouble
         whose = f" for {each.replica}" if each.replica else ""
-        what = f"{each.service}: {each.ending.name.lower()} {each.chance:.0%}{whose}"
+        service = f"{each.service} {each.method}" if each.method else each.service
+        what = f"{service}: {each.ending.name.lower()} {each.chance:.0%}{whose}"
         world.note("bad luck", f"{what}, {self.seconds:.0f} s")
         world.troubles.append(each)
         await asyncio.sleep(self.seconds)

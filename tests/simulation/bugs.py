@@ -317,7 +317,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "a lease is renewed at its full length",
         "bot/ledger/replica.py",
         "self.lease.renew(began)",
-        "self.lease.renew(self._clock() + 6.0)",
+        "self.lease.renew(self._clock())",
         "freezes",
     ),
     Planted(
@@ -403,5 +403,61 @@ PLANTED: Final[tuple[Planted, ...]] = (
         'query |= {"ts": thread_ts} if thread_ts else {}',
         'query |= {"oldest": f"{oldest:.6f}"} | ({"ts": thread_ts} if thread_ts else {})',
         "clocks",
+    ),
+    Planted(
+        "the owner's token is taken by env",
+        "bot/workflow/batches.py",
+        "request.owner, request.env, request.appid, steps.append, self._may_call",
+        "by(self.gate.brake.judge.policy, request.env), request.env, request.appid, steps.append, self._may_call",
+        "changes",
+        [
+            (
+                "bot/workflow/batches.py",
+                "request, steps, began = self._request_of(item), list[Step](), self.leased.clock()\n",
+                "request, steps, began = self._request_of(item), list[Step](), self.leased.clock()\n        from bot.policy.decide import owner_of as by\n",
+            )
+        ],
+    ),
+    Planted(
+        "a limit while a message is looked for is read as none there",
+        "bot/slack/search.py",
+        "            if not isinstance(result, Answered):\n                raise away_error(result)\n            messages =",
+        "            if not isinstance(result, Answered):\n                return\n            messages =",
+        "posts",
+    ),
+    Planted(
+        "an approval that expires while its form is open counts",
+        "bot/workflow/clicks.py",
+        "if entry.state not in _WAITED_FOR or not entry.overdue:",
+        "if entry is not None:",
+        "away",
+        [
+            (
+                "bot/ledger/click_moves.py",
+                ".where(compared(_r.id), compared(_r.state), or_(_r.until.is_(None), _r.until > NOW))",
+                ".where(compared(_r.id), compared(_r.state))",
+            )
+        ],
+    ),
+    Planted(
+        "the policy is not checked again after a wait",
+        "bot/workflow/worker.py",
+        "late = taken or is_late(entry, self.brake.now() - began)",
+        "late = False",
+        "changes",
+    ),
+    Planted(
+        "a holder is taken for dead at the first look",
+        "bot/ledger/replica.py",
+        "if now - since >= self._silence",
+        "if now - since >= 0",
+        "clocks",
+    ),
+    Planted(
+        "an edit that came late stands",
+        "bot/workflow/recheck.py",
+        "            if entry.state is State.ENDED:\n                await self._show_last_state(entry)\n",
+        "",
+        "posts",
     ),
 )

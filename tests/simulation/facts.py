@@ -16,7 +16,7 @@ from tests.simulation.policy_file import Reading
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What calls to a service meet while it lasts; of one replica, or of all.
+    """What calls to a service meet while it lasts; of one replica, or of all; to one method, if that is named.
 
     The service "delivery" is how Slack's payloads get to the replicas: late, or twice if the ack is cut off.
     """
@@ -25,6 +25,7 @@ class Trouble:
     ending: Ending | Commit | Reading
     chance: float
     replica: str | None = None
+    method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,6 +117,25 @@ class Press:
 
 
 @dataclass(frozen=True, slots=True)
+class Dawdle:
+    """Somebody opens a decision's modal, and sends it at about the time at which that decision's time is over."""
+
+    at: float
+    user: str
+
+    async def act(self, world: World, dice: Random) -> None:
+        """Open the newest, and send it between a second before the end and a second after it."""
+        async with world.hands[self.user]:
+            found = [*_buttons(world, self.user, ("approve",))]
+            if not found or not _may_act(world, self.user):
+                return
+            message, button = found[-1]
+            until = world.until.get(str(button.element.get("value", "")).partition(" ")[0], 0.0)
+            reads = until + dice.uniform(-1, 1) - world.database_now()
+            await _press(world, self.user, message, button, reads=reads)
+
+
+@dataclass(frozen=True, slots=True)
 class Race:
     """Several people see the same buttons, press each one of `acts`, and decide at the same time."""
 
@@ -225,7 +244,7 @@ async def _decide(world: World, user: str, reads: float) -> None:
     view = await _modal(world, user)
     if view is None or view.body.get("callback_id") not in _DECISIONS:
         return
-    await asyncio.sleep(reads)
+    await asyncio.sleep(max(0.0, reads))
     act, value = str(view.body["callback_id"]), str(view.body.get("private_metadata", ""))
     request = value.partition(" ")[0]
     world.note(user, f"sends {act} of {request}")

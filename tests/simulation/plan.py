@@ -23,7 +23,7 @@ from tests.simulation.operators import (
     StopAll,
     Upgrade,
 )
-from tests.simulation.people import Ask, Delete, Fill, OpenHome, Press, Race
+from tests.simulation.people import Ask, Dawdle, Delete, Fill, OpenHome, Press, Race
 from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading
 from tests.simulation.world import Step
@@ -31,6 +31,7 @@ from tests.simulation.world import Step
 PEOPLE = ("U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER", "U0APPROVER2", "U0STRANGER")
 _CHANNELS = ("C0RELEASES", "C0RELEASES", "C0LOUNGE", "C0SECRET", "D0BOT", "C0PARTNERS")
 _APPIDS = tuple(f"wx{number:016x}" for number in range(1, 9))
+_MANY = tuple(f"wx{number:016x}" for number in range(1, 60))
 Names = tuple[str, ...]
 Part = Callable[[Random, float, Names], Iterator[Step]]
 _ASKS = 22
@@ -228,7 +229,7 @@ def _calls(service: str) -> Part:
 def _database(dice: Random, span: float, names: Names) -> Iterator[Step]:
     """Yield what goes wrong with the database."""
     for _number in range(dice.randint(2, 5)):
-        endings = [ending for ending in Commit if ending is not Commit.DONE]
+        endings = [Commit.REFUSED, Commit.IN_DOUBT, Commit.HANGS]
         whose = dice.choice([None, *names])
         trouble = Trouble("ledger", dice.choice(endings), dice.choice([0.1, 0.4, 1.0]), whose)
         yield Meet(dice.uniform(1, span), dice.uniform(1, 15), trouble)
@@ -332,19 +333,73 @@ def _few_calls(dice: Random, span: float, _: Names) -> Iterator[Step]:
             yield Meet(dice.uniform(1, span), dice.uniform(5, 60), trouble)
 
 
+def _dawdlers(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield approvers who send their decision at about the time at which it is too late, under a policy with short times."""
+    for _number in range(8):
+        at = dice.uniform(5, span)
+        yield Ask(at, "U0REQUESTER", "C0RELEASES", f"{dice.choice(_APPIDS)} core-2")
+        yield Dawdle(at + dice.uniform(2, 20), dice.choice(["U0APPROVER", "U0APPROVER2"]))
+
+
+def _slow_answers(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield answers of the ledger that come late to one replica, which is cut off from it then."""
+    for _number in range(3):
+        at, name = dice.uniform(5, span), dice.choice(names)
+        yield Meet(at, 8, Trouble("ledger", Commit.SLOW, 1.0, name))
+        yield Meet(at + 8, 12, Trouble("ledger", Commit.REFUSED, 1.0, name))
+
+
+def _lost_posts(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield posts whose answers are lost while Slack limits what they would be looked for with, and edits that come late."""
+    for _number in range(2):
+        at = dice.uniform(5, span)
+        yield Meet(at, 20, Trouble("slack", Ending.CUT, 0.5, method="chat.postMessage"))
+        for method in ("conversations.replies", "conversations.history"):
+            yield Meet(at, 150, Trouble("slack", Ending.LIMITED, 1.0, method=method))
+    for _number in range(3):
+        at, late = dice.uniform(5, span), Trouble("slack", Ending.LATE, 0.7, method="chat.update")
+        yield Ask(at, "U0REQUESTER", "C0RELEASES", " ".join([*_MANY, "prod-1", "--again"]))
+        yield Meet(at + 2, 12, late)
+        yield Meet(at, 12, Trouble("wechat", Ending.LIMITED, 0.6))
+
+
+def _moved_owners(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield an env whose owner changes while batches for it run, at which WeChat is busy."""
+    for number in range(4):
+        at, user = span * (number + dice.random()) / 4, dice.choice(["U0REQUESTER", "U0CHINESE"])
+        yield Ask(at, user, "C0RELEASES", " ".join([*_MANY, "beta-1", "--again"]))
+        yield PutIntoForce(
+            at + dice.uniform(0.5, 10), "the usual" if number % 2 else "beta envs moved"
+        )
+    yield Meet(0, span, Trouble("wechat", Ending.LIMITED, 0.5))
+
+
+def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield requests that Slack holds up for minutes, in which the policy comes to forbid them."""
+    at = dice.uniform(10, span)
+    for _number in range(4):
+        text = f"{dice.choice(_APPIDS)} {dice.choice(['prod-1', 'test-1'])} --again"
+        yield Ask(at + dice.uniform(0.5, 4), "U0REQUESTER", "C0RELEASES", text)
+    held_up = Trouble("slack", Ending.UNREACHABLE, 1.0, method="chat.postMessage")
+    yield Meet(at, dice.uniform(200, 280), held_up)
+    yield PutIntoForce(at + 10, "a freeze")
+    yield PutIntoForce(at + 300, "the usual")
+
+
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
     "people": (_people, _people, _changes, _policy_file, _deletions),
     "leavers": (_people, _leavers, _deletions),
     "slack": (_people, _calls("slack"), _deliveries),
-    "away": (_people, _absence),
+    "away": (_people, _absence, _dawdlers),
     "wechat": (_people, _calls("wechat"), _calls("tokens")),
     "database": (_people, _database),
     "crashes": (_people, _crashes, _operations),
     "doubt": (_people, _half_done),
-    "posts": (_people, _half_told),
+    "posts": (_people, _half_told, _lost_posts),
     "outage": (_people, _away),
-    "freezes": (_people, _frozen),
+    "freezes": (_people, _frozen, _slow_answers),
+    "changes": (_people, _moved_owners, _held_up),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from bot.ledger.events import Event
+from bot.ledger.writer import PATIENCE
 from bot.observe.logs.lines import LineFormatter
 from bot.observe.logs.redaction import Redactor
 from bot.playground.loopback import Json, JsonObject, json_object
@@ -433,22 +434,27 @@ class World(Memory):
 
     def _is_cut(self, name: str) -> bool:
         return any(
-            each.service == "slack" and each.replica == name and each.chance == 1
+            each.service == "slack"
+            and each.replica == name
+            and each.chance == 1
+            and each.method is None
             for each in self.troubles
         )
 
-    def _meet(self, service: str, name: str) -> Ending | Commit | Reading | None:
+    def _meet(
+        self, service: str, name: str, method: str | None = None
+    ) -> Ending | Commit | Reading | None:
         for each in self.troubles:
             meets = each.service == service and each.replica in {None, name}
+            meets = meets and each.method in {None, method}
             if meets and self.dice.random() < each.chance:
                 return each.ending
         return None
 
     def _fate(self, sent: Sent) -> Fate:
-        service = {WECHAT: "wechat", TOKENS: "tokens"}.get(
-            "{0.scheme}://{0.netloc}".format(urlsplit(sent.url)), "slack"
-        )
-        ending = self._meet(service, sent.replica)
+        url = urlsplit(sent.url)
+        service = {WECHAT: "wechat", TOKENS: "tokens"}.get(f"{url.scheme}://{url.netloc}", "slack")
+        ending = self._meet(service, sent.replica, url.path.rpartition("/")[2])
         met = ending if isinstance(ending, Ending) else Ending.ANSWERED
         self.slack_late = self.slack_late or (service == "slack" and met is Ending.LATE)
         there = self.dice.uniform(*_LATEST[service]) if met is Ending.LATE else self._delay()
@@ -462,7 +468,8 @@ class World(Memory):
         if met is not Commit.DONE:
             self.note(name, f"the ledger: {met.name.lower().replace('_', ' ')}")
         there = self.dice.uniform(2.5, 4) if met is Commit.HANGS else self.dice.uniform(0.001, 0.01)
-        return WriteFate(met, there, self.dice.uniform(0.001, 0.01))
+        slow = self.dice.uniform(0.5, PATIENCE - 0.1) if met is Commit.SLOW else 0.0
+        return WriteFate(met, there, slow or self.dice.uniform(0.001, 0.01))
 
     def _read_fate(self, name: str) -> Reading | None:
         ending = self._meet("disk", name)
