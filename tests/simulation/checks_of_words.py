@@ -10,6 +10,7 @@ import orjson
 from bot.playground.loopback import Json
 from bot.playground.slack.transcript import PostedMessage
 from tests.simulation.oracle import MEMBERS, Groups
+from tests.simulation.policies import ENVS
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -114,7 +115,7 @@ def nothing_is_under_way_for_ever(world: "World") -> Iterator[str]:
 
 
 def what_is_named_is_recorded(world: "World") -> Iterator[str]:
-    """A request that somebody is told of at once is recorded, as theirs, and has the env that they were told."""
+    """A request that somebody is told of at once is recorded, and has the env that they were told, if any."""
     known = {
         id_: (user, env)
         for id_, user, env in world.database.rows('SELECT id, "user", env FROM requests')
@@ -124,7 +125,7 @@ def what_is_named_is_recorded(world: "World") -> Iterator[str]:
         for id_ in _NAMED.findall(said):
             if id_ not in known:
                 yield f"{id_} is named, and is not recorded: {said.splitlines()[0]}"
-            elif known[id_][1] not in said:
+            elif (named := {env for env in ENVS if env in said}) and known[id_][1] not in named:
                 yield f"{id_} is about {known[id_][1]}, and is answered: {said.splitlines()[0]}"
 
 

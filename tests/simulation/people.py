@@ -124,15 +124,16 @@ class Dawdle:
     user: str
 
     async def act(self, world: World, dice: Random) -> None:
-        """Open the newest, and send it between a second before the end and a second after it."""
+        """Open the newest, and send it within half a second of the end."""
         async with world.hands[self.user]:
             found = [*_buttons(world, self.user, ("approve",))]
             if not found or not _may_act(world, self.user):
                 return
             message, button = found[-1]
             until = world.until.get(str(button.element.get("value", "")).partition(" ")[0], 0.0)
-            reads = until + dice.uniform(-1, 1) - world.database_now()
-            await _press(world, self.user, message, button, reads=reads)
+            left = until - world.database_now() + dice.uniform(-0.5, 0.3)
+            sends_at = world.seconds() + left
+            await _press(world, self.user, message, button, reads=left, sends_at=sends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +228,9 @@ async def _press(  # who presses what, where, and how
     *,
     reads: float,
     stale: str = "",
+    sends_at: float | None = None,
 ) -> None:
-    """Press a button and, if a decision's modal opens, decide after so many seconds."""
+    """Press a button and, if a decision's modal opens, decide after so many seconds, or at that time."""
     act, request = button.action_id, str(button.element.get("value", "")).partition(" ")[0]
     place = where.channel if isinstance(where, PostedMessage) else "the App Home"
     world.note(user, f"presses {act} of {request} in {place}{stale}")
@@ -237,14 +239,14 @@ async def _press(  # who presses what, where, and how
     with suppress(ImpossibleError):
         ack = await world.slack.click(user, where, act, block=button.block_id)
         if act in _DECISIONS and ack.error is None:
-            await _decide(world, user, reads)
+            await _decide(world, user, reads, sends_at)
 
 
-async def _decide(world: World, user: str, reads: float) -> None:
+async def _decide(world: World, user: str, reads: float, sends_at: float | None) -> None:
     view = await _modal(world, user)
     if view is None or view.body.get("callback_id") not in _DECISIONS:
         return
-    await asyncio.sleep(max(0.0, reads))
+    await asyncio.sleep(reads if sends_at is None else max(0.0, sends_at - world.seconds()))
     act, value = str(view.body["callback_id"]), str(view.body.get("private_metadata", ""))
     request = value.partition(" ")[0]
     world.note(user, f"sends {act} of {request}")

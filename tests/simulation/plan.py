@@ -335,18 +335,19 @@ def _few_calls(dice: Random, span: float, _: Names) -> Iterator[Step]:
 
 def _dawdlers(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield approvers who send their decision at about the time at which it is too late, under a policy with short times."""
-    for _number in range(8):
+    for _number in range(12):
         at = dice.uniform(5, span)
-        yield Ask(at, "U0REQUESTER", "C0RELEASES", f"{dice.choice(_APPIDS)} core-2")
-        yield Dawdle(at + dice.uniform(2, 20), dice.choice(["U0APPROVER", "U0APPROVER2"]))
+        yield Ask(at, "U0REQUESTER", "C0RELEASES", f"{dice.choice(_MANY)} core-2")
+        yield Dawdle(at + dice.uniform(0.5, 3), dice.choice(["U0APPROVER", "U0APPROVER2"]))
 
 
 def _slow_answers(dice: Random, span: float, names: Names) -> Iterator[Step]:
-    """Yield answers of the ledger that come late to one replica, which is cut off from it then."""
-    for _number in range(3):
+    """Yield answers of the ledger that come late to one replica, which is cut off from it then, while WeChat is slow."""
+    for _number in range(5):
         at, name = dice.uniform(5, span), dice.choice(names)
-        yield Meet(at, 8, Trouble("ledger", Commit.SLOW, 1.0, name))
-        yield Meet(at + 8, 12, Trouble("ledger", Commit.REFUSED, 1.0, name))
+        seconds = dice.uniform(2, 4)
+        yield Meet(at, seconds, Trouble("ledger", Commit.SLOW, 1.0, name))
+        yield Meet(at + seconds, 12, Trouble("ledger", Commit.REFUSED, 1.0, name))
 
 
 def _lost_posts(dice: Random, span: float, _: Names) -> Iterator[Step]:
@@ -365,25 +366,27 @@ def _lost_posts(dice: Random, span: float, _: Names) -> Iterator[Step]:
 
 def _moved_owners(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield an env whose owner changes while batches for it run, at which WeChat is busy."""
-    for number in range(4):
-        at, user = span * (number + dice.random()) / 4, dice.choice(["U0REQUESTER", "U0CHINESE"])
+    for number in range(3):
+        begins = span * number / 3
+        yield PutIntoForce(begins, "the usual")
+        at, user = begins + dice.uniform(5, 10), dice.choice(["U0REQUESTER", "U0CHINESE"])
         yield Ask(at, user, "C0RELEASES", " ".join([*_MANY, "beta-1", "--again"]))
-        yield PutIntoForce(
-            at + dice.uniform(0.5, 10), "the usual" if number % 2 else "beta envs moved"
-        )
-    yield Meet(0, span, Trouble("wechat", Ending.LIMITED, 0.5))
+        yield PutIntoForce(at + dice.uniform(2, 8), "beta envs moved")
+    yield Meet(0, span, Trouble("wechat", Ending.LIMITED, 0.6))
 
 
 def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield requests that Slack holds up for minutes, in which the policy comes to forbid them."""
-    at = dice.uniform(10, span)
+    at, seconds = span + dice.uniform(0, 20), dice.uniform(200, 280)
+    yield PutIntoForce(at - 10, "the usual")
     for _number in range(4):
-        text = f"{dice.choice(_APPIDS)} {dice.choice(['prod-1', 'test-1'])} --again"
+        text = f"{dice.choice(_MANY)} {dice.choice(['prod-1', 'test-1'])} --again"
         yield Ask(at + dice.uniform(0.5, 4), "U0REQUESTER", "C0RELEASES", text)
     held_up = Trouble("slack", Ending.UNREACHABLE, 1.0, method="chat.postMessage")
-    yield Meet(at, dice.uniform(200, 280), held_up)
+    yield Meet(at, seconds, held_up)
     yield PutIntoForce(at + 10, "a freeze")
-    yield PutIntoForce(at + 300, "the usual")
+    # By then people were told what they had to be told a last time, five minutes after the one before.
+    yield OpenHome(at + seconds + 330, "U0REQUESTER")
 
 
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
