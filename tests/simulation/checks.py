@@ -18,6 +18,7 @@ from tests.simulation import (
     checks_at_rest,
     checks_of_people,
     checks_of_state,
+    checks_of_wechat,
     checks_of_words,
 )
 from tests.simulation.checks_of_words import FINAL, mark_of
@@ -388,6 +389,7 @@ AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     slack_takes_everything,
     events_tell_the_outcome,
     *checks_of_state.AT_THE_END,
+    *checks_of_wechat.AT_THE_END,
     *checks_of_words.AT_THE_END,
     *checks_at_rest.AT_THE_END,
 )

@@ -52,6 +52,18 @@ class Share:
 
 
 @dataclass(slots=True)
+class Attempt:
+    """A call of /tcb/shareenv, also one that gets nowhere, as its replica sees it."""
+
+    share: Share
+    freezes: int
+    """How often its replica had frozen before."""
+    met: str = ""
+    """What became of it, see `checks_of_wechat`; empty while it is under way."""
+    over: float = 0.0
+
+
+@dataclass(slots=True)
 class History:
     """What was so since when: policies, or the members of groups."""
 
@@ -79,6 +91,14 @@ class Memory:
     effects: list[tuple[float, str, str, str, str]] = field(default_factory=list)
     """When, by a call of which replica, and the owner, env and appid of a share that took effect."""
     under_way: list[tuple[Share, "Replica"]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    """All calls for shares, in the order in which they began."""
+    put_back: dict[str, float] = field(default_factory=dict)
+    """When the calls of each request were last recorded: it has ended, or is put back into its batch."""
+    slowed: dict[str, float] = field(default_factory=dict)
+    """When the ledger last did not take what a replica sent, or took long: its lease may have ended then."""
+    ready: dict[str, History] = field(default_factory=dict)
+    """Whether each env could be used by others."""
     acks: list["Ack"] = field(default_factory=list)
     """What commands and forms were answered at once."""
     screens: list["PostedMessage"] = field(default_factory=list)

@@ -96,8 +96,8 @@ class Service(Protocol):
 Route = Callable[[Sent], Service]
 """Finds what answers a request."""
 
-Begin = Callable[[Sent], Callable[[], None]]
-"""Is told of a request that begins; what it returns is called when that has ended for the client."""
+Begin = Callable[[Sent, bool], Callable[[Reply | None], None]]
+"""Is told of a request that begins, and whether it gets anywhere; what it returns is called with what the client gets."""
 
 
 class Network:
@@ -127,20 +127,21 @@ class Network:
         if fate.ending is not Ending.ANSWERED:
             path = sent.url.partition("//")[2].partition("/")[2].partition("?")[0]
             self._note(process.name, f"{path}: {fate.ending.name.lower().replace('_', ' ')}")
-        if fate.ending is Ending.UNREACHABLE:
-            await asyncio.sleep(fate.there + _OUT_OF_REACH)
-            raise aiohttp.ConnectionTimeoutError
         if isinstance(body, aiohttp.BytesPayload):  # which notes that it is sent
             wire = _Wire()
             await body.write_with_length(cast("AbstractStreamWriter", wire), None)
             sent = replace(sent, body=bytes(wire.written))
-        over = self._begin(sent)
+        reaches, reply = fate.ending is not Ending.UNREACHABLE, None
+        over = self._begin(sent, reaches)
         try:
+            if not reaches:
+                await asyncio.sleep(fate.there + _OUT_OF_REACH)
+                raise aiohttp.ConnectionTimeoutError
             answer: asyncio.Future[Reply] = self._loop.create_future()
             self._loop.world.later(fate.there, self._arrive, process, sent, fate, answer)
             reply = await answer
         finally:
-            over()
+            over(reply)
         return _Response(reply)
 
     def _arrive(

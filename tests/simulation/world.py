@@ -29,12 +29,13 @@ from bot.playground.wechat.pushes import Push
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
-from tests.simulation import checks, checks_of_state
+from tests.simulation import checks, checks_of_state, checks_of_wechat
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
+from tests.simulation.checks_of_wechat import NOT_SENT
 from tests.simulation.database import Commit, Database, WriteFate
-from tests.simulation.facts import History, Memory, Share
+from tests.simulation.facts import Attempt, History, Memory
 from tests.simulation.loop import PROCESS, SimulatedLoop
-from tests.simulation.network import Ending, Fate, Network, Sent, Service
+from tests.simulation.network import Ending, Fate, Network, Reply, Sent, Service
 from tests.simulation.oracle import MEMBERS, is_full_member
 from tests.simulation.policies import ENVS, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading, SimulatedFile
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _BIRTH = 1_790_000_000.0  # Unix time at the loop's zero
+_FUNCTION = "cloudbase_auth"
 _ACK_SECONDS = 3.0
 _PUSH_SECONDS = 5.0
 _TO_SETTLE = 600.0
@@ -80,6 +82,7 @@ class World(Memory):
         self.loop = SimulatedLoop(seed)
         self.dice = Random(f"world {seed}")  # noqa: S311  # no secret
         self.began = self.loop.time()
+        self.born = _BIRTH + self.began
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
         self.acted: list[asyncio.Task[None]] = []
@@ -102,6 +105,9 @@ class World(Memory):
         for env in ENVS:
             for owner in (OWNER, OTHER_OWNER):
                 self.wechat.add_env(owner, env)
+            self.ready[env] = History([(0.0, True)])
+        self.poisoned: set[str] = set()
+        """The appids over which replicas die."""
         self._keep_chain(chain)
         self.database = Database(self.database_now, exclusive=replicas == 1)
         self.network = Network(self.loop, self._route, self._fate, self._begin, self.note)
@@ -202,6 +208,7 @@ class World(Memory):
         self.note("the world", "all faults are over")
         self.troubles.clear()
         self.armed.clear()
+        self.poisoned.clear()
         self.slack.clear()
         if isinstance(self.wechat.platform, SimulatedPlatform):
             self.wechat.platform.silent = False
@@ -216,8 +223,9 @@ class World(Memory):
         while self.loop.time() < until:
             await asyncio.sleep(5)
             if len(self._up()) == len(self._names) and not checks.unfinished(self):
-                break
-        await asyncio.sleep(10)
+                await asyncio.sleep(10)
+                if not checks.unfinished(self):  # something may have expired
+                    return
 
     async def _stop(self, supervisor: asyncio.Task[None]) -> None:
         self._ending = True
@@ -276,6 +284,14 @@ class World(Memory):
         return [each for each in self.replicas.values() if each.accepts]
 
     # What people and operators change.
+
+    def change_function(self, env: str, state: str | None) -> None:
+        """Put an env's function for others into a state, or take it away."""
+        functions = self.wechat.functions[env]
+        functions.pop(_FUNCTION, None)
+        if state:
+            functions[_FUNCTION] = state
+        self.ready[env].since.append((self.seconds(), state == "Active"))
 
     async def write_policy(self, text: str, half: str | None = None, seconds: float = 0.0) -> None:
         """Put a policy into its file, in place if that takes some seconds; each replica finds it soon."""
@@ -466,6 +482,7 @@ class World(Memory):
         ending = self._meet("ledger", name)
         met = ending if isinstance(ending, Commit) else Commit.DONE
         if met is not Commit.DONE:
+            self.slowed[name] = self.seconds()
             self.note(name, f"the ledger: {met.name.lower().replace('_', ' ')}")
         there = self.dice.uniform(2.5, 4) if met is Commit.HANGS else self.dice.uniform(0.001, 0.01)
         slow = self.dice.uniform(0.5, PATIENCE - 0.1) if met is Commit.SLOW else 0.0
@@ -485,25 +502,35 @@ class World(Memory):
             del self.armed[name]
             befall()
 
-    def _begin(self, sent: Sent) -> Callable[[], None]:
+    def _begin(self, sent: Sent, reaches: bool) -> Callable[[Reply | None], None]:  # the network's
         """Check a share as it leaves a replica, and keep it until its client knows its end."""
         path, replica = sent.url.partition("?")[0], self.replicas[sent.replica]
-        self._befall(sent.replica, path)
+        if reaches:
+            self._befall(sent.replica, path)
         if not path.endswith(SHARE):
             return _nothing
         ledger = replica.ledger
         if ledger is None:
             raise LookupError(f"{replica.name} asks before it has a ledger")
         share = checks.share_of(self, sent, ledger)
+        attempt = Attempt(share, replica.process.freezes)
+        for what in checks_of_wechat.of_attempt(self, attempt):
+            self.violation(what)
+        self.attempts.append(attempt)
+        if not reaches:
+            return partial(self._ended, attempt, NOT_SENT)
         for what in checks.of_share(self, share, sent):
             self.violation(what)
         self.note(sent.replica, f"asks WeChat to share {share.env} with {share.appid}")
         self.shares.append(share)
         self.under_way.append((share, replica))
-        return partial(self._ended, share)
+        if share.appid in self.poisoned:
+            replica.process.dies_at = replica.process.turns + self.dice.randint(1, 12)
+        return partial(self._ended, attempt, "")
 
-    def _ended(self, share: Share) -> None:
-        self.under_way = [each for each in self.under_way if each[0] is not share]
+    def _ended(self, attempt: Attempt, met: str, reply: Reply | None) -> None:
+        attempt.met, attempt.over = met or checks_of_wechat.met_by(reply), self.seconds()
+        self.under_way = [each for each in self.under_way if each[0] is not attempt.share]
 
     # What the world hears.
 
@@ -528,7 +555,7 @@ class World(Memory):
         facts = {name: value for name, value in event.facts.items() if value is not None}
         told = " ".join(f"{name}={value}" for name, value in facts.items())
         self.note(PROCESS.get().name, f"records {event.kind}: {told}")
-        for what in checks.of_event(self, event):
+        for what in (*checks.of_event(self, event), *checks_of_wechat.of_outcome(self, event)):
             self.violation(what)
 
     def _on_policy(self, replica: Replica, text: str | None, policy: Policy) -> None:
@@ -605,5 +632,5 @@ def _set(answer: asyncio.Future[T], body: T) -> None:
         answer.set_result(body)
 
 
-def _nothing() -> None:
+def _nothing(_reply: object = None) -> None:
     """Nothing has to be done at the end of an exchange."""
