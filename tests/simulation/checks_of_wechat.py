@@ -6,6 +6,7 @@ the errcode that came back, or one of the words below.
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bot.ledger.events import Event
@@ -77,7 +78,7 @@ def _of_this_run(
     It has one if it took the request over, put it back for a pause, or may have lost its lease meanwhile.
     """
     run = list["Attempt"]()
-    for each, following in zip(earlier, [*earlier[1:], attempt], strict=True):
+    for each, following in pairwise([*earlier, attempt]):
         run.append(each)
         one, other = each.share, following.share
         took_over = (one.holder, one.fence) != (other.holder, other.fence)
@@ -120,6 +121,11 @@ def _before_a_pause_is_over(world: "World", attempt: "Attempt") -> Iterator[str]
             return
 
 
+def tried_again(world: "World") -> float:
+    """Return when all that met a limit has been tried again, in seconds since the beginning."""
+    return max((each.over + _PAUSES.get(each.met, 0.0) for each in world.attempts), default=0.0)
+
+
 # Of each outcome, as it is committed.
 
 
@@ -133,9 +139,9 @@ def of_outcome(world: "World", event: Event) -> Iterator[str]:
     calls = [each for each in world.attempts if each.share.request == request]
     # What the last one met may be lost with a lease or a replica; then it is as if nothing had come.
     name, frozen = PROCESS.get().name, PROCESS.get().freezes
-    if not calls or any(each.share.replica != name or each.freezes != frozen for each in calls):
-        return
-    if len({(each.share.holder, each.share.fence) for each in calls}) > 1:
+    ledger = world.replicas[name].ledger
+    by = {(each.share.holder, each.freezes) for each in calls}
+    if ledger is None or by != {(ledger.replica.holder, frozen)}:
         return
     if world.slowed.get(name, -1.0) >= calls[0].share.at - _SECONDS:
         return

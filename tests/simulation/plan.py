@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 from bot.playground.world import CHANNELS, OWNER
-from tests.simulation.bad_luck import Freeze, Jump, Kill, Meet
+from tests.simulation.bad_luck import Freeze, Jump, Kill, Meet, Poison, Refuse, TakeDown
 from tests.simulation.chain import NoTickets, Supersede, Withdraw
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
@@ -26,6 +26,7 @@ from tests.simulation.operators import (
 from tests.simulation.people import Ask, Dawdle, Delete, Fill, OpenHome, Press, Race
 from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading
+from tests.simulation.services import Refusal
 from tests.simulation.world import Step
 
 PEOPLE = ("U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER", "U0APPROVER2", "U0STRANGER")
@@ -39,6 +40,8 @@ _SPAN = 150.0
 _SPANS = {"chain": 700.0}
 _LIVES = (300, 450, 7200)
 """Seconds for which WeChat says that its tokens live: two hours, or less, so that they end within a run."""
+_REPLICAS = {"calm": [1, 1, 2, 3], "quota": [1, 2]}
+"""How many replicas there may be; few where they wait for an hour, which costs a second for each."""
 _USUAL_ACTS = ("confirm", "approve", "approve", "reject", "cancel", "retry", "again", "steps")
 _ENDED_ACTS = ("retry", "again", "steps")
 _QUESTIONS = (
@@ -389,6 +392,32 @@ def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     yield OpenHome(at + seconds + 330, "U0REQUESTER")
 
 
+def _refusals(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield what WeChat refuses, envs that are not ready, and an appid over which replicas die."""
+    for _number in range(8):
+        code = dice.choice([85088, 40097, -1, -1000, -501004, 45009, 45011])
+        what = Refusal(code, env=dice.choice(ENVS))
+        if dice.random() < 0.4:
+            what = Refusal(code, appid=dice.choice(_APPIDS))
+        yield Refuse(dice.uniform(0, span), dice.choice([5, 20, 60]), what)
+    for env in dice.sample(ENVS, 3):
+        state = dice.choice([None, "CreateFailed"])
+        yield TakeDown(dice.uniform(1, span), dice.uniform(20, 100), env, state)
+    yield Poison(dice.uniform(1, span / 3), span, dice.choice(_APPIDS))
+
+
+def _quotas(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield batches that meet WeChat's limits: those of a minute, and those of a day, which some people do not wait for."""
+    for number in range(2):
+        at = span * (number + dice.random()) / 2
+        user, env = dice.choice(["U0REQUESTER", "U0CHINESE"]), dice.choice(["prod-1", "test-1"])
+        yield Ask(at, user, "C0RELEASES", " ".join([*_MANY, env, "--again"]))
+        limit = Refusal(dice.choice([45009, 45011]), env=env)
+        yield Refuse(at + dice.uniform(0.1, 1.5), dice.uniform(30, 100), limit)
+        if dice.random() < 0.5:
+            yield Press(at + dice.uniform(20, 60), user, ("cancel",))
+
+
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
     "people": (_people, _people, _changes, _policy_file, _deletions),
@@ -396,6 +425,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "slack": (_people, _calls("slack"), _deliveries),
     "away": (_people, _absence, _dawdlers),
     "wechat": (_people, _calls("wechat"), _calls("tokens")),
+    "quota": (_people, _quotas, _refusals),
     "database": (_people, _database),
     "crashes": (_people, _crashes, _operations),
     "doubt": (_people, _half_done),
@@ -439,7 +469,7 @@ class Plan:
 def plan_of(seed: int, profile: str) -> Plan:
     """Return the plan of a seed."""
     dice = Random(f"plan {profile} {seed}")  # noqa: S311  # no secret
-    replicas = dice.choice([1, 1, 2, 3] if profile == "calm" else [1, 2, 2, 3, 4])
+    replicas = dice.choice(_REPLICAS.get(profile, [1, 2, 2, 3, 4]))
     names = tuple(f"r{number}" for number in range(1, replicas + 1))
     steps = [
         step

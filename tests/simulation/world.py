@@ -218,9 +218,10 @@ class World(Memory):
             replica.process.thaw()
 
     async def _settle(self) -> None:
-        """Wait until nothing is open but what waits for people."""
+        """Wait until nothing is open but what waits for people; also for the next try of what waits for a quota."""
         until = self.loop.time() + _TO_SETTLE
         while self.loop.time() < until:
+            until = max(until, self.began + checks_of_wechat.tried_again(self) + _TO_SETTLE)
             await asyncio.sleep(5)
             if len(self._up()) == len(self._names) and not checks.unfinished(self):
                 await asyncio.sleep(10)
@@ -502,8 +503,15 @@ class World(Memory):
             del self.armed[name]
             befall()
 
-    def _begin(self, sent: Sent, reaches: bool) -> Callable[[Reply | None], None]:  # the network's
+    def _begin(self, sent: Sent, reaches: bool) -> Callable[[Reply | None], None]:
         """Check a share as it leaves a replica, and keep it until its client knows its end."""
+        try:
+            return self._begin_share(sent, reaches=reaches)
+        except Exception as error:  # the bot would take it for one of the network's
+            self.violation(f"the world ends: {error!r}")
+            raise
+
+    def _begin_share(self, sent: Sent, *, reaches: bool) -> Callable[[Reply | None], None]:
         path, replica = sent.url.partition("?")[0], self.replicas[sent.replica]
         if reaches:
             self._befall(sent.replica, path)
