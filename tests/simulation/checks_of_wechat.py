@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from bot.ledger.events import Event
-from tests.simulation.checks_of_words import mark_of
+from tests.simulation.checks_of_words import answers_in, mark_of
 from tests.simulation.loop import PROCESS
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _TO_ASK = 1.0
 """Seconds within which a call of a batch is on its way that began before a limit was known."""
 _READY_FOR, _TO_TELL = 300.0, 200.0
 """Seconds for which it is believed that an env is ready, and within which an answer stands."""
+_FIRST = 1.0
+"""When somebody asks for something, at the earliest."""
 _TOLD_READY = re.compile(r"ready to use|已共享，可以使用|该环境可以使用")
 _TOLD_LACKING = re.compile(r"[Nn]ot usable yet|还不能使用")
 
@@ -46,6 +48,8 @@ def met_by(reply: "Reply | None") -> str:
     """Return what a call met."""
     if reply is None:
         return NOTHING
+    if reply.status == 0:
+        return NOT_SENT
     code = re.search(rb'"errcode": ?"?(-?\d+)', reply.body)
     return code[1].decode() if reply.status == 200 and code else GATEWAY  # OK
 
@@ -158,20 +162,17 @@ def of_outcome(world: "World", event: Event) -> Iterator[str]:
 
 def what_wechat_said_is_told(world: "World") -> Iterator[str]:
     """The answer to a request that WeChat refused at last has the code that it said."""
-    answers = {
-        mark_of(message).removesuffix("-answer"): message.text
-        for message in world.slack.messages
-        if message.thread_ts and not message.deleted and mark_of(message).endswith("-answer")
-    }
+    answers = answers_in(world)
     delivered = {e.facts.get("request") for _, e in world.events if e.kind == "delivered"}
     last = {each.share.request: each.met for each in world.attempts}
     for id_, outcome in world.database.rows(
         "SELECT id, outcome FROM requests WHERE state = 'ended' AND batch IS NULL AND appid <> ''"
     ):
-        code, said = last.get(id_, ""), answers.get(id_)
+        code = last.get(id_, "")
         refused = outcome == "failed" and code.lstrip("-").isdigit() and code != _DONE
-        if refused and id_ in delivered and said and code not in said:
-            yield f"{id_} met {code}, and its answer says “{said.splitlines()[0]}”"
+        for said in answers.get(id_, ()) if refused and id_ in delivered else ():
+            if code not in said.text:
+                yield f"{id_} met {code}, and its answer says “{said.text.splitlines()[0]}”"
 
 
 def an_env_is_told_as_it_is(world: "World") -> Iterator[str]:
@@ -188,7 +189,7 @@ def an_env_is_told_as_it_is(world: "World") -> Iterator[str]:
             (_TOLD_LACKING, False, _TO_TELL),
         ):
             if told.search(message.text):
-                known = world.ready[env].within(at - seconds - frozen, at)
+                known = world.ready[env].within(max(_FIRST, at - seconds - frozen), at)
                 if is_ready not in known:
                     yield f"{env} was never so: {message.text.splitlines()[0]}"
 

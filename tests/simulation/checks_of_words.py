@@ -60,7 +60,7 @@ _MALFORMED = {
 
 def the_answer_is_true(world: "World") -> Iterator[str]:
     """The answer to each request that was delivered has the sign of its outcome, and of no other."""
-    answers = _answers(world)
+    answers = answers_in(world)
     for id_, outcome in _delivered(world, batches=False):
         for said in answers.get(id_, ()):
             signs = {sign for sign in said.text if sign in _SIGNS}
@@ -70,7 +70,7 @@ def the_answer_is_true(world: "World") -> Iterator[str]:
 
 def each_item_is_told(world: "World") -> Iterator[str]:
     """The answer to a batch counts its items as they are recorded, and names each under the sign of its outcome."""
-    answers = _answers(world)
+    answers = answers_in(world)
     for id_, _ in _delivered(world, batches=True):
         items = dict(
             world.database.rows("SELECT appid, outcome FROM requests WHERE batch = :id", id=id_)
@@ -183,7 +183,7 @@ def shown(message: PostedMessage) -> str:
     return message.text + orjson.dumps(message.blocks).decode()
 
 
-def _answers(world: "World") -> dict[str, list[PostedMessage]]:
+def answers_in(world: "World") -> dict[str, list[PostedMessage]]:
     """Return the answers that stand in threads, by the ids of their requests; in a direct message they begin otherwise."""
     answers = dict[str, list[PostedMessage]]()
     for message in world.slack.messages:

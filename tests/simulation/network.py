@@ -71,6 +71,10 @@ class Reply:
     body: bytes
 
 
+NOT_SENT = Reply(0, {}, b"")
+"""What a client gets that finds no connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """An HTTP request that a replica sends."""
@@ -131,11 +135,13 @@ class Network:
             wire = _Wire()
             await body.write_with_length(cast("AbstractStreamWriter", wire), None)
             sent = replace(sent, body=bytes(wire.written))
-        reaches, reply = fate.ending is not Ending.UNREACHABLE, None
+        reaches = fate.ending is not Ending.UNREACHABLE
+        reply: Reply | None = None
         over = self._begin(sent, reaches)
         try:
             if not reaches:
                 await asyncio.sleep(fate.there + _OUT_OF_REACH)
+                reply = NOT_SENT
                 raise aiohttp.ConnectionTimeoutError
             answer: asyncio.Future[Reply] = self._loop.create_future()
             self._loop.world.later(fate.there, self._arrive, process, sent, fate, answer)

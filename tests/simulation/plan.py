@@ -32,6 +32,7 @@ from tests.simulation.world import Step
 PEOPLE = ("U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER", "U0APPROVER2", "U0STRANGER")
 _CHANNELS = ("C0RELEASES", "C0RELEASES", "C0LOUNGE", "C0SECRET", "D0BOT", "C0PARTNERS")
 _APPIDS = tuple(f"wx{number:016x}" for number in range(1, 9))
+_DEADLY = f"wx{0xDEAD:016x}"
 _MANY = tuple(f"wx{number:016x}" for number in range(1, 60))
 Names = tuple[str, ...]
 Part = Callable[[Random, float, Names], Iterator[Step]]
@@ -393,7 +394,7 @@ def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
 
 
 def _refusals(dice: Random, span: float, _: Names) -> Iterator[Step]:
-    """Yield what WeChat refuses, envs that are not ready, and an appid over which replicas die."""
+    """Yield what WeChat refuses, envs that are not ready, and a request over which replicas die."""
     for _number in range(8):
         code = dice.choice([85088, 40097, -1, -1000, -501004, 45009, 45011])
         what = Refusal(code, env=dice.choice(ENVS))
@@ -401,20 +402,23 @@ def _refusals(dice: Random, span: float, _: Names) -> Iterator[Step]:
             what = Refusal(code, appid=dice.choice(_APPIDS))
         yield Refuse(dice.uniform(0, span), dice.choice([5, 20, 60]), what)
     for env in dice.sample(ENVS, 3):
-        state = dice.choice([None, "CreateFailed"])
-        yield TakeDown(dice.uniform(1, span), dice.uniform(20, 100), env, state)
-    yield Poison(dice.uniform(1, span / 3), span, dice.choice(_APPIDS))
+        at, seconds = dice.choice([0.0, dice.uniform(10, span)]), dice.uniform(20, span)
+        yield TakeDown(at, seconds, env, dice.choice([None, "CreateFailed"]))
+    if dice.random() < 0.4:
+        at = dice.uniform(2, span / 3)
+        yield Poison(at, span, _DEADLY)
+        yield Ask(at, "U0REQUESTER", "C0RELEASES", f"{_DEADLY} test-1")
 
 
 def _quotas(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield batches that meet WeChat's limits: those of a minute, and those of a day, which some people do not wait for."""
-    for number in range(2):
-        at = span * (number + dice.random()) / 2
+    for number in range(3):
+        at = span * (number + dice.random()) / 3
         user, env = dice.choice(["U0REQUESTER", "U0CHINESE"]), dice.choice(["prod-1", "test-1"])
         yield Ask(at, user, "C0RELEASES", " ".join([*_MANY, env, "--again"]))
-        limit = Refusal(dice.choice([45009, 45011]), env=env)
-        yield Refuse(at + dice.uniform(0.1, 1.5), dice.uniform(30, 100), limit)
-        if dice.random() < 0.5:
+        limit = Refusal(dice.choice([45009, 45009, 45011]), env=env)
+        yield Refuse(at + dice.uniform(0.1, 1), dice.uniform(30, 100), limit)
+        if dice.random() < 0.3:
             yield Press(at + dice.uniform(20, 60), user, ("cancel",))
 
 

@@ -31,7 +31,6 @@ from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
 from tests.simulation import checks, checks_of_state, checks_of_wechat
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
-from tests.simulation.checks_of_wechat import NOT_SENT
 from tests.simulation.database import Commit, Database, WriteFate
 from tests.simulation.facts import Attempt, History, Memory
 from tests.simulation.loop import PROCESS, SimulatedLoop
@@ -526,7 +525,7 @@ class World(Memory):
             self.violation(what)
         self.attempts.append(attempt)
         if not reaches:
-            return partial(self._ended, attempt, NOT_SENT)
+            return partial(self._ended, attempt)
         for what in checks.of_share(self, share, sent):
             self.violation(what)
         self.note(sent.replica, f"asks WeChat to share {share.env} with {share.appid}")
@@ -534,10 +533,10 @@ class World(Memory):
         self.under_way.append((share, replica))
         if share.appid in self.poisoned:
             replica.process.dies_at = replica.process.turns + self.dice.randint(1, 12)
-        return partial(self._ended, attempt, "")
+        return partial(self._ended, attempt)
 
-    def _ended(self, attempt: Attempt, met: str, reply: Reply | None) -> None:
-        attempt.met, attempt.over = met or checks_of_wechat.met_by(reply), self.seconds()
+    def _ended(self, attempt: Attempt, reply: Reply | None) -> None:
+        attempt.met, attempt.over = checks_of_wechat.met_by(reply), self.seconds()
         self.under_way = [each for each in self.under_way if each[0] is not attempt.share]
 
     # What the world hears.
