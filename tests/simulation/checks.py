@@ -389,6 +389,7 @@ AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     slack_takes_everything,
     events_tell_the_outcome,
     *checks_of_state.AT_THE_END,
+    *checks_of_people.AT_THE_END,
     *checks_of_wechat.AT_THE_END,
     *checks_of_words.AT_THE_END,
     *checks_at_rest.AT_THE_END,

@@ -10,6 +10,7 @@ from bot.ledger.events import Event
 from bot.playground.loopback import objects
 from bot.playground.slack.surfaces import placed
 from tests.simulation.checks_of_words import mark_of, shown
+from tests.simulation.facts import Deed
 from tests.simulation.loop import PROCESS
 from tests.simulation.oracle import expires
 
@@ -21,6 +22,15 @@ _CONFIRM_SECONDS = 600.0
 _RULING = 10.0
 """Seconds from the ruling on a request to its commit, at most."""
 _DECIDED = {"approved", "rejected"}
+_MOVED = {
+    "approve": "approved",
+    "reject": "rejected",
+    "confirm": "confirmed",
+    "cancel": "cancelled",
+}
+_NOT_RECORDED = ("My ledger of requests does not work right now", "请求的记录库现在不可用")
+_TO_TELL = 40.0
+"""Seconds within which a person is told what became of a click, at most."""
 
 
 def of_deadline(world: "World", event: Event) -> Iterator[str]:
@@ -70,8 +80,44 @@ def of_decision(world: "World", event: Event) -> Iterator[str]:
                 yield f"what is decided on was shown: {where} of {id_} does not show {each} to {by}"
 
 
+def a_click_that_did_nothing_did_nothing(world: "World") -> Iterator[str]:
+    """Who was told after a click that it could not be recorded, and clicked once, has moved nothing."""
+    for at, user, text in world.told:
+        if not any(words in text for words in _NOT_RECORDED):
+            continue
+        deeds = [
+            deed
+            for deed in world.deeds
+            if deed.user == user and at - _TO_TELL <= deed.at <= at and deed.act in _MOVED
+        ]
+        if deeds and all(_stands(world, deed) for deed in deeds):
+            did = ", ".join(f"{deed.act} of {deed.request}" for deed in deeds)
+            yield f"{user} was told that nothing was done, and the {did} stands"
+
+
+def _stands(world: "World", deed: Deed) -> bool:
+    """Tell whether the only click of its kind has moved its request, and was not taken back."""
+    same = [
+        each
+        for each in world.deeds
+        if (each.user, each.act, each.request) == (deed.user, deed.act, deed.request)
+    ]
+    stands = False
+    for at, event in world.events:
+        if at < deed.at or event.facts.get("request") != deed.request:
+            continue
+        if event.kind == _MOVED[deed.act] and event.facts.get("user") == deed.user:
+            stands = True
+        if event.kind == "taken back":
+            stands = False
+    return stands and len(same) == 1
+
+
 def _is_about(message: "PostedMessage", id_: str) -> bool:
     if re.fullmatch(rf"{id_}(-.*)?", mark_of(message)):
         return True
     buttons = placed(objects([*message.blocks]))
     return any(str(each.element.get("value", "")).split(" ")[0] == id_ for each in buttons)
+
+
+AT_THE_END = (a_click_that_did_nothing_did_nothing,)

@@ -586,6 +586,8 @@ class World(Memory):
         text = message.text.split("\n")[0][:90]
         whom = f" to {message.ephemeral_to}" if message.ephemeral_to else ""
         self.note("Slack", f"{message.channel}{whom} {message.ts[-10:]} {change}: {text}")
+        if message.ephemeral_to and not message.deleted:
+            self.told.append((self.seconds(), message.ephemeral_to, message.text))
         if any(block.get("type") == "actions" for block in message.blocks):
             self.screens.append(message)
         for what in checks.of_post(self, message, change):
