@@ -81,36 +81,33 @@ def of_decision(world: "World", event: Event) -> Iterator[str]:
 
 
 def a_click_that_did_nothing_did_nothing(world: "World") -> Iterator[str]:
-    """Who was told after a click that it could not be recorded, and clicked once, has moved nothing."""
+    """Who was told after a click that it could not be recorded, and did nothing else meanwhile, has moved nothing."""
     for at, user, text in world.told:
-        if not any(words in text for words in _NOT_RECORDED):
-            continue
-        deeds = [
-            deed
-            for deed in world.deeds
-            if deed.user == user and at - _TO_TELL <= deed.at <= at and deed.act in _MOVED
-        ]
-        if deeds and all(_stands(world, deed) for deed in deeds):
-            did = ", ".join(f"{deed.act} of {deed.request}" for deed in deeds)
-            yield f"{user} was told that nothing was done, and the {did} stands"
+        if any(words in text for words in _NOT_RECORDED):
+            for deed in world.deeds:
+                about = deed.user == user and at - _TO_TELL <= deed.at <= at
+                if about and _is_all_they_did(world, deed, at) and _stands(world, deed):
+                    yield f"{user} was told that nothing was done, and the {deed.act} of {deed.request} stands"
+
+
+def _is_all_they_did(world: "World", deed: Deed, until: float) -> bool:
+    """Tell whether somebody pressed nothing that is not for this one deed, so that an answer must be to that."""
+    return not any(
+        user == deed.user
+        and deed.at - _TO_TELL <= at <= until
+        and (request != deed.request or at > deed.at)
+        for at, user, request in world.presses
+    )
 
 
 def _stands(world: "World", deed: Deed) -> bool:
-    """Tell whether the only click of its kind has moved its request, and was not taken back."""
-    same = [
-        each
-        for each in world.deeds
-        if (each.user, each.act, each.request) == (deed.user, deed.act, deed.request)
-    ]
+    """Tell whether a click has moved its request, and was not taken back."""
     stands = False
     for at, event in world.events:
-        if at < deed.at or event.facts.get("request") != deed.request:
-            continue
-        if event.kind == _MOVED[deed.act] and event.facts.get("user") == deed.user:
-            stands = True
-        if event.kind == "taken back":
-            stands = False
-    return stands and len(same) == 1
+        if at >= deed.at and event.facts.get("request") == deed.request:
+            moved = event.kind == _MOVED.get(deed.act) and event.facts.get("user") == deed.user
+            stands = (stands or moved) and event.kind != "taken back"
+    return stands
 
 
 def _is_about(message: "PostedMessage", id_: str) -> bool:

@@ -101,6 +101,8 @@ class Memory:
     """Whether each env could be used by others."""
     acks: list["Ack"] = field(default_factory=list)
     """What commands and forms were answered at once."""
+    presses: list[tuple[float, str, str]] = field(default_factory=list)
+    """When who pressed a button about which request, or asked for something."""
     told: list[tuple[float, str, str]] = field(default_factory=list)
     """When which person alone was told what."""
     screens: list["PostedMessage"] = field(default_factory=list)

@@ -39,6 +39,7 @@ class Ask:
         if at.archived or not _may_act(world, self.user, self.channel):
             return
         world.note(self.user, f"types /share-env {self.text} in {self.channel}")
+        world.presses.append((world.seconds(), self.user, ""))
         ack = await world.slack.command(self.user, self.channel, self.text)
         _note_ack(world, self.user, ack)
         # Slack repeats what it got no ack for; also what was recorded, since an ack may be lost on its way.
@@ -86,6 +87,7 @@ class Fill:
         await slack.options(self.user, view, ENV, self.env)
         await asyncio.sleep(dice.uniform(1, 10))
         world.note(self.user, f"sends the form: {self.env} {self.appids}")
+        world.presses.append((world.seconds(), self.user, ""))
         ack = await slack.submit(self.user, view, {ENV: self.env, APPIDS: self.appids})
         _note_ack(world, self.user, ack)
 
@@ -234,6 +236,7 @@ async def _press(  # who presses what, where, and how
     act, request = button.action_id, str(button.element.get("value", "")).partition(" ")[0]
     place = where.channel if isinstance(where, PostedMessage) else "the App Home"
     world.note(user, f"presses {act} of {request} in {place}{stale}")
+    world.presses.append((world.seconds(), user, request))
     if act not in _DECISIONS:
         world.deeds.append(Deed(world.seconds(), user, act, request))
     with suppress(ImpossibleError):
