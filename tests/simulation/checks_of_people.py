@@ -29,7 +29,7 @@ _MOVED = {
     "cancel": "cancelled",
 }
 _NOT_RECORDED = ("My ledger of requests does not work right now", "请求的记录库现在不可用")
-_TO_TELL = 40.0
+_TO_TELL = 12.0
 """Seconds within which a person is told what became of a click, at most."""
 
 

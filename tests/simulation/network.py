@@ -131,17 +131,16 @@ class Network:
         if fate.ending is not Ending.ANSWERED:
             path = sent.url.partition("//")[2].partition("/")[2].partition("?")[0]
             self._note(process.name, f"{path}: {fate.ending.name.lower().replace('_', ' ')}")
-        if isinstance(body, aiohttp.BytesPayload):  # which notes that it is sent
-            wire = _Wire()
-            await body.write_with_length(cast("AbstractStreamWriter", wire), None)
-            sent = replace(sent, body=bytes(wire.written))
         reaches = fate.ending is not Ending.UNREACHABLE
-        reply: Reply | None = None
-        over = self._begin(sent, reaches)
+        if isinstance(body, aiohttp.BytesPayload):
+            wire = _Wire()
+            if reaches:  # which notes that it is sent
+                await body.write_with_length(cast("AbstractStreamWriter", wire), None)
+            sent = replace(sent, body=bytes(wire.written) or body.decode().encode())
+        over, reply = self._begin(sent, reaches), None if reaches else NOT_SENT
         try:
             if not reaches:
                 await asyncio.sleep(fate.there + _OUT_OF_REACH)
-                reply = NOT_SENT
                 raise aiohttp.ConnectionTimeoutError
             answer: asyncio.Future[Reply] = self._loop.create_future()
             self._loop.world.later(fate.there, self._arrive, process, sent, fate, answer)
