@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from math import inf
 from typing import TYPE_CHECKING
 
 import orjson
@@ -101,12 +102,16 @@ def _is_all_they_did(world: "World", deed: Deed, until: float) -> bool:
 
 
 def _stands(world: "World", deed: Deed) -> bool:
-    """Tell whether a click has moved its request, and was not taken back."""
+    """Tell whether a click has moved its request before its next one, and was not taken back."""
+    of_theirs = (
+        at for at, user, request in world.presses if user == deed.user and request == deed.request
+    )
+    following = min((at for at in of_theirs if at > deed.at), default=inf)
     stands = False
     for at, event in world.events:
         if at >= deed.at and event.facts.get("request") == deed.request:
             moved = event.kind == _MOVED.get(deed.act) and event.facts.get("user") == deed.user
-            stands = (stands or moved) and event.kind != "taken back"
+            stands = (stands or (moved and at < following)) and event.kind != "taken back"
     return stands
 
 
