@@ -6,6 +6,7 @@ from functools import partial
 from random import Random
 
 from tests.simulation.facts import Trouble
+from tests.simulation.services import Refusal
 from tests.simulation.world import World
 
 
@@ -21,12 +22,66 @@ class Meet:
         """Begin it, and end it."""
         each = self.trouble
         whose = f" for {each.replica}" if each.replica else ""
-        what = f"{each.service}: {each.ending.name.lower()} {each.chance:.0%}{whose}"
+        service = f"{each.service} {each.method}" if each.method else each.service
+        what = f"{service}: {each.ending.name.lower()} {each.chance:.0%}{whose}"
         world.note("bad luck", f"{what}, {self.seconds:.0f} s")
         world.troubles.append(each)
         await asyncio.sleep(self.seconds)
         if each in world.troubles:
             world.troubles.remove(each)
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """WeChat refuses shares for a while."""
+
+    at: float
+    seconds: float
+    what: Refusal
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Begin it, and end it."""
+        each = self.what
+        about = [part for part in (each.owner, each.env, each.appid) if part]
+        world.note(
+            "bad luck", f"WeChat says {each.code} to {' '.join(about)}, {self.seconds:.0f} s"
+        )
+        world.wechat.refusals.append(each)
+        await asyncio.sleep(self.seconds)
+        world.wechat.refusals.remove(each)
+
+
+@dataclass(frozen=True, slots=True)
+class TakeDown:
+    """Somebody takes an env's function for others away, or breaks it, for a while."""
+
+    at: float
+    seconds: float
+    env: str
+    state: str | None
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Change it, and change it back."""
+        world.note("bad luck", f"{self.env} is not ready for {self.seconds:.0f} s")
+        world.change_function(self.env, self.state)
+        await asyncio.sleep(self.seconds)
+        world.change_function(self.env, "Active")
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """For a while a replica dies soon after it asks WeChat for one appid."""
+
+    at: float
+    seconds: float
+    appid: str
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Begin it, and end it."""
+        world.note("bad luck", f"who asks for {self.appid} dies, {self.seconds:.0f} s")
+        world.poisoned.add(self.appid)
+        await asyncio.sleep(self.seconds)
+        world.poisoned.discard(self.appid)
 
 
 @dataclass(frozen=True, slots=True)

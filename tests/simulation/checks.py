@@ -18,6 +18,7 @@ from tests.simulation import (
     checks_at_rest,
     checks_of_people,
     checks_of_state,
+    checks_of_wechat,
     checks_of_words,
 )
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
@@ -140,9 +141,12 @@ def _covers(replica: Replica, share: Share) -> bool:
 
 def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     """Yield an error unless some policy of the last minutes allows the share, as confirmed and approved."""
-    id_, batch, user, channel, rule = world.database.rows(
-        'SELECT id, batch, "user", channel, rule FROM requests WHERE id = :id', id=share.request
+    id_, batch, user, channel, rule, told = world.database.rows(
+        'SELECT id, batch, "user", channel, rule, owner FROM requests WHERE id = :id',
+        id=share.request,
     )[0]
+    if world.wechat.owner_of(token) != told:
+        yield f"asks with the owner's token: {id_} is about an env of {told}, and not {world.wechat.owner_of(token)}"
     about = {id_, batch}
     deeds = [deed for deed in world.deeds if deed.request in about]
     why = set[str]()
@@ -384,6 +388,8 @@ AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     slack_takes_everything,
     events_tell_the_outcome,
     *checks_of_state.AT_THE_END,
+    *checks_of_people.AT_THE_END,
+    *checks_of_wechat.AT_THE_END,
     *checks_of_words.AT_THE_END,
     *checks_at_rest.AT_THE_END,
 )

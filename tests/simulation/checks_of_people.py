@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from math import inf
 from typing import TYPE_CHECKING
 
 import orjson
@@ -10,6 +11,7 @@ from bot.ledger.events import Event
 from bot.playground.loopback import objects
 from bot.playground.slack.surfaces import placed
 from tests.simulation.checks_of_words import mark_of, shown
+from tests.simulation.facts import Deed
 from tests.simulation.loop import PROCESS
 from tests.simulation.oracle import expires
 
@@ -21,6 +23,15 @@ _CONFIRM_SECONDS = 600.0
 _RULING = 10.0
 """Seconds from the ruling on a request to its commit, at most."""
 _DECIDED = {"approved", "rejected"}
+_MOVED = {
+    "approve": "approved",
+    "reject": "rejected",
+    "confirm": "confirmed",
+    "cancel": "cancelled",
+}
+_NOT_RECORDED = ("My ledger of requests does not work right now", "请求的记录库现在不可用")
+_TO_TELL = 12.0
+"""Seconds within which a person is told what became of a click, at most."""
 
 
 def of_deadline(world: "World", event: Event) -> Iterator[str]:
@@ -70,8 +81,45 @@ def of_decision(world: "World", event: Event) -> Iterator[str]:
                 yield f"what is decided on was shown: {where} of {id_} does not show {each} to {by}"
 
 
+def a_click_that_did_nothing_did_nothing(world: "World") -> Iterator[str]:
+    """Who was told after a click that it could not be recorded, and did nothing else meanwhile, has moved nothing."""
+    for at, user, text in world.told:
+        if any(words in text for words in _NOT_RECORDED):
+            for deed in world.deeds:
+                about = deed.user == user and at - _TO_TELL <= deed.at <= at
+                if about and _is_all_they_did(world, deed, at) and _stands(world, deed):
+                    yield f"{user} was told that nothing was done, and the {deed.act} of {deed.request} stands"
+
+
+def _is_all_they_did(world: "World", deed: Deed, until: float) -> bool:
+    """Tell whether somebody pressed nothing that is not for this one deed, so that an answer must be to that."""
+    return not any(
+        user == deed.user
+        and deed.at - _TO_TELL <= at <= until
+        and (request != deed.request or at > deed.at)
+        for at, user, request in world.presses
+    )
+
+
+def _stands(world: "World", deed: Deed) -> bool:
+    """Tell whether a click has moved its request before its next one, and was not taken back."""
+    of_theirs = (
+        at for at, user, request in world.presses if user == deed.user and request == deed.request
+    )
+    following = min((at for at in of_theirs if at > deed.at), default=inf)
+    stands = False
+    for at, event in world.events:
+        if at >= deed.at and event.facts.get("request") == deed.request:
+            moved = event.kind == _MOVED.get(deed.act) and event.facts.get("user") == deed.user
+            stands = (stands or (moved and at < following)) and event.kind != "taken back"
+    return stands
+
+
 def _is_about(message: "PostedMessage", id_: str) -> bool:
     if re.fullmatch(rf"{id_}(-.*)?", mark_of(message)):
         return True
     buttons = placed(objects([*message.blocks]))
     return any(str(each.element.get("value", "")).split(" ")[0] == id_ for each in buttons)
+
+
+AT_THE_END = (a_click_that_did_nothing_did_nothing,)

@@ -12,9 +12,11 @@ from bot.playground.loopback import Json
 from bot.playground.slack.transcript import PostedMessage
 from tests.simulation.facts import DELIVERY
 from tests.simulation.oracle import MEMBERS, Groups
+from tests.simulation.policies import ENVS
 from tests.simulation.services import TOKENS, WECHAT
 
 if TYPE_CHECKING:
+    from bot.ledger.events import Event
     from tests.simulation.network import Sent
     from tests.simulation.world import World
 
@@ -68,7 +70,7 @@ _MALFORMED = {
 
 def the_answer_is_true(world: "World") -> Iterator[str]:
     """The answer to each request that was delivered has the sign of its outcome, and of no other."""
-    answers = _answers(world)
+    answers = answers_in(world)
     for id_, outcome in _delivered(world, batches=False):
         for said in answers.get(id_, ()):
             signs = {sign for sign in said.text if sign in _SIGNS}
@@ -78,7 +80,7 @@ def the_answer_is_true(world: "World") -> Iterator[str]:
 
 def each_item_is_told(world: "World") -> Iterator[str]:
     """The answer to a batch counts its items as they are recorded, and names each under the sign of its outcome."""
-    answers = _answers(world)
+    answers = answers_in(world)
     for id_, _ in _delivered(world, batches=True):
         items = dict(
             world.database.rows("SELECT appid, outcome FROM requests WHERE batch = :id", id=id_)
@@ -123,7 +125,7 @@ def nothing_is_under_way_for_ever(world: "World") -> Iterator[str]:
 
 
 def what_is_named_is_recorded(world: "World") -> Iterator[str]:
-    """A request that somebody is told of at once is recorded, as theirs, and has the env that they were told."""
+    """A request that somebody is told of at once is recorded, and has the env that they were told, if any."""
     known = {
         id_: (user, env)
         for id_, user, env in world.database.rows('SELECT id, "user", env FROM requests')
@@ -133,7 +135,7 @@ def what_is_named_is_recorded(world: "World") -> Iterator[str]:
         for id_ in _NAMED.findall(said):
             if id_ not in known:
                 yield f"{id_} is named, and is not recorded: {said.splitlines()[0]}"
-            elif known[id_][1] not in said:
+            elif (named := {env for env in ENVS if env in said}) and known[id_][1] not in named:
                 yield f"{id_} is about {known[id_][1]}, and is answered: {said.splitlines()[0]}"
 
 
@@ -150,15 +152,23 @@ def told_nothing_is_nothing(world: "World") -> Iterator[str]:
     """Who was told privately that nothing was done, because of what they sent, had nothing done for that."""
     for delivery in world.deliveries:
         done = list[str]()
-        for kind in delivery.did:
-            if kind in _TAKEN_BACK:
+        for event in delivery.did:
+            if event.kind in _TAKEN_BACK:
                 done[-1:] = []
-            elif kind in _DONE:
-                done.append(kind)
+            elif event.kind in _DONE and not _taken_over_since(world, event):
+                done.append(event.kind)
         for said in delivery.said if done else ():
             for words in NOTHING:
                 if words in said:
                     yield f"{delivery.what} was answered “{words}”, and had {done[-1]} recorded"
+
+
+def _taken_over_since(world: "World", event: "Event") -> bool:
+    """Tell whether another replica went on with the request at once, so that a click in doubt could not be taken back."""
+    events = [each for _, each in world.events]
+    later = events[events.index(event) :]
+    request = event.facts.get("request")
+    return any(each.kind == "taken over" and each.facts.get("request") == request for each in later)
 
 
 def slack_can_show_it(world: "World") -> Iterator[str]:
@@ -215,7 +225,7 @@ def shown(message: PostedMessage) -> str:
     return message.text + orjson.dumps(message.blocks).decode()
 
 
-def _answers(world: "World") -> dict[str, list[PostedMessage]]:
+def answers_in(world: "World") -> dict[str, list[PostedMessage]]:
     """Return the answers that stand in threads, by the ids of their requests; in a direct message they begin otherwise."""
     answers = dict[str, list[PostedMessage]]()
     for message in world.slack.messages:

@@ -38,6 +38,8 @@ class Commit(Enum):
     """The database fails before the commit."""
     IN_DOUBT = auto()
     """The connection breaks after the commit, before the answer."""
+    SLOW = auto()
+    """It is done, and its answer is on its way for almost as long as anybody waits for it."""
     HANGS = auto()
     """It takes longer than anybody waits for it, and is done all the same."""
 

@@ -17,7 +17,7 @@ from tests.simulation.policy_file import Reading
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What calls to a service meet while it lasts; of one replica, or of all.
+    """What calls to a service meet while it lasts; of one replica, or of all; to one method, if that is named.
 
     The service "delivery" is how Slack's payloads get to the replicas: late, or twice if the ack is cut off.
     """
@@ -26,6 +26,7 @@ class Trouble:
     ending: Ending | Commit | Reading
     chance: float
     replica: str | None = None
+    method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,27 @@ class Share:
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """A payload as one replica handles it: what it told the person meanwhile, and the kinds of events that it recorded."""
+    """A payload as one replica handles it: what it told the person meanwhile, and the events that it recorded."""
 
     what: str
     said: list[str] = field(default_factory=list)
-    did: list[str] = field(default_factory=list)
+    did: list["Event"] = field(default_factory=list)
 
 
 DELIVERY: ContextVar[Delivery] = ContextVar("delivery")
 """The payload because of which something is done; the tasks that it begins inherit it."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A call of /tcb/shareenv, also one that gets nowhere, as its replica sees it."""
+
+    share: Share
+    freezes: int
+    """How often its replica had frozen before."""
+    met: str = ""
+    """What became of it, see `checks_of_wechat`; empty while it is under way."""
+    over: float = 0.0
 
 
 @dataclass(slots=True)
@@ -92,10 +105,22 @@ class Memory:
     effects: list[tuple[float, str, str, str, str]] = field(default_factory=list)
     """When, by a call of which replica, and the owner, env and appid of a share that took effect."""
     under_way: list[tuple[Share, "Replica"]] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    """All calls for shares, in the order in which they began."""
+    put_back: dict[str, float] = field(default_factory=dict)
+    """When the calls of each request were last recorded: it has ended, or is put back into its batch."""
+    slowed: dict[str, float] = field(default_factory=dict)
+    """When the ledger last did not take what a replica sent, or took long: its lease may have ended then."""
+    ready: dict[str, History] = field(default_factory=dict)
+    """Whether each env could be used by others."""
     acks: list["Ack"] = field(default_factory=list)
     """What commands and forms were answered at once."""
     deliveries: list[Delivery] = field(default_factory=list)
     """All payloads, each as often as it was delivered."""
+    presses: list[tuple[float, str, str]] = field(default_factory=list)
+    """When who pressed a button about which request, or asked for something."""
+    told: list[tuple[float, str, str]] = field(default_factory=list)
+    """When which person alone was told what."""
     screens: list["PostedMessage"] = field(default_factory=list)
     """Every state of a message with buttons."""
     events: list[tuple[float, "Event"]] = field(default_factory=list)

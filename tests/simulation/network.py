@@ -71,6 +71,10 @@ class Reply:
     body: bytes
 
 
+NOT_SENT = Reply(0, {}, b"")
+"""What a client gets that finds no connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """An HTTP request that a replica sends."""
@@ -96,8 +100,8 @@ class Service(Protocol):
 Route = Callable[[Sent], Service]
 """Finds what answers a request."""
 
-Begin = Callable[[Sent], Callable[[], None]]
-"""Is told of a request that begins; what it returns is called when that has ended for the client."""
+Begin = Callable[[Sent, bool], Callable[[Reply | None], None]]
+"""Is told of a request that begins, and whether it gets anywhere; what it returns is called with what the client gets."""
 
 
 class Network:
@@ -127,20 +131,22 @@ class Network:
         if fate.ending is not Ending.ANSWERED:
             path = sent.url.partition("//")[2].partition("/")[2].partition("?")[0]
             self._note(process.name, f"{path}: {fate.ending.name.lower().replace('_', ' ')}")
-        if fate.ending is Ending.UNREACHABLE:
-            await asyncio.sleep(fate.there + _OUT_OF_REACH)
-            raise aiohttp.ConnectionTimeoutError
-        if isinstance(body, aiohttp.BytesPayload):  # which notes that it is sent
+        reaches = fate.ending is not Ending.UNREACHABLE
+        if isinstance(body, aiohttp.BytesPayload):
             wire = _Wire()
-            await body.write_with_length(cast("AbstractStreamWriter", wire), None)
-            sent = replace(sent, body=bytes(wire.written))
-        over = self._begin(sent)
+            if reaches:  # which notes that it is sent
+                await body.write_with_length(cast("AbstractStreamWriter", wire), None)
+            sent = replace(sent, body=bytes(wire.written) or body.decode().encode())
+        over, reply = self._begin(sent, reaches), None if reaches else NOT_SENT
         try:
+            if not reaches:
+                await asyncio.sleep(fate.there + _OUT_OF_REACH)
+                raise aiohttp.ConnectionTimeoutError
             answer: asyncio.Future[Reply] = self._loop.create_future()
             self._loop.world.later(fate.there, self._arrive, process, sent, fate, answer)
             reply = await answer
         finally:
-            over()
+            over(reply)
         return _Response(reply)
 
     def _arrive(

@@ -39,6 +39,7 @@ class Ask:
         if at.archived or not _may_act(world, self.user, self.channel):
             return
         world.note(self.user, f"types /share-env {self.text} in {self.channel}")
+        world.presses.append((world.seconds(), self.user, ""))
         ack = await world.slack.command(self.user, self.channel, self.text)
         _note_ack(world, self.user, ack)
         # Slack repeats what it got no ack for; also what was recorded, since an ack may be lost on its way.
@@ -86,6 +87,7 @@ class Fill:
         await slack.options(self.user, view, ENV, self.env)
         await asyncio.sleep(dice.uniform(1, 10))
         world.note(self.user, f"sends the form: {self.env} {self.appids}")
+        world.presses.append((world.seconds(), self.user, ""))
         ack = await slack.submit(self.user, view, {ENV: self.env, APPIDS: self.appids})
         _note_ack(world, self.user, ack)
 
@@ -114,6 +116,26 @@ class Press:
                 reads = dice.uniform(*self.reads)
                 for _ in range(1 + self.twice):
                     await _press(world, self.user, message, button, reads=reads, stale=stale)
+
+
+@dataclass(frozen=True, slots=True)
+class Dawdle:
+    """Somebody opens a decision's modal, and sends it at about the time at which that decision's time is over."""
+
+    at: float
+    user: str
+
+    async def act(self, world: World, dice: Random) -> None:
+        """Open the newest, and send it within half a second of the end."""
+        async with world.hands[self.user]:
+            found = [*_buttons(world, self.user, ("approve",))]
+            if not found or not _may_act(world, self.user):
+                return
+            message, button = found[-1]
+            until = world.until.get(str(button.element.get("value", "")).partition(" ")[0], 0.0)
+            left = until - world.database_now() + dice.uniform(-0.5, 0.3)
+            sends_at = world.seconds() + left
+            await _press(world, self.user, message, button, reads=left, sends_at=sends_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,24 +230,26 @@ async def _press(  # who presses what, where, and how
     *,
     reads: float,
     stale: str = "",
+    sends_at: float | None = None,
 ) -> None:
-    """Press a button and, if a decision's modal opens, decide after so many seconds."""
+    """Press a button and, if a decision's modal opens, decide after so many seconds, or at that time."""
     act, request = button.action_id, str(button.element.get("value", "")).partition(" ")[0]
     place = where.channel if isinstance(where, PostedMessage) else "the App Home"
     world.note(user, f"presses {act} of {request} in {place}{stale}")
+    world.presses.append((world.seconds(), user, request))
     if act not in _DECISIONS:
         world.deeds.append(Deed(world.seconds(), user, act, request))
     with suppress(ImpossibleError):
         ack = await world.slack.click(user, where, act, block=button.block_id)
         if act in _DECISIONS and ack.error is None:
-            await _decide(world, user, reads)
+            await _decide(world, user, reads, sends_at)
 
 
-async def _decide(world: World, user: str, reads: float) -> None:
+async def _decide(world: World, user: str, reads: float, sends_at: float | None) -> None:
     view = await _modal(world, user)
     if view is None or view.body.get("callback_id") not in _DECISIONS:
         return
-    await asyncio.sleep(reads)
+    await asyncio.sleep(reads if sends_at is None else max(0.0, sends_at - world.seconds()))
     act, value = str(view.body["callback_id"]), str(view.body.get("private_metadata", ""))
     request = value.partition(" ")[0]
     world.note(user, f"sends {act} of {request}")

@@ -6,7 +6,16 @@ from random import Random
 from typing import Final
 
 from bot.playground.world import CHANNELS, OWNER
-from tests.simulation.bad_luck import Freeze, Jump, Kill, Meet, Suspend
+from tests.simulation.bad_luck import (
+    Freeze,
+    Jump,
+    Kill,
+    Meet,
+    Poison,
+    Refuse,
+    Suspend,
+    TakeDown,
+)
 from tests.simulation.chain import NoTickets, Supersede, Withdraw
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
@@ -23,9 +32,10 @@ from tests.simulation.operators import (
     StopAll,
     Upgrade,
 )
-from tests.simulation.people import Ask, Delete, Fill, OpenHome, Press, Race
+from tests.simulation.people import Ask, Dawdle, Delete, Fill, OpenHome, Press, Race
 from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading
+from tests.simulation.services import Refusal
 from tests.simulation.world import Step
 
 PEOPLE = ("U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER", "U0APPROVER2", "U0STRANGER")
@@ -33,6 +43,8 @@ _ASKERS = (*PEOPLE, *["U0REQUESTER", "U0CHINESE"] * 4)
 """Of whom most may share something."""
 _CHANNELS = ("C0RELEASES", "C0RELEASES", "C0LOUNGE", "C0SECRET", "D0BOT", "C0PARTNERS")
 _APPIDS = tuple(f"wx{number:016x}" for number in range(1, 25))
+_DEADLY = f"wx{0xDEAD:016x}"
+_MANY = tuple(f"wx{number:016x}" for number in range(1, 60))
 Names = tuple[str, ...]
 Part = Callable[[Random, float, Names], Iterator[Step]]
 _ASKS = 50
@@ -40,6 +52,8 @@ _SPAN = 150.0
 _SPANS = {"chain": 700.0}
 _LIVES = (300, 450, 7200)
 """Seconds for which WeChat says that its tokens live: two hours, or less, so that they end within a run."""
+_REPLICAS = {"calm": [1, 1, 2, 3], "quota": [1, 2]}
+"""How many replicas there may be; few where they wait for an hour, which costs a second for each."""
 _USUAL_ACTS = ("confirm", "approve", "approve", "reject", "cancel", "retry", "again", "steps")
 _ENDED_ACTS = ("retry", "again", "steps")
 _QUESTIONS = (
@@ -230,7 +244,7 @@ def _calls(service: str) -> Part:
 def _database(dice: Random, span: float, names: Names) -> Iterator[Step]:
     """Yield what goes wrong with the database."""
     for _number in range(dice.randint(2, 5)):
-        endings = [ending for ending in Commit if ending is not Commit.DONE]
+        endings = [Commit.REFUSED, Commit.IN_DOUBT, Commit.HANGS]
         whose = dice.choice([None, *names])
         trouble = Trouble("ledger", dice.choice(endings), dice.choice([0.1, 0.4, 1.0]), whose)
         yield Meet(dice.uniform(1, span), dice.uniform(1, 15), trouble)
@@ -344,20 +358,107 @@ def _few_calls(dice: Random, span: float, _: Names) -> Iterator[Step]:
             yield Meet(dice.uniform(1, span), dice.uniform(5, 60), trouble)
 
 
+def _dawdlers(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield approvers who send their decision at about the time at which it is too late, under a policy with short times."""
+    for _number in range(12):
+        at = dice.uniform(5, span)
+        yield Ask(at, "U0REQUESTER", "C0RELEASES", f"{dice.choice(_MANY)} core-2")
+        yield Dawdle(at + dice.uniform(0.5, 3), dice.choice(["U0APPROVER", "U0APPROVER2"]))
+
+
+def _slow_answers(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield answers of the ledger that come late to one replica, which is cut off from it then, while WeChat is slow."""
+    for _number in range(5):
+        at, name = dice.uniform(5, span), dice.choice(names)
+        seconds = dice.uniform(2, 4)
+        yield Meet(at, seconds, Trouble("ledger", Commit.SLOW, 1.0, name))
+        yield Meet(at + seconds, 12, Trouble("ledger", Commit.REFUSED, 1.0, name))
+
+
+def _lost_posts(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield posts whose answers are lost while Slack limits what they would be looked for with, and edits that come late."""
+    for _number in range(2):
+        at = dice.uniform(5, span)
+        yield Meet(at, 20, Trouble("slack", Ending.CUT, 0.5, method="chat.postMessage"))
+        for method in ("conversations.replies", "conversations.history"):
+            yield Meet(at, 150, Trouble("slack", Ending.LIMITED, 1.0, method=method))
+    for _number in range(3):
+        at, late = dice.uniform(5, span), Trouble("slack", Ending.LATE, 0.7, method="chat.update")
+        yield Ask(at, "U0REQUESTER", "C0RELEASES", " ".join([*_MANY, "prod-1", "--again"]))
+        yield Meet(at + 2, 12, late)
+        yield Meet(at, 12, Trouble("wechat", Ending.LIMITED, 0.6))
+
+
+def _moved_owners(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield an env whose owner changes while batches for it run, at which WeChat is busy."""
+    for number in range(3):
+        begins = span * number / 3
+        yield PutIntoForce(begins, "the usual")
+        at, user = begins + dice.uniform(5, 10), dice.choice(["U0REQUESTER", "U0CHINESE"])
+        yield Ask(at, user, "C0RELEASES", " ".join([*_MANY, "beta-1", "--again"]))
+        yield PutIntoForce(at + dice.uniform(2, 8), "beta envs moved")
+    yield Meet(0, span, Trouble("wechat", Ending.LIMITED, 0.6))
+
+
+def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield requests that Slack holds up for minutes, in which the policy comes to forbid them."""
+    at, seconds = span + dice.uniform(0, 20), dice.uniform(200, 280)
+    yield PutIntoForce(at - 10, "the usual")
+    for _number in range(4):
+        text = f"{dice.choice(_MANY)} {dice.choice(['prod-1', 'test-1'])} --again"
+        yield Ask(at + dice.uniform(0.5, 4), "U0REQUESTER", "C0RELEASES", text)
+    held_up = Trouble("slack", Ending.UNREACHABLE, 1.0, method="chat.postMessage")
+    yield Meet(at, seconds, held_up)
+    yield PutIntoForce(at + 10, "a freeze")
+    # By then people were told what they had to be told a last time, five minutes after the one before.
+    yield OpenHome(at + seconds + 330, "U0REQUESTER")
+
+
+def _refusals(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield what WeChat refuses, envs that are not ready, and a request over which replicas die."""
+    for _number in range(8):
+        code = dice.choice([85088, 40097, -1, -1000, -501004, 45009, 45011])
+        what = Refusal(code, env=dice.choice(ENVS))
+        if dice.random() < 0.4:
+            what = Refusal(code, appid=dice.choice(_APPIDS))
+        yield Refuse(dice.uniform(0, span), dice.choice([5, 20, 60]), what)
+    for env in dice.sample(ENVS, 3):
+        at, seconds = dice.choice([0.0, dice.uniform(10, span)]), dice.uniform(20, span)
+        yield TakeDown(at, seconds, env, dice.choice([None, "CreateFailed"]))
+    if dice.random() < 0.4:
+        at = dice.uniform(2, span / 3)
+        yield Poison(at, span, _DEADLY)
+        yield Ask(at, "U0REQUESTER", "C0RELEASES", f"{_DEADLY} test-1")
+
+
+def _quotas(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield batches that meet WeChat's limits: those of a minute, and those of a day, which some people do not wait for."""
+    for number in range(3):
+        at = span * (number + dice.random()) / 3
+        user, env = dice.choice(["U0REQUESTER", "U0CHINESE"]), dice.choice(["prod-1", "test-1"])
+        yield Ask(at, user, "C0RELEASES", " ".join([*_MANY, env, "--again"]))
+        limit = Refusal(dice.choice([45009, 45009, 45011]), env=env)
+        yield Refuse(at + dice.uniform(0.1, 1), dice.uniform(30, 100), limit)
+        if dice.random() < 0.3:
+            yield Press(at + dice.uniform(20, 60), user, ("cancel",))
+
+
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
     "people": (_people, _changes, _policy_file, _deletions),
     "leavers": (_people, _leavers, _deletions),
     "slack": (_people, _calls("slack"), _deliveries),
-    "away": (_people, _absence),
+    "away": (_people, _absence, _dawdlers),
     "wechat": (_people, _calls("wechat"), _calls("tokens")),
+    "quota": (_people, _quotas, _refusals),
     "database": (_people, _database),
     "crashes": (_people, _crashes, _operations),
     "doubt": (_people, _half_done),
-    "posts": (_people, _half_told),
+    "posts": (_people, _half_told, _lost_posts),
     "outage": (_people, _away),
-    "freezes": (_people, _frozen),
+    "freezes": (_people, _frozen, _slow_answers),
     "suspended": (_people, _suspended, _changes, _leavers),
+    "changes": (_people, _moved_owners, _held_up),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
@@ -394,7 +495,7 @@ class Plan:
 def plan_of(seed: int, profile: str) -> Plan:
     """Return the plan of a seed."""
     dice = Random(f"plan {profile} {seed}")  # noqa: S311  # no secret
-    replicas = dice.choice([1, 1, 2, 3] if profile == "calm" else [1, 2, 2, 3, 4])
+    replicas = dice.choice(_REPLICAS.get(profile, [1, 2, 2, 3, 4]))
     names = tuple(f"r{number}" for number in range(1, replicas + 1))
     steps = [
         step

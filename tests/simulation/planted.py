@@ -6,8 +6,9 @@ each; `python -m tests.simulation --planted NAME` looks for it, and writes it th
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from inspect import getattr_static, unwrap
@@ -35,33 +36,51 @@ class Planted:
     old: str
     new: str
     profile: str
+    more: Sequence[tuple[str, str, str]] = ()
+    """The files, `old` and `new` of what belongs to it: where the bot is guarded twice, the other guard."""
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Run with the bug inside the context."""
-        source = (_ROOT / self.file).read_text(encoding="utf-8")
-        if source.count(self.old) != 1:
-            raise LookupError(f"{self.name}: {self.file} does not have it once")
-        before = dict(_codes(compile(source, self.file, "exec")))
-        whole = compile(source.replace(self.old, self.new), self.file, "exec")
-        after = _codes(whole)
-        module = import_module(self.file.removesuffix(".py").replace("/", "."))
-        changed = {
-            name: code for name, code in after if "<" not in name and not _same(code, before[name])
-        }
-        constants = {} if changed else _constants(whole, module.__name__)
-        functions = {name: _function(module, name) for name in changed}
-        kept = {name: function.__code__ for name, function in functions.items()}
-        usual = {name: getattr(module, name) for name in constants}
-        try:
-            vars(module).update(constants)
-            for name, function in functions.items():
-                function.__code__ = changed[name]
+        changes = defaultdict[str, list[tuple[str, str]]](list)
+        for file, old, new in ((self.file, self.old, self.new), *self.more):
+            changes[file].append((old, new))
+        with ExitStack() as stack:
+            for file, texts in changes.items():
+                stack.enter_context(_changed(file, texts))
             yield
-        finally:
-            for name, function in functions.items():
-                function.__code__ = kept[name]
-            vars(module).update(usual)
+
+
+@contextmanager
+def _changed(file: str, texts: Sequence[tuple[str, str]]) -> Iterator[None]:
+    """Run with these texts of a file replaced inside the context."""
+    source = (_ROOT / file).read_text(encoding="utf-8")
+    bad = source
+    for old, new in texts:
+        if source.count(old) != 1:
+            raise LookupError(f"{file} does not have it once: {old}")
+        bad = bad.replace(old, new)
+    before = dict(_codes(compile(source, file, "exec")))
+    whole = compile(bad, file, "exec")
+    module = import_module(file.removesuffix(".py").replace("/", "."))
+    changed = {
+        name: code
+        for name, code in _codes(whole)
+        if "<" not in name and not _same(code, before[name])
+    }
+    constants = {} if changed else _constants(whole, module.__name__)
+    functions = {name: _function(module, name) for name in changed}
+    kept = {name: function.__code__ for name, function in functions.items()}
+    usual = {name: getattr(module, name) for name in constants}
+    try:
+        vars(module).update(constants)
+        for name, function in functions.items():
+            function.__code__ = changed[name]
+        yield
+    finally:
+        for name, function in functions.items():
+            function.__code__ = kept[name]
+        vars(module).update(usual)
 
 
 def _codes(code: CodeType) -> Iterator[tuple[str, CodeType]]:

@@ -36,6 +36,16 @@ _LIMIT_SECONDS = 4
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """An errcode with which WeChat refuses shares: all, or those of an owner, an env or an appid."""
+
+    code: int
+    owner: str | None = None
+    env: str | None = None
+    appid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Request:
     """What the playground's Slack reads of an HTTP request."""
 
@@ -110,10 +120,23 @@ class SimulatedWeChat(LocalWeChat):
         self._now = clock
         super().__init__()
         self._effects = effects
+        self.refusals: list[Refusal] = []
         self.current: dict[str, str] = {}
         """The newest token of each owner."""
         self.refused: dict[str, tuple[float, str]] = {}
         """When, and to which replica, WeChat first said of a token that it is not valid, or not the latest."""
+
+    def _share(self, owner: str, asked: Asked) -> JsonObject:
+        """Share, unless something is refused: nothing is done then."""
+        env, appid = asked.text("env"), asked.text("appid")
+        for each in self.refusals:
+            if (
+                each.owner in {None, owner}
+                and each.env in {None, env}
+                and each.appid in {None, appid}
+            ):
+                raise CodedError(each.code)
+        return super()._share(owner, asked)
 
     def keep_chain(
         self,

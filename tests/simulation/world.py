@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from bot.ledger.events import Event
+from bot.ledger.writer import PATIENCE
 from bot.observe.logs.lines import LineFormatter
 from bot.observe.logs.redaction import Redactor
 from bot.playground.loopback import Json, JsonObject, json_object
@@ -28,12 +29,18 @@ from bot.playground.wechat.pushes import Push
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
-from tests.simulation import checks, checks_at_rest, checks_of_state, checks_of_words
+from tests.simulation import (
+    checks,
+    checks_at_rest,
+    checks_of_state,
+    checks_of_wechat,
+    checks_of_words,
+)
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
 from tests.simulation.database import Commit, Database, WriteFate
-from tests.simulation.facts import DELIVERY, Delivery, History, Memory, Share
+from tests.simulation.facts import DELIVERY, Attempt, Delivery, History, Memory
 from tests.simulation.loop import PROCESS, SimulatedLoop
-from tests.simulation.network import Ending, Fate, Network, Sent, Service
+from tests.simulation.network import Ending, Fate, Network, Reply, Sent, Service
 from tests.simulation.oracle import MEMBERS, is_full_member
 from tests.simulation.policies import ENVS, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading, SimulatedFile
@@ -44,6 +51,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 _BIRTH = 1_790_000_000.0  # Unix time at the loop's zero
+_FUNCTION = "cloudbase_auth"
 _ACK_SECONDS = 3.0
 _PUSH_SECONDS = 5.0
 _TO_SETTLE = 600.0
@@ -82,6 +90,7 @@ class World(Memory):
         self.dice = Random(f"world {seed}")  # noqa: S311  # no secret
         self.began = self.loop.true_time()
         self.loop.ends_at = self.began + max((step.at for step in steps), default=0.0) + _AT_MOST
+        self.born = _BIRTH + self.began
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
         self.acted: list[asyncio.Task[None]] = []
@@ -104,6 +113,9 @@ class World(Memory):
         for env in ENVS:
             for owner in (OWNER, OTHER_OWNER):
                 self.wechat.add_env(owner, env)
+            self.ready[env] = History([(0.0, True)])
+        self.poisoned: set[str] = set()
+        """The appids over which replicas die."""
         self._keep_chain(chain)
         self.database = Database(self.database_now, exclusive=replicas == 1)
         self.network = Network(self.loop, self._route, self._fate, self._begin, self.note)
@@ -204,6 +216,7 @@ class World(Memory):
         self.note("the world", "all faults are over")
         self.troubles.clear()
         self.armed.clear()
+        self.poisoned.clear()
         self.slack.clear()
         if isinstance(self.wechat.platform, SimulatedPlatform):
             self.wechat.platform.silent = False
@@ -213,14 +226,22 @@ class World(Memory):
             replica.process.thaw()
 
     async def _settle(self) -> None:
-        """Wait until nothing is open but what waits for people, and no private reply is to be sent again."""
+        """Wait until nothing is open but what waits for people, also for the next try of what waits for a quota."""
         until = self.loop.true_time() + _TO_SETTLE
         while self.loop.true_time() < until:
+            until = max(until, self.began + checks_of_wechat.tried_again(self) + _TO_SETTLE)
+            self.loop.ends_at = max(self.loop.ends_at, until + _AT_MOST)
             await asyncio.sleep(5)
-            busy = checks.unfinished(self) or any(checks_at_rest.only_the_kept_tasks_run(self))
-            if len(self._up()) == len(self._names) and not busy:
-                break
-        await asyncio.sleep(10)
+            if not self._is_busy():
+                await asyncio.sleep(10)
+                if not self._is_busy():  # something may have expired
+                    return
+
+    def _is_busy(self) -> bool:
+        """Tell whether anything is open that waits for no person, or a private reply is to be sent again."""
+        if len(self._up()) < len(self._names):
+            return True
+        return bool(checks.unfinished(self)) or any(checks_at_rest.only_the_kept_tasks_run(self))
 
     async def _stop(self, supervisor: asyncio.Task[None]) -> None:
         self._ending = True
@@ -279,6 +300,14 @@ class World(Memory):
         return [each for each in self.replicas.values() if each.accepts]
 
     # What people and operators change.
+
+    def change_function(self, env: str, state: str | None) -> None:
+        """Put an env's function for others into a state, or take it away."""
+        functions = self.wechat.functions[env]
+        functions.pop(_FUNCTION, None)
+        if state:
+            functions[_FUNCTION] = state
+        self.ready[env].since.append((self.seconds(), state == "Active"))
 
     async def write_policy(self, text: str, half: str | None = None, seconds: float = 0.0) -> None:
         """Put a policy into its file, in place if that takes some seconds; each replica finds it soon."""
@@ -440,22 +469,27 @@ class World(Memory):
 
     def _is_cut(self, name: str) -> bool:
         return any(
-            each.service == "slack" and each.replica == name and each.chance == 1
+            each.service == "slack"
+            and each.replica == name
+            and each.chance == 1
+            and each.method is None
             for each in self.troubles
         )
 
-    def _meet(self, service: str, name: str) -> Ending | Commit | Reading | None:
+    def _meet(
+        self, service: str, name: str, method: str | None = None
+    ) -> Ending | Commit | Reading | None:
         for each in self.troubles:
             meets = each.service == service and each.replica in {None, name}
+            meets = meets and each.method in {None, method}
             if meets and self.dice.random() < each.chance:
                 return each.ending
         return None
 
     def _fate(self, sent: Sent) -> Fate:
-        service = {WECHAT: "wechat", TOKENS: "tokens"}.get(
-            "{0.scheme}://{0.netloc}".format(urlsplit(sent.url)), "slack"
-        )
-        ending = self._meet(service, sent.replica)
+        url = urlsplit(sent.url)
+        service = {WECHAT: "wechat", TOKENS: "tokens"}.get(f"{url.scheme}://{url.netloc}", "slack")
+        ending = self._meet(service, sent.replica, url.path.rpartition("/")[2])
         met = ending if isinstance(ending, Ending) else Ending.ANSWERED
         self.slack_late = self.slack_late or (service == "slack" and met is Ending.LATE)
         there = self.dice.uniform(*_LATEST[service]) if met is Ending.LATE else self._delay()
@@ -467,9 +501,11 @@ class World(Memory):
         ending = self._meet("ledger", name)
         met = ending if isinstance(ending, Commit) else Commit.DONE
         if met is not Commit.DONE:
+            self.slowed[name] = self.seconds()
             self.note(name, f"the ledger: {met.name.lower().replace('_', ' ')}")
         there = self.dice.uniform(2.5, 4) if met is Commit.HANGS else self.dice.uniform(0.001, 0.01)
-        return WriteFate(met, there, self.dice.uniform(0.001, 0.01))
+        slow = self.dice.uniform(0.5, PATIENCE - 0.1) if met is Commit.SLOW else 0.0
+        return WriteFate(met, there, slow or self.dice.uniform(0.001, 0.01))
 
     def _read_fate(self, name: str) -> Reading | None:
         ending = self._meet("disk", name)
@@ -485,26 +521,43 @@ class World(Memory):
             del self.armed[name]
             befall()
 
-    def _begin(self, sent: Sent) -> Callable[[], None]:
+    def _begin(self, sent: Sent, reaches: bool) -> Callable[[Reply | None], None]:
         """Check a share as it leaves a replica, and keep it until its client knows its end."""
+        try:
+            return self._begin_share(sent, reaches=reaches)
+        except Exception as error:  # the bot would take it for one of the network's
+            self.violation(f"the world ends: {error!r}")
+            raise
+
+    def _begin_share(self, sent: Sent, *, reaches: bool) -> Callable[[Reply | None], None]:
         path, replica = sent.url.partition("?")[0], self.replicas[sent.replica]
         checks_of_words.note_private_reply(sent)
-        self._befall(sent.replica, path)
+        if reaches:
+            self._befall(sent.replica, path)
         if not path.endswith(SHARE):
             return _nothing
         ledger = replica.ledger
         if ledger is None:
             raise LookupError(f"{replica.name} asks before it has a ledger")
         share = checks.share_of(self, sent, ledger)
+        attempt = Attempt(share, replica.process.freezes)
+        for what in checks_of_wechat.of_attempt(self, attempt):
+            self.violation(what)
+        self.attempts.append(attempt)
+        if not reaches:
+            return partial(self._ended, attempt)
         for what in checks.of_share(self, share, sent):
             self.violation(what)
         self.note(sent.replica, f"asks WeChat to share {share.env} with {share.appid}")
         self.shares.append(share)
         self.under_way.append((share, replica))
-        return partial(self._ended, share)
+        if share.appid in self.poisoned:
+            replica.process.dies_at = replica.process.turns + self.dice.randint(1, 12)
+        return partial(self._ended, attempt)
 
-    def _ended(self, share: Share) -> None:
-        self.under_way = [each for each in self.under_way if each[0] is not share]
+    def _ended(self, attempt: Attempt, reply: Reply | None) -> None:
+        attempt.met, attempt.over = checks_of_wechat.met_by(reply), self.seconds()
+        self.under_way = [each for each in self.under_way if each[0] is not attempt.share]
 
     # What the world hears.
 
@@ -530,8 +583,8 @@ class World(Memory):
         told = " ".join(f"{name}={value}" for name, value in facts.items())
         self.note(PROCESS.get().name, f"records {event.kind}: {told}")
         if delivery := DELIVERY.get(None):
-            delivery.did.append(event.kind)
-        for what in checks.of_event(self, event):
+            delivery.did.append(event)
+        for what in (*checks.of_event(self, event), *checks_of_wechat.of_outcome(self, event)):
             self.violation(what)
 
     def _on_policy(self, replica: Replica, policy: Policy) -> None:
@@ -555,6 +608,8 @@ class World(Memory):
         text = message.text.split("\n")[0][:90]
         whom = f" to {message.ephemeral_to}" if message.ephemeral_to else ""
         self.note("Slack", f"{message.channel}{whom} {message.ts[-10:]} {change}: {text}")
+        if message.ephemeral_to and not message.deleted:
+            self.told.append((self.seconds(), message.ephemeral_to, message.text))
         if any(block.get("type") == "actions" for block in message.blocks):
             self.screens.append(message)
         for what in checks.of_post(self, message, change):
@@ -608,5 +663,5 @@ def _set(answer: asyncio.Future[T], body: T) -> None:
         answer.set_result(body)
 
 
-def _nothing() -> None:
+def _nothing(_reply: object = None) -> None:
     """Nothing has to be done at the end of an exchange."""
