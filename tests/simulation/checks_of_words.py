@@ -28,13 +28,13 @@ FINAL: Final[Mapping[str, str]] = {
 _SIGNS = "✅❌❔🚫⌛⏳"
 _COUNTED: Final[Mapping[str, str]] = {
     "shared": "shared",
-    "skipped": "left out",
+    "skipped": "skipped",
     "failed": "not shared",
     "unknown": "unknown",
     "cancelled": "cancelled",
     "stopped": "stopped by the policy",
 }
-_COUNTS = re.compile(r"(\d+) (shared|left out|not shared|unknown|cancelled|stopped by the policy)")
+_COUNTS = re.compile(r"(\d+) (shared|skipped|not shared|unknown|cancelled|stopped by the policy)")
 _GROUP = re.compile(r"^([✅❌❔🚫⌛]) \*.+\* [((]\d+[))]")
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _NAMED = re.compile(r"(?:[Rr]equest|申请|请求) ?`([2-9a-z]{8})`")

@@ -91,7 +91,7 @@ def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> 
         assert ruled.detail == type(sure[0].because).__name__
         part = len(sure) < len(decisions)
         several = f"{len(sure)} of these {len(decisions)}" if part else "any of these"
-        assert (f"with {several} mini" in ruled.message.text) == any(
+        assert (f"with {several} apps" in ruled.message.text) == any(
             each != sure[0] for each in decisions
         )
 
@@ -112,7 +112,7 @@ def test_a_batch_that_is_denied_for_several_reasons_is_told_to_ask_for_the_right
 
 
 @pytest.mark.parametrize("doubtful", DENIALS[3:])
-@pytest.mark.parametrize(("count", "receivers"), [(1, "`wx0000000000000000`"), (3, "3 mini")])
+@pytest.mark.parametrize(("count", "receivers"), [(1, "`wx0000000000000000`"), (3, "3 apps")])
 def test_a_batch_in_doubt_is_not_said_to_be_denied(
     doubtful: Deny, count: int, receivers: str
 ) -> None:
