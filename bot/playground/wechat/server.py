@@ -208,8 +208,9 @@ class LocalWeChat(StandIn):
         return {"info_list": listed} if listed else {}
 
     def _list_functions(self, owner: str, asked: Asked) -> JsonObject:
-        """Return a page of an env's functions with their states; the errcode for another owner's env, and for one of which
-        no functions are known, is a guess.
+        """Return a page of an env's functions with their states.
+
+        The errcode for another owner's env, and for one of which no functions are known, is a guess.
         """
         env = asked.named("env", 40101)
         limit, offset = min(asked.number("limit"), self.most_listed), asked.number("offset")
