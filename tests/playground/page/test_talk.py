@@ -62,7 +62,7 @@ async def test_two_people_in_two_tabs_ask_for_an_approval_and_give_it(sit: Sit) 
 async def test_a_confirmation_is_asked_for_and_given(sit: Sit, play: Play) -> None:
     seat = await sit()
     await seat.type(f"/share-env {APPID} live-1")
-    await seat.sees("A share cannot be undone through WeChat's API;")
+    await seat.sees("A share cannot be undone through WeChat's API.")
     assert play.on.wechat.shared == []
     await seat.click("Share it")
     await seat.sees("shared live-1")
