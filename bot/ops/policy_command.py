@@ -109,7 +109,7 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
         yield f"Approvers: {who}; asked in {asked.channel}, for {span}"
     owner = owner_of(policy, ask.env)
     yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
-    yield "All rules, in order; the first that fits decides:"
+    yield "All rules, in order; the first that matches decides:"
     for number, verdict in enumerate(explain(policy, ask), 1):
         misses = [_missed(verdict.rule, miss) for miss in Miss if miss in verdict.misses]
         fits = ", and ".join(misses) or fit(words, verdict)

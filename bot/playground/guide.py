@@ -39,11 +39,11 @@ HELP = (
 Choice: TypeAlias = tuple[str, str]
 
 _COMMANDS: Sequence[Choice] = (
-    (SLASH_COMMAND, "share an env with a mini program; alone it opens a form"),
+    (SLASH_COMMAND, "share an env with an app; alone it opens a form"),
     ("/invite @share-env", "add the bot to this conversation"),
 )
 _FIRST: Sequence[Choice] = (
-    (APPID, "a mini program to try"),
+    (APPID, "an app to try"),
     # Of a line of help, what the subcommand does.
     *sorted((row.verb.value, re.split("` |;", row.help)[1]) for row in SUBCOMMANDS),
 )
@@ -127,7 +127,7 @@ STEPS = (
         title="Share with sixty at once",
         words="A batch is one message, whose progress you can watch while WeChat takes its time.",
         line=f"/share-env {_MANY} prod-3",
-        done=r"[✅❌❔].* with \d+ mini programs",
+        done=r"[✅❌❔].* with \d+ apps",
         wechat="batch",
     ),
     ThingToTry(

@@ -30,7 +30,7 @@ from bot.playground.slack.conversations import rendered
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.targets import request_of
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import POLICY, World
+from bot.playground.world import OWNER, POLICY, World
 from bot.policy.file import read_question
 from bot.policy.kinds import Policy
 from bot.runtime.clock import Runtime
@@ -38,6 +38,14 @@ from bot.settings.load import Settings, load, policy_of
 
 _RESTING = (State.CONFIRMING, State.WAITING, State.ENDED)
 _MOVING = select(requests.c.id).where(requests.c.state.not_in([each.value for each in _RESTING]))
+_MORE_ENVS = (
+    *(f"prod-{number}" for number in range(2, 10)),
+    "test-2",
+    "core-1",
+    "live-1",
+    "live-2",
+)
+"""The owner's envs that the guide and the scenario share, besides the stand-in's own."""
 _MOMENT = 0.4  # seconds
 _LOOK = 0.02  # seconds
 
@@ -175,6 +183,7 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
     The bot keeps the platform's token chain; the stage is ready once the bot knows its first tokens.
     """
     async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
+        wechat.envs[OWNER] |= dict.fromkeys(_MORE_ENVS, "NORMAL")
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
             policy = Path(folder) / "policy.toml"
             policy.write_text(POLICY, encoding="utf-8")

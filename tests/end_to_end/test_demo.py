@@ -75,7 +75,7 @@ async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None
             "/share-env wx5fe6bb43205e9e70 core-1",
             "🕓 @share-approvers: @requester asks",
         ),
-        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "it must let the appid in."),
+        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "and must let the appid in"),
     ],
 )
 async def test_the_demo_of_one_line_ends_when_its_effects_are_shown(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.guidance import Trouble
+from bot.guidance import Trouble, for_code
 from bot.playground.faults import Code, Drop, Status
 from bot.playground.faults import Fault as Injected
 from bot.playground.loopback import Loopback
@@ -114,7 +114,7 @@ def faults(elsewhere: str) -> Mapping[Fault, Sequence[Injected]]:
             b'\xef\xbb\xbf{"errcode":0}',
             b'{"errcode":0,"errmsg":"\xff\xfe\xed\xa0\x80"}',
         ),
-        Fault(WECHAT, "a no in GBK", f"{NO} CloudBase (云开发) is off"): (
+        Fault(WECHAT, "a no in GBK", f"{NO} {for_code(85088).title}"): (
             Status(200, '{"errcode":85088,"errmsg":"未开通"}'.encode("gbk"), "application/json"),
         ),
         Fault(
@@ -146,6 +146,7 @@ async def test_whatever_wechat_answers_the_requester_is_told_the_truth(
     await elsewhere.start(note)  # type: ignore[arg-type]
     try:
         async with rig_with_owners(tmp_path) as rig:
+            rig.wechat.fail("getenvinfo", Code(48001), times=None)  # so that no cause is looked up
             await assert_truthful(rig, with_and_without_expiry(faults(elsewhere.origin)), subtests)
     finally:
         await elsewhere.stop()

@@ -276,10 +276,10 @@ def test_an_answer_has_the_bots_decision_and_how_each_rule_matches(run: Run) -> 
         "U0ANN of S0OPS, in C0OPS",
         f"/share-env why {A} prod-1",
         f"│ ✅ You may share prod-1 with {A} from here. Rule “ops” allows it.",
-        "│ The rules about this, in order; the first that fits decides",
+        "│ The rules about this, in order; the first that matches decides",
         "│ • “ops”: it matches, and allows it",
         f"Owner: {OWNER}, whose token is used",
-        "All rules, in order; the first that fits decides:",
+        "All rules, in order; the first that matches decides:",
         "1. “no live”: it is about other envs (live-*)",
         "2. “ops”: it matches, and allows it",
         "3. “core”: it is about other envs (core-*)",
@@ -291,7 +291,7 @@ def test_a_denial_has_what_would_be_sufficient_and_who_can_grant_it(run: Run) ->
     _, out, _ = run(FILE, **about("prod-1", groups=["S0OTHER"], channel="C0OPS"))
     assert lines(out)[2:6] == [
         f"│ 🚫 You may not share prod-1 with {A}. No rule lets you do that.",
-        "│ The rules about this, in order; the first that fits decides",
+        "│ The rules about this, in order; the first that matches decides",
         "│ • “ops”: you are not among its users and groups",
         "│ Who can grant it: Ann.",
     ]

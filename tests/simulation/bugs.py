@@ -337,8 +337,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
     Planted(
         "items are told under another sign",
         "bot/messages/batches.py",
-        "        mark=mark(outcome),\n        title=capital(title)",
-        '        mark="❌",\n        title=capital(title)',
+        "        mark=mark(outcome),\n        title=_title(words, outcome)",
+        '        mark="❌",\n        title=_title(words, outcome)',
         "batches",
     ),
     Planted(

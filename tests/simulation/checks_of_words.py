@@ -35,7 +35,7 @@ _ELSEWHERE = (WECHAT, TOKENS)
 _SIGNS = "✅❌❔🚫⌛⏳"
 _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "shared": ("shared", "已共享"),
-    "skipped": ("skipped", "已略过"),
+    "skipped": ("skipped", "已跳过"),
     "failed": ("not shared", "未共享"),
     "unknown": ("unknown", "结果未知"),
     "cancelled": ("cancelled", "已取消"),

@@ -287,4 +287,4 @@ async def test_starting_the_pushes_returns_what_wechat_says_of_them(
     component: Component, wechat: LocalWeChat
 ) -> None:
     assert [await component.start_push() for _ in range(2)] == ["ok", "in a normal state"]
-    assert [call.errcode for call in wechat.platform.calls] == [0]
+    assert [call.errcode for call in wechat.platform.calls] == [0, 0]

@@ -33,8 +33,8 @@ async def answer_to_all(rig: Rig) -> PostedMessage:
             rows(rig.database, "SELECT 1 FROM requests") and rows(rig.database, query) == [(0,)]
         ),
     )
-    parent = rig.slack.parents(RELEASES)[0]
-    return rig.slack.thread(RELEASES, parent.ts)[-1]
+    thread = rig.slack.thread(RELEASES, rig.slack.parents(RELEASES)[0].ts)
+    return [each for each in thread if "```" not in each.text][-1]  # and not a list of appids
 
 
 def shared(rig: Rig) -> list[str]:

@@ -245,14 +245,14 @@ async def test_the_home_says_that_the_ledger_is_down(rig: Rig) -> None:
     async with rig.bot(TEAM_ONLY):
         with ledger_down(rig.database):
             said = await rig.open_home()
-            assert "the ledger does not answer" in said
-            assert "the ledger does not answer" in said
+            assert "my database does not answer" in said
+            assert "my database does not answer" in said
             assert "*What you may share*" in said
         assert "I know of no trouble" in await rig.open_home()
 
 
 async def test_the_home_shows_the_state_of_the_owners_tokens() -> None:
-    said = "I know of no trouble with Slack, the ledger or tokens"
+    said = "I know of no trouble with Slack, my database or WeChat's tokens"
     async with stage() as play:
         async with asyncio.timeout(30):
             while said not in str(play.slack.home(REQUESTER)):
@@ -271,7 +271,7 @@ async def test_home_and_whoami_tell_of_a_fixed_token_that_wechat_refuses_until_i
         rig.wechat.fail("shareenv", Code(40001))
         await rig.ask()
         await rig.over()
-        assert "Problem: trouble with the owner's token" in await rig.open_home()
+        assert "Problem: trouble with the tokens of `" in await rig.open_home()
         told = await rig.ask("whoami")
         assert f"`{OWNER}`: there is none now." in told
         assert dead in told
@@ -286,7 +286,7 @@ async def test_home_and_whoami_tell_that_the_token_server_gives_no_token(rig: Ri
         rig.wechat.fail("token", Status(401), times=None)
         await rig.ask()
         await rig.over()
-        assert "Problem: trouble with the owner's token" in await rig.open_home()
+        assert "Problem: trouble with the tokens of `" in await rig.open_home()
         assert Trouble.TOKEN_SERVER_REFUSED.value.title in await rig.ask("whoami")
         rig.wechat.clear("token")
         await rig.ask(f"{ASK} --again")

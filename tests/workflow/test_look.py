@@ -1,16 +1,24 @@
 """The look at WeChat's lists of envs: after a failure, in a dry run, `why` and the form, and what it may not cost."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from bot.domain.outcome import Failed
 from bot.domain.request import Act
+from bot.guidance import EnvList, for_code
 from bot.messages.modals import ENV as ENV_FIELD
 from bot.playground.faults import Code, Slow
-from bot.playground.slack.server import PostedMessage
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import APPID, OWNER
-from tests.conftest import ASK, ENV, RELEASES, REQUESTER, opened
-from tests.rig import ALLOW, APPROVE, DENY, Rig, for_platform_team, has_button
+from bot.policy.kinds import Effect, Policy, Rule
+from bot.workflow.deadline import within
+from bot.workflow.judge import Judge
+from bot.workflow.look import cause_after
+from bot.workflow.ports import PolicyInForce
+from tests.conftest import ASK, ENV, RELEASES, REQUESTER, opened, request_of
+from tests.rig import ALLOW, APPROVE, DENY, SECRET, Rig, for_platform_team, has_button
 from tests.workflow.test_batches import line
 
 OTHER = "wxfedcba9876543210"
@@ -95,18 +103,19 @@ async def test_nothing_is_read_after_a_share_or_a_code_that_is_not_about_the_env
 
 
 async def test_a_batch_is_looked_into_once_and_only_if_none_of_it_was_shared(rig: Rig) -> None:
-    rig.wechat.envs[OWNER] = {ENV: "HALTED"}
-    rig.wechat.fail("shareenv", Code(-501018), times=60)
     async with rig.bot(ALLOW):
-        await rig.ask(line(60))
-        await rig.over(61)
         rig.wechat.fail("shareenv", Code(40097))
-        await rig.ask(f"{line(60)} --again")
-        await rig.over(122)
+        await rig.ask(line(3))
+        await rig.over(4)
+        assert reads(rig) == []
+        rig.wechat.envs[OWNER] = {ENV: "HALTED"}
+        rig.wechat.fail("shareenv", Code(-501018), times=3)
+        await rig.ask(f"{line(3)} --again")
+        await rig.over(8)
         first, second = rig.slack.parents(RELEASES)
     told, again = (rig.slack.thread(RELEASES, each.ts) for each in (first, second))
-    assert "as `HALTED`; it must be NORMAL" in texts(told)
-    assert "The env and its owner are right" in texts(again)
+    assert "The env and its owner are right" in texts(told)
+    assert "as `HALTED`; it must be NORMAL" in texts(again)
     assert reads(rig) == [OWNER]
 
 
@@ -124,6 +133,39 @@ async def test_each_appid_of_a_batch_of_sixty_failures_is_told_under_its_cause(r
     assert "and 40 more, listed below" in answer.text
     assert listed.text.startswith("WeChat rejected the appid\n")
     assert all(appid in listed.text for appid in line(60).split()[:-1])
+
+
+async def test_without_a_thread_the_appids_are_listed_below_the_direct_message(rig: Rig) -> None:
+    rig.wechat.fail("shareenv", Code(40097), times=25)
+    async with rig.bot(ALLOW):
+        await rig.ask(line(25), channel=SECRET)
+        await rig.over(26)
+        answer = rig.told_directly()
+    (listed,) = rig.slack.thread(answer.channel, answer.ts)
+    assert all(appid in listed.text for appid in line(25).split()[:-1])
+
+
+async def test_a_late_answer_waits_for_no_list(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.workflow.worker._ANSWER_SECONDS", 0.0)
+    rig.wechat.envs[OWNER] = {ENV: "HALTED"}
+    answer = await failed(rig, 40097)
+    assert "HALTED" not in answer.text
+
+
+async def test_nothing_is_read_for_somebody_who_may_not_share_the_env_any_more(
+    judge: Judge, slack: LocalSlack
+) -> None:
+    read = list[str]()
+
+    async def listing(owner: str) -> EnvList:
+        read.append(owner)
+        return {}
+
+    frozen = PolicyInForce(Policy((Rule("freeze", Effect.DENY),), default_owner=OWNER))
+    judge = replace(judge, in_force=frozen)
+    failed = Failed(for_code(40097))
+    assert await cause_after(judge, listing, request_of(slack), failed, within(5)) is None
+    assert read == []
 
 
 async def test_while_wechat_does_not_list_the_answer_comes_in_time_without_a_cause(

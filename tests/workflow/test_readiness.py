@@ -20,13 +20,13 @@ SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}
 @pytest.mark.parametrize(
     ("functions", "said", "steps"),
     [
-        ({"cloudbase_auth": "Active"}, "is active; it must let", False),
+        ({"cloudbase_auth": "Active"}, "is active, and must let", False),
         ({"login": "Active"}, f"deploy a cloud function `cloudbase_auth` in `{ENV}`", True),
         ({}, "✅ *Shared, not usable yet.*", True),
         ({"cloudbase_auth": "CreateFailed"}, "not usable yet", True),
         (
             {**{f"f{n}": "Active" for n in range(120)}, "cloudbase_auth": "Active"},
-            "is active; it must let",
+            "is active, and must let",
             False,
         ),
     ],
@@ -161,7 +161,7 @@ async def test_a_person_who_may_share_is_told_beforehand_whether_the_env_is_read
     async with rig.bot(ALLOW):
         assert "it would not be usable yet" in await rig.ask(command)
         rig.wechat.functions[ENV] = {"cloudbase_auth": "Active"}
-        assert "is active; it must let" in await rig.ask(command)
+        assert "is active, and must let" in await rig.ask(command)
 
 
 async def test_a_person_who_may_not_share_is_told_nothing_about_the_env(rig: Rig) -> None:

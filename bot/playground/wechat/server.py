@@ -212,13 +212,17 @@ class LocalWeChat(StandIn):
         return {"info_list": listed} if listed else {}
 
     def _list_functions(self, owner: str, asked: Asked) -> JsonObject:
-        """Return a page of an env's functions with their states; the errcode for another owner's env is a guess."""
+        """Return a page of an env's functions with their states.
+
+        The errcode for another owner's env, and for one of which no functions are known, is a guess.
+        """
         env = asked.named("env", 40101)
         limit, offset = min(asked.number("limit"), self.most_listed), asked.number("offset")
-        if env not in self.envs.get(owner, {}) or limit <= 0 or offset < 0:
+        known = env in self.envs.get(owner, {}) and env in self.functions
+        if not known or limit <= 0 or offset < 0:
             raise CodedError(40097)
         listed: list[Json] = [
-            {"name": name, "status": status} for name, status in self.functions.get(env, {}).items()
+            {"name": name, "status": status} for name, status in self.functions[env].items()
         ]
         return {"total_count": len(listed), "functions": listed[offset : offset + limit]}
 

@@ -62,7 +62,7 @@ async def test_two_people_in_two_tabs_ask_for_an_approval_and_give_it(sit: Sit) 
 async def test_a_confirmation_is_asked_for_and_given(sit: Sit, play: Play) -> None:
     seat = await sit()
     await seat.type(f"/share-env {APPID} live-1")
-    await seat.sees("A share cannot be undone through WeChat's API;")
+    await seat.sees("A share cannot be undone through WeChat's API.")
     assert play.on.wechat.shared == []
     await seat.click("Share it")
     await seat.sees("shared live-1")
@@ -77,7 +77,7 @@ async def test_what_failed_of_a_batch_is_tried_again(sit: Sit, play: Play) -> No
     await seat.sees("1 not shared, of 2", seat.pane)
     await seat.click("Retry failed", seat.pane)
     await play.on.slack.until(lambda _: len(play.on.wechat.shared) == 2)
-    await seat.sees("it must let the appid in", seat.pane)
+    await seat.sees("and must let the appid in", seat.pane)
 
 
 async def test_a_batch_moves_and_its_rest_is_cancelled(sit: Sit, play: Play) -> None:
@@ -129,7 +129,7 @@ async def test_the_messages_menu_shares_in_its_thread(sit: Sit) -> None:
     await seat.dialog.get_by_label("Appids").fill(APPID)
     await seat.click("Share", seat.dialog)
     await seat.log.get_by_role("button", name="repl").click()
-    await seat.sees("it must let the appid in", seat.pane)
+    await seat.sees("and must let the appid in", seat.pane)
 
 
 async def test_people_reply_in_a_thread_and_the_command_does_not_work_there(sit: Sit) -> None:
@@ -164,7 +164,7 @@ async def test_home_lists_what_one_may_share_and_stays_up_to_date(sit: Sit) -> N
     await other.type(f"/share-env {APPID} prod-1")
     await seat.sees("✅ shared")
     await seat.log.get_by_role("button", name="thread").click()
-    await seat.sees("it must let the appid in", seat.pane)
+    await seat.sees("and must let the appid in", seat.pane)
 
 
 async def test_somebody_else_sees_other_places_and_reads_another_language(sit: Sit) -> None:
