@@ -13,10 +13,11 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
+from bot.domain.finding import wrong_by
 from bot.domain.outcome import OUTCOMES
 from bot.observe.logs.setup import log_uncaught, set_up
 from bot.observe.output import FAILED, FINE, complain
-from bot.settings.environ import environment
+from bot.settings.environ import DotenvError, environment
 
 _INTERRUPTED = 130
 _NO_DEMO = (
@@ -145,6 +146,7 @@ def _demo_options(demo: argparse.ArgumentParser) -> None:
     add("--script", nargs="?", const="", metavar="FILE", help=plays)
     quiet = "leave the browser alone, and only print the address"
     add("--no-open", action="store_true", help=quiet)
+    add("--port", type=int, default=0, help="of the page; a free one, if left out")
     add("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
     add("--in", dest="place", metavar="PLACE", help="where the LINE is typed")
     add("line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'")
@@ -199,13 +201,20 @@ def _request(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
+    from bot.ops.doctor.findings import print_by_cause  # noqa: PLC0415
     from bot.ops.doctor.real import real  # noqa: PLC0415
     from bot.ops.doctor.run import doctor  # noqa: PLC0415
 
     logging.disable(logging.ERROR)  # keeps the libraries' log lines out of the findings
     if given.real or given.channel or given.user:
         return real(environment(), given.real and given.channel, given.user)
-    return FINE if doctor(environment(), as_json=given.json) else FAILED
+    try:
+        environ = environment()
+    except DotenvError as error:
+        if given.json:
+            print_by_cause([wrong_by("settings", each) for each in error.problems], as_json=True)
+        raise
+    return FINE if doctor(environ, as_json=given.json) else FAILED
 
 
 def _policy(given: argparse.Namespace) -> int:
@@ -222,5 +231,11 @@ def _demo(given: argparse.Namespace) -> int:
         return complain([_NO_DEMO])
     from bot.playground.demo import demo  # noqa: PLC0415  # never loaded by `run`
 
-    opens = not given.no_open
-    return demo(given.role, given.place, given.line, script=given.script, opens=opens)
+    return demo(
+        given.role,
+        given.place,
+        given.line,
+        script=given.script,
+        opens=not given.no_open,
+        port=given.port,
+    )

@@ -5,9 +5,9 @@ from datetime import timedelta
 from os.path import commonprefix
 
 from bot.domain.batch import AtLimit, InDoubt
-from bot.domain.outcome import AfterShare, Expired, Outcome, Readiness, Shared, Tally
+from bot.domain.outcome import AfterCall, Expired, Outcome, Readiness, Shared, Tally
 from bot.domain.request import Origin, Request
-from bot.guidance import CODES, where_others_were_shared
+from bot.guidance import CODES, EnvFine, explained
 from bot.messages import Message, answers, approvals, batches, click_replies, conversation
 from bot.messages.click_replies import too_late
 from bot.messages.history import Line
@@ -85,15 +85,12 @@ def late_answer(outcome: Outcome) -> str:
     return _MARKUP.sub("", end).strip()
 
 
-USABLE = AfterShare(Readiness.READY)
+USABLE = AfterCall(Readiness.READY)
 """The text after a share of an env of the local WeChat."""
 
 # In response to a command.
 SHARED = commonprefix(  # noqa: RUF071  # texts, not paths
-    [
-        conversation.answer(ENGLISH, _ANY, Shared(), after=AfterShare(each)).text
-        for each in Readiness
-    ]
+    [conversation.answer(ENGLISH, _ANY, Shared(), after=AfterCall(each)).text for each in Readiness]
 )
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))
@@ -122,7 +119,7 @@ PAUSED_IN_DOUBT = batches.progress(ENGLISH, _ANY, Tally(2), InDoubt()).parts[2].
 (_TWICE,) = [part.text for part in (answers.called_twice(ENGLISH, ["wx0"]),) if part]
 CALLED_TWICE = _TWICE.partition("`")[0].strip()
 CLOUDBASE_OFF = CODES[85088].title
-RECEIVER_OFF = where_others_were_shared(CODES[85088]).title
+RECEIVER_OFF = explained(CODES[85088], EnvFine()).title
 BROKEN = gist(broken(ENGLISH, "0"))
 
 # In an App Home.

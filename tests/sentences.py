@@ -9,7 +9,7 @@ from string import Formatter
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.command.mistake import Wrong
 from bot.guidance import all_guidance
-from bot.guidance.codes import RECEIVER_ROWS
+from bot.guidance.causes import CAUSE_ROWS
 from bot.messages.words import PLACEHOLDERS
 from bot.policy.kinds import DEFAULT_CONTACT
 
@@ -124,6 +124,6 @@ def _misfits(call: ast.Call, texts: list[str], known: set[str]) -> Iterator[str]
 
 
 def _guidance() -> Iterator[str]:
-    for row in (*all_guidance(), *RECEIVER_ROWS):
+    for row in (*all_guidance(), *CAUSE_ROWS):
         yield from (row.title, row.meaning, *row.steps_with("as WeChat words it"))
     yield DEFAULT_CONTACT

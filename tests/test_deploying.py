@@ -79,7 +79,7 @@ def test_the_readmes_commands_copy_a_postgresql_into_an_empty_database(
     (back_up,) = re.findall(r"`(\(umask [^`]*pg_dump.*?\))`", text)
     (restore,) = re.findall(r"`(pg_restore [^`]*)`", text)
     ledger, empty = postgresql.ready(), postgresql.new()
-    postgresql.execute(ledger, "INSERT INTO replicas VALUES ('one', 1)")
+    postgresql.execute(ledger, "INSERT INTO replicas (id, lease_until) VALUES ('one', 1)")
     environ = {"PATH": f"{postgresql.programs}:{os.environ['PATH']}"}
     for command, name, url in ((back_up, "database", ledger), (restore, "empty", empty)):
         address = shlex.quote(url.replace("+psycopg", ""))

@@ -1,18 +1,21 @@
 """Accept what Slack and WeChat send: over Socket Mode, or by HTTP beside the probes."""
 
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from bot.app.probes import probes
 from bot.app.resources import CannotStartError, Resources
 from bot.app.token_source import PUSHES
 from bot.app.wiring import Wired
+from bot.domain.finding import Problem
+from bot.ledger.writer import LedgerDownError
 from bot.runtime.listener import Handler, is_taken, listen, unusable
 from bot.settings.access import SlackSettings
 from bot.settings.load import Address
 from bot.slack.events import PATH as EVENTS
 from bot.slack.events import slack_events
-from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketClient, socket_mode
+from bot.slack.greeting import LINK_DISABLED, REFUSALS, Hello
+from bot.slack.socket_mode import SocketClient, socket_mode
 
 
 async def accept_payloads(
@@ -41,7 +44,23 @@ def _socket(resources: Resources, parts: Wired, app_token: str | None) -> Socket
     if not app_token:
         return None
     url, runtime = resources.slack.ready.socket_url, resources.runtime
-    return socket_mode(parts.app, app_token, url, runtime, observers=resources.observers)
+    replica, start = resources.ledger.replica, resources.tasks.start
+
+    async def record(noted: Hello | str) -> None:
+        with suppress(LedgerDownError):  # the next one is recorded then
+            if isinstance(noted, str):
+                await replica.refused(noted)
+            else:
+                await replica.greeted(noted.connections, noted.app_id)
+
+    return socket_mode(
+        parts.app,
+        app_token,
+        url,
+        runtime,
+        observers=resources.observers,
+        noted=lambda noted: start(record(noted)),
+    )
 
 
 def _posts(resources: Resources, parts: Wired, signing_secret: str | None) -> Mapping[str, Handler]:
@@ -75,9 +94,8 @@ async def _listen(
 async def _open(socket: SocketClient) -> None:
     if await socket.open():
         return
-    problem = (
-        f"{TOO_MANY_CONNECTIONS}. Stop the other copies of the bot, then start again."
-        if socket.refused
-        else "Slack's socket does not open. Check the network and the proxy, then start again."
+    problem = socket.refused or Problem(
+        "Slack's socket does not open", "Check the network and the proxy, then start again."
     )
-    raise CannotStartError((problem,), wrong_setup=False)
+    switched_off = problem == REFUSALS[LINK_DISABLED]
+    raise CannotStartError((problem,), wrong_setup=switched_off)

@@ -20,7 +20,7 @@ from bot.observe.health import (
 )
 from bot.observe.metrics import Metrics
 from bot.runtime.listener import FewDescriptors, Handler
-from bot.slack.socket_mode import TOO_MANY_CONNECTIONS, SocketClient
+from bot.slack.socket_mode import SocketClient
 
 
 def probes(
@@ -93,4 +93,4 @@ def _socket_trouble(socket: SocketClient) -> str | None:
     """Return why Slack sends nothing; None while the socket is connected."""
     if socket.connected:
         return None
-    return TOO_MANY_CONNECTIONS if socket.refused else "Socket Mode is not connected"
+    return socket.refused.found if socket.refused else "Socket Mode is not connected"

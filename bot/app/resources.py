@@ -24,7 +24,7 @@ from bot.runtime.tasks import Tasks
 from bot.settings.access import SlackSettings
 from bot.settings.load import Settings
 from bot.slack.api import SlackApi, web_client
-from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, preflight
+from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, not_granted, preflight
 from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
 
@@ -138,9 +138,9 @@ async def open_slack(
     checked = await preflight(api, api_of(web_client(settings, token, session)) if token else None)
     if isinstance(checked, Unusable):
         raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
-    for scope in missing(checked.scopes):
-        facts = {"scope": scope.name, "without": scope.without, "fix": REINSTALL}
-        _log.warning("Slack has not granted a scope", extra=facts)
+    if lacking := missing(checked.scopes):
+        facts = {"reason": not_granted(lacking), "fix": REINSTALL}
+        _log.warning("Slack has not granted all scopes", extra=facts)
     return Slack(client, api, checked)
 
 
@@ -153,7 +153,9 @@ def _database(url: str, runtime: Runtime) -> Opened:
     parsed = parse(url)
     if brief := in_memory(parsed):
         why, fix = brief
-        _log.warning("the ledger does not last", extra={"reason": why, "fix": fix})
+        _log.warning(
+            "the ledger is in memory, and lost at a stop", extra={"reason": why, "fix": fix}
+        )
     elif opened.new:
         # After a wrong DATABASE_URL, the history and the tokens are missing without an error.
         where = str(file_of(parsed) or parsed.database)

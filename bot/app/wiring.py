@@ -10,7 +10,6 @@ from bot.app.token_source import Source, token_source
 from bot.domain.language import Language
 from bot.locale import languages
 from bot.messages.words import Languages
-from bot.runtime.cache import Cache
 from bot.settings.access import TokenSettings
 from bot.slack.approvals import ApproverMessages
 from bot.slack.buttons import ClickListeners
@@ -98,12 +97,11 @@ def wire(
         languages=slack.languages,
         tell_privately=private.send,
         readiness=envs.readiness,
+        env_list=envs.listed,
         changed=homes.changed,
     )
     intake = Intake(ports)
-    owned = Cache(envs.of, runtime.clock)
-    stack.push_async_callback(owned.close)
-    handler = FormHandler(intake, judge, ports, owned)
+    handler = FormHandler(intake, judge, ports, envs.reread)
     forms = FormListeners(handler, private, start)
     handle_click = ClickHandler(intake, judge, ports, runtime.sleep)
     clicks = ClickListeners(api, handle_click, private, homes.publish_for)
@@ -214,5 +212,6 @@ def _worker(
         brake=brake,
         start=resources.tasks.start,
         readiness=envs.readiness,
+        env_list=envs.listed,
         changed=homes.changed,
     )

@@ -24,7 +24,7 @@ class Wrong(Enum):
     """A word in the place of an env."""
     CUT_OFF = "{words} is cut off. Send the whole id."
     SWAPPED = "The appid comes first, then the env."
-    MISSING_APPID = "The appid is missing: the mini program that is to receive access."
+    MISSING_APPID = "The appid is missing: the app that is to receive access."
     MISSING_ENV = "The env is missing: the id of the cloud environment to share."
     EXTRA_WORDS = "Extra words: {words}."
     """Also options that the command does not take, or not twice."""

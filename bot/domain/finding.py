@@ -38,6 +38,14 @@ class Finding:
     causes: tuple[str, ...] = ()
     """The checks whose findings, if they are not ok, explain this one; it is then printed with theirs."""
     checked: bool = True
+    unreached: str = ""
+    """The server that cannot be reached, if so; equal findings about several servers are printed as one."""
+
+    @property
+    def told(self) -> str:
+        """What was found, and of which server."""
+        way = f"{self.unreached} cannot be reached: {self.found}"
+        return way if self.unreached else self.found
 
 
 def ok(name: str, found: str) -> Finding:

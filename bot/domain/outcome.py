@@ -1,14 +1,17 @@
 """How a request ended: a closed set, worded in `bot.messages`; and after a share, whether the env can be used."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final, Literal, get_args
 
 from bot.domain.link import Link
-from bot.guidance import Fixer, Guidance
+from bot.guidance import Cause, EnvFine, Fixer, Guidance
+from bot.guidance import explained as guidance_explained
 
 ERRMSG_LIMIT: Final = 300
 """The number of characters of WeChat's error message that are stored and shown."""
+_ADDRESS = re.compile(r"(?:invalid ip|requestip:?) *([0-9a-f.:]{7,45})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,12 @@ class Said:
     errcode: int
     errmsg: str
     rid: str | None
+
+    @property
+    def address(self) -> str | None:
+        """The address that WeChat saw the call come from, if it says so: "invalid ip …" or "requestip: …"."""
+        named = _ADDRESS.search(self.errmsg)
+        return named[1] if named else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +185,36 @@ def doubted(outcome: Called) -> Called:
     return outcome
 
 
+def _group_explained(group: Group, cause: Cause | None) -> Group:
+    if not isinstance(group.outcome, Failed | Unknown):
+        return group
+    guidance = guidance_explained(group.outcome.guidance, cause)
+    return replace(group, outcome=replace(group.outcome, guidance=guidance))
+
+
+def explained(outcome: Outcome, cause: Cause | None) -> Outcome:
+    """Return the outcome with the guidance for its cause; where others of a batch were shared, the env is fine."""
+    match outcome:
+        case Failed() | Unknown():
+            return replace(outcome, guidance=guidance_explained(outcome.guidance, cause))
+        case Finished(tally, groups):
+            of_all = EnvFine() if tally.shared else cause
+            return replace(outcome, groups=tuple(_group_explained(each, of_all) for each in groups))
+        case _:
+            return outcome
+
+
+def looks(outcome: Outcome) -> bool:
+    """Tell whether WeChat's lists of envs may tell why it failed; not where others of a batch were shared."""
+    match outcome:
+        case Failed(guidance) | Unknown(guidance):
+            return guidance.looks
+        case Finished(tally, groups):
+            return not tally.shared and any(looks(each.outcome) for each in groups)
+        case _:
+            return False
+
+
 def retry_may_help(outcome: Outcome) -> bool:
     """Tell whether a retry can end differently."""
     match outcome:
@@ -212,11 +251,16 @@ class Readiness(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class AfterShare:
-    """What else the answer to a share says; `told_before` if earlier answers gave its receivers the remaining steps."""
+class AfterCall:
+    """What else the answer after a call says, as WeChat and the ledger tell it.
+
+    After a share, the env's readiness, and `told_before` if earlier answers gave its receivers the remaining steps; after
+    a failure, its `cause`, if WeChat's lists of envs tell it.
+    """
 
     readiness: Readiness = Readiness.UNKNOWN
     told_before: bool = False
+    cause: Cause | None = None
 
 
-NOTHING_KNOWN: Final = AfterShare()
+NOTHING_KNOWN: Final = AfterCall()

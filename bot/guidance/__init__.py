@@ -1,15 +1,25 @@
 """Guidance: for each error that can end a share, what it means, who can fix it and what to do next."""
 
+from bot.guidance.causes import (
+    NORMAL,
+    Cause,
+    EnvFine,
+    EnvList,
+    ListedEnv,
+    cause_of,
+    explained,
+    guidance_of,
+)
 from bot.guidance.lookup import (
     CODES,
     all_guidance,
     by_key,
     for_code,
-    where_others_were_shared,
 )
 from bot.guidance.troubles import Trouble
 from bot.guidance.types import (
-    AUTHORISE_ANEW,
+    SEND_THE_LINK,
+    SETS_TICKED,
     AutoRetry,
     Fixer,
     Guidance,
@@ -18,16 +28,24 @@ from bot.guidance.types import (
 )
 
 __all__ = [
-    "AUTHORISE_ANEW",
     "CODES",
+    "NORMAL",
+    "SEND_THE_LINK",
+    "SETS_TICKED",
     "AutoRetry",
+    "Cause",
+    "EnvFine",
+    "EnvList",
     "Fixer",
     "Guidance",
+    "ListedEnv",
     "RetryHelps",
     "Trouble",
     "all_guidance",
     "by_key",
+    "cause_of",
+    "explained",
     "for_code",
+    "guidance_of",
     "in_general",
-    "where_others_were_shared",
 ]

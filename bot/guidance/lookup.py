@@ -4,7 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from bot.guidance.cloudbase import CLOUDBASE, CLOUDBASE_ROWS
-from bot.guidance.codes import RECEIVER_ROWS, ROWS, UNKNOWN
+from bot.guidance.codes import ROWS, UNKNOWN
 from bot.guidance.platform import PLATFORM_ROWS
 from bot.guidance.troubles import Trouble
 from bot.guidance.types import Guidance
@@ -31,11 +31,6 @@ def for_code(errcode: int) -> Guidance:
     if errcode in CODES:
         return CODES[errcode]
     return CLOUDBASE if errcode in _CLOUDBASE_CODES else UNKNOWN
-
-
-def where_others_were_shared(guidance: Guidance) -> Guidance:
-    """Return the guidance for an error if other appids were shared from the same env, so only the receiver can be at fault."""
-    return next((row for row in RECEIVER_ROWS if row.key == guidance.key), guidance)
 
 
 def all_guidance() -> tuple[Guidance, ...]:

@@ -31,13 +31,14 @@ class RetryHelps(Enum):
     IN_HOURS = "in some hours"
     LATER = "in a few minutes"
     NOW = "right away"
+    IF_ALLOWED = "if the policy allows it"
 
 
 @dataclass(frozen=True, slots=True)
 class Guidance:
     """What one error means, who can fix it and how. All texts are plain text.
 
-    `meaning` and `steps` may have the placeholders `{owner}`, `{env}` and `{contact}`.
+    `meaning` and `steps` may have the placeholders `{owner}`, `{env}`, `{contact}` and, if a cause was found, `{found}`.
     """
 
     key: str
@@ -60,6 +61,10 @@ class Guidance:
     """An extra first step about WeChat's own text, used only if there is such a text."""
     also: tuple[int, ...] = ()
     """Other errcodes that mean the same."""
+    looks: bool = False
+    """True if WeChat's list of the owner's envs may tell why."""
+    found: str = ""
+    """What the placeholder `{found}` stands for: an env, a status or an owner; only in guidance that a cause gave."""
 
     def steps_with(self, errmsg: str) -> tuple[str, ...]:
         """Return the steps to show next to WeChat's `errmsg`, which may be empty."""
@@ -90,11 +95,13 @@ RIGHT_OWNER: Final = "Check that {owner} owns {env} (WECHAT_AUTHORIZER_APPID, PO
 CONTACT_CHECKS: Final = "If that is right, tell {contact}: {owner} must own {env}, with status NORMAL (/tcb/getenvinfo)."
 COMPARE_ENV: Final = "Compare the env with where you got it."
 SETS_TICKED: Final = "At 微信开发者平台 (我的业务, 第三方平台, 权限集, 管理权限集), tick 云开发管理权限 (49) and 开发管理与数据分析权限 (18)."
-AUTHORISE_ANEW: Final = (
-    "{owner}'s admin withdraws (mp.weixin.qq.com, 设置, 第三方设置, 管理授权) and authorises anew."
-)
-SAME_COMPANY: Final = "Check that one company (主体) owns both mini programs."
+ONE_SYSTEM: Final = "Only one may renew tokens: the token server (WECHAT_TOKEN_SERVER_URL), or this bot (WECHAT_COMPONENT_APPID)."
+SEND_THE_LINK: Final = "Send {owner}'s admin the authorisation link, to scan it and tick both."
+WITHDRAW_FIRST: Final = "{owner}'s admin withdraws (mp.weixin.qq.com, 设置, 第三方设置, 管理授权), then scans the authorisation link, which you send."
+SAME_COMPANY: Final = "Check that one company (主体) owns both apps."
 ENV_STATE: Final = "Call /tcb/getenvinfo for {owner}: it must list {env} as NORMAL."
+OPEN_CLOUDBASE: Final = "If so, open 云开发 in WeChat DevTools with extAppid {owner} and enable it (开通), or call /tcb/createclouduser."
+RESTART_ENV: Final = "In WeChat DevTools, with extAppid {owner}, open 云开发, pay the overdue bill (费用充值), then restart {env} (环境管理)."
 TELL_MAINTAINERS: Final = (
     "If none does, report the rid and the request's id to whoever maintains the bot's code."
 )
@@ -112,6 +119,7 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     doctor: bool | None = None,
     read: str | None = None,
     also: tuple[int, ...] = (),
+    looks: bool = False,
 ) -> Guidance:
     """Build one row of the tables: who fixes it, the words, then what is unusual.
 
@@ -120,4 +128,6 @@ def row(  # noqa: PLR0913 - one argument for each column of the tables
     operators = fixer is Fixer.OPERATOR
     helps = helps or (RetryHelps.AFTER_FIX if operators else None)
     doctor = operators if doctor is None else doctor
-    return Guidance(key, title, meaning, fixer, steps, retry, helps, in_doubt, doctor, read, also)
+    return Guidance(
+        key, title, meaning, fixer, steps, retry, helps, in_doubt, doctor, read, also, looks
+    )

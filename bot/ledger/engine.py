@@ -37,6 +37,9 @@ REACHING = {
 }
 
 
+_DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+
 class CannotOpenError(Exception):
     """The database cannot be used; the text is a sentence with the fix.
 
@@ -63,7 +66,13 @@ def parse(url: str) -> URL:
         ) from error
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.drivername not in {"sqlite", "postgresql+psycopg"}:
+    ours = _DRIVERS.get(parsed.get_backend_name())
+    if ours and parsed.drivername != ours:
+        raise CannotOpenError(
+            f"DATABASE_URL begins with {parsed.drivername}://, a driver that the bot does not use. "
+            f"Let it begin with {ours}://."
+        )
+    if not ours:
         raise CannotOpenError(
             "DATABASE_URL names another database than SQLite or PostgreSQL. "
             "Use sqlite:///share-env.db or postgresql+psycopg://…"

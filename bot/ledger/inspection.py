@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, select
@@ -69,6 +70,30 @@ def live_replicas(engine: Engine) -> int:
     alive = replicas.c.lease_until > NOW
     with engine.connect() as connection:
         return connection.scalar(select(func.count()).where(alive)) or 0
+
+
+class Greeting(NamedTuple):
+    """What a bot that runs recorded of how Slack last greeted it, or refused it, in Unix seconds."""
+
+    at: float
+    connections: int | None
+    """Those of the app then, of that bot's own the one alone that was greeted."""
+    bots: int | None
+    """Those that ran on this ledger then."""
+    app: str | None
+    refusal: str | None
+
+
+def last_greeting(engine: Engine) -> Greeting | None:
+    """Return the newest greeting of the replicas that run; on SQLite, whose only bot renews no lease, of the last one."""
+    r = replicas.c
+    query = select(r.greeted, r.connections, r.bots, r.app, r.refusal)
+    if engine.dialect.name != "sqlite":
+        query = query.where(r.lease_until > NOW)
+    newest = query.where(r.greeted.is_not(None)).order_by(r.greeted.desc()).limit(1)
+    with engine.connect() as connection:
+        row = connection.execute(newest).one_or_none()
+    return Greeting(*row) if row else None
 
 
 def owed(engine: Engine) -> tuple[int, float]:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -131,6 +131,11 @@ replicas = Table(
     metadata,
     Column("id", String(32), primary_key=True),
     Column("lease_until", Float, nullable=False),
+    Column("greeted", Float),  # when Slack last greeted or refused a connection of it
+    Column("connections", Integer),  # that the app had then, of its own this one alone
+    Column("bots", Integer),  # that ran on this ledger then
+    Column("app", String(32)),
+    Column("refusal", String(64)),  # Slack's reason, if that was the last that it said
 )
 
 tokens = Table(

@@ -7,7 +7,7 @@ from bot.domain.link import Link
 from bot.domain.outcome import (
     ERRMSG_LIMIT,
     NOTHING_KNOWN,
-    AfterShare,
+    AfterCall,
     Called,
     Failed,
     Readiness,
@@ -16,7 +16,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Act, Request
-from bot.guidance import Fixer, Guidance, RetryHelps
+from bot.guidance import Cause, Fixer, Guidance, RetryHelps, guidance_of
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.request import name
 from bot.messages.words import Mrkdwn, Words, capital, code, msgid, sentences, steps
@@ -48,11 +48,17 @@ _WHO: Final[Mapping[Fixer | RetryHelps, str]] = {
     RetryHelps.LATER: msgid(
         "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this message to {contact}."
     ),
+    RetryHelps.IF_ALLOWED: msgid(
+        "*Nothing for you to fix.* Ask again only if {command} says that you may. If it should, send this message to {contact}."
+    ),
     RetryHelps.IN_HOURS: msgid(
         "*Nothing for you to fix.* Try again in some hours, or send this message to {contact}."
     ),
 }
 """Who acts, and what the requester does; where operators act, by whether trying again helps."""
+_FIXED_IN_DOUBT = msgid(
+    "*You can fix this.* The same values would fail again; an earlier try may have worked."
+)
 
 
 def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
@@ -66,8 +72,10 @@ def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
 def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
     """Return who acts, and whether the requester may try again; `say` is bound to the request."""
     guidance = outcome.guidance
+    if isinstance(outcome, Unknown) and guidance.fixer is Fixer.REQUESTER:
+        return say(_FIXED_IN_DOUBT)
     who = say(_WHO[guidance.retry_helps or guidance.fixer])
-    if isinstance(outcome, Failed) or guidance.fixer is Fixer.REQUESTER:
+    if isinstance(outcome, Failed):
         return who
     return sentences(say, who, say("Sharing twice should do no harm."))
 
@@ -76,9 +84,11 @@ def what_to_do(say: Words, guidance: Guidance, said: Said | None = None) -> str:
     """Return what the error means and what its fixer does; `said` is WeChat's answer, if this message shows it."""
     for_them = guidance.fixer in {Fixer.OPERATOR, Fixer.ADMIN}
     doctor = [say("Run `share-env-bot doctor`.")] if guidance.doctor else []
-    how = [*doctor, *map(say, guidance.steps_with(said.errmsg if said else ""))]
+    found = code(guidance.found) if guidance.found else ""
+    steps_told = guidance.steps_with(said.errmsg if said else "")
+    how = [*doctor, *(say(step, found=found) for step in steps_told)]
     told = [
-        say(guidance.meaning),
+        say(guidance.meaning, found=found),
         say("*The fix:*") if for_them else "",
         steps(how) if len(how) > 1 else how[0],
     ]
@@ -106,7 +116,7 @@ def called(
     outcome: Called,
     *,
     called_again: bool = False,
-    after: AfterShare = NOTHING_KNOWN,
+    after: AfterCall = NOTHING_KNOWN,
 ) -> Message:
     """Say how the request ended, who acts, what they do, and whether trying again helps.
 
@@ -161,46 +171,52 @@ def _footer(say: Words, outcome: Called) -> Part:
     return small(capital(Mrkdwn(line)))
 
 
-_IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")
+_IN_CODE = msgid("In a mini program: {snippet}, then `init()`.")
+_ACCEPTED = msgid("✅ *Shared.* WeChat accepted {env} of {owner} for {appid}.")
 _LEFT = msgid("*What is left to do*")
 _LACKING = msgid(
-    "{env} has no active cloud function `cloudbase_auth`; its owner's developers deploy it."
+    "{env} has no active cloud function `cloudbase_auth`; the platform's developers deploy it."
 )
-_READY = msgid("The env is ready to use: its cloud function `cloudbase_auth` is active.")
+_READY = msgid(
+    "The env's `cloudbase_auth` is active, and must let the appid in; 开通环境共享 may be missing."
+)
 
 
-def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
+def _shared(words: Words, request: Request, after: AfterCall) -> tuple[str | Buttons | None, ...]:
     """Return the parts of the answer after a share."""
     say = words.about(request)
     if after.readiness is Readiness.READY:
-        return say("✅ *Shared, ready to use.* {env} of {owner} with {appid}."), say(_IN_CODE)
+        accepted = sentences(say, say(_ACCEPTED), say(_READY))
+        return accepted, _left_behind_a_button(say, request)
     lacking = after.readiness is Readiness.LACKING
     headline = say(
-        "✅ *Shared, not usable yet.* {env} of {owner} with {appid}."
-        if lacking
-        else "✅ *Shared.* WeChat accepted {env} of {owner} for {appid}."
+        "✅ *Shared, not usable yet.* {env} of {owner} with {appid}." if lacking else _ACCEPTED
     )
-    lacks = say(_LACKING) if lacking else None
+    lacks = say(_LACKING) if lacking and after.told_before else None  # else the first step says it
     return headline, lacks, _to_do(say, request, after, say(_LEFT))
 
 
-def _to_do(say: Words, request: Request, after: AfterShare, title: str) -> str | Buttons:
+def _to_do(say: Words, request: Request, after: AfterCall, title: str) -> str | Buttons:
     """Return the steps below their title or, if they were told before, a button for them."""
     if after.told_before:
-        return Buttons((Button(say("What is left to do"), Act.STEPS, request.id),))
+        return _left_behind_a_button(say, request)
     return _what_is_left(say, title)
+
+
+def _left_behind_a_button(say: Words, request: Request) -> Buttons:
+    return Buttons((Button(say("What is left to do"), Act.STEPS, request.id),))
 
 
 def _what_is_left(say: Words, title: str) -> str:
     """Return what the developers on both sides do after a share, below a title."""
     lines = [
         say(
-            "The developers of {owner} deploy a cloud function `cloudbase_auth` in {env}: without it the receiver's `init()` fails."
+            "The platform's developers deploy a cloud function `cloudbase_auth` in {env} (WeChat DevTools, `extAppid` {owner}) that lets {receivers} in, and 开通环境共享 if needed."
         ),
         say(_IN_CODE),
         say("{owner} pays for what the receiver uses."),
         say(
-            "To take access away, the admin of {owner} opens 云开发, 更多, 环境共享 in WeChat DevTools."
+            "To take access away, ask {contact}: they can look there, in 云开发 › 环境共享 (the owner's admin only after withdrawing)."
         ),
     ]
     return f"{title}\n{steps(lines)}"
@@ -213,17 +229,37 @@ def steps_left(words: Words, request: Request) -> Message:
 
 
 def steps_after_batch(
-    words: Words, request: Request, after: AfterShare
+    words: Words, request: Request, after: AfterCall
 ) -> tuple[str | Buttons | None, ...]:
     """Return the steps after a batch of shares."""
     say = words.about(request)
     title = say("*What is left to do, for each that was shared*")
     if after.readiness is Readiness.READY:
-        return say(_READY), f"{title}\n{say(_IN_CODE)}"
+        return say(_READY), say(_IN_CODE), _left_behind_a_button(say, request)
     lacking = say("*Not usable yet:* {lacking}", lacking=say(_LACKING))
     return (
         lacking if after.readiness is Readiness.LACKING else None,
         _to_do(say, request, after, title),
+    )
+
+
+def brief_cause(words: Words, cause: Cause | None) -> Mrkdwn | None:
+    """Return in a few words why a share of an env would fail; None if nothing is known against it."""
+    guidance = guidance_of(cause)
+    return words.escaped(guidance.title) if guidance else None
+
+
+def would_fail(words: Words, env: str, owner: str, cause: Cause | None) -> str | None:
+    """Return that a share of an env would fail, and why, for a dry run; None if nothing is known against it."""
+    if not (guidance := guidance_of(cause)):
+        return None
+    found = code(guidance.found) if guidance.found else ""
+    known = {"env": code(env), "owner": code(owner), "found": found}
+    return sentences(
+        words,
+        words("⚠️ *It would fail: {title}.*", title=words.escaped(guidance.title)),
+        words(guidance.meaning, **known),
+        words(guidance.steps[0], **known),
     )
 
 

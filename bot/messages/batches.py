@@ -1,22 +1,21 @@
 """Batches: the parent message with its progress bar, and the summary, grouped by outcome."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import assert_never
 
 from bot.domain.batch import AtLimit, InDoubt, Pause
 from bot.domain.outcome import (
     NOTHING_KNOWN,
-    AfterShare,
+    AfterCall,
     Failed,
     Finished,
     Group,
+    Outcome,
     Tally,
     Unknown,
     retry_may_help,
 )
 from bot.domain.request import Act, Request
-from bot.guidance import where_others_were_shared
 from bot.messages.answers import (
     called_twice,
     steps_after_batch,
@@ -27,7 +26,7 @@ from bot.messages.answers import (
 )
 from bot.messages.blocks import Button, Buttons, Message, Part, message, small
 from bot.messages.endings import counts, mark, next_step, state
-from bot.messages.request import in_channel, name
+from bot.messages.request import in_channel, in_replies, name, parts_of
 from bot.messages.words import Mrkdwn, Words, capital, code, first, msgid, when
 
 _BAR = 20  # characters
@@ -63,7 +62,7 @@ def _pause(words: Words, pause: Pause) -> str:
             )
         case InDoubt():
             return words(
-                "Slack does not tell me who asked for this, so the batch pauses. Once it does, the batch goes on by itself, if the policy still allows it."
+                "Slack does not answer who asked for this, so the batch pauses. Once it does, the batch goes on by itself, if the policy still allows it."
             )
         case _:
             assert_never(pause)
@@ -75,14 +74,13 @@ def _bar(tally: Tally) -> str:
 
 
 def finished(
-    words: Words, request: Request, outcome: Finished, after: AfterShare = NOTHING_KNOWN
+    words: Words, request: Request, outcome: Finished, after: AfterCall = NOTHING_KNOWN
 ) -> Message:
     """Tell how the batch ended: counts, and for each kind of failure what it means and what to do."""
     tally, groups = outcome.tally, outcome.groups
-    told = [_group(words, request, group, tally.shared) for group in groups[:_GROUPS]]
-    more = words(
-        "Others ended in other ways: `/share-env history &lt;appid&gt;` tells how one of them ended."
-    )
+    listed = _is_long(outcome)
+    told = [_group(words, request, group, listed=listed) for group in groups[:_GROUPS]]
+    more = words("Others ended in other ways; all are listed below.")
     retry = Button(words("Retry failed"), Act.RETRY, request.id)
     return message(
         f"{mark(outcome)} {_totals(words, request, tally)}",
@@ -104,22 +102,42 @@ def _totals(words: Words, request: Request, tally: Tally) -> str:
     )
 
 
-def _group(words: Words, request: Request, group: Group, shared: int) -> str:
-    """Return how some appids ended; `shared` is how many others got the env."""
+def _group(words: Words, request: Request, group: Group, *, listed: bool) -> str:
+    """Return how some appids ended; all of them may be `listed` below the answer."""
     outcome = group.outcome
-    if isinstance(outcome, Failed) and shared:
-        outcome = replace(outcome, guidance=where_others_were_shared(outcome.guidance))
     if isinstance(outcome, Failed | Unknown):
-        title, advice = titled(words, outcome), _advice(words, request, outcome)
+        advice = _advice(words, request, outcome)
     else:
-        title, advice = state(words, outcome), next_step(words, request, outcome, group.appids[0])
+        advice = next_step(words, request, outcome, group.appids[0])
     headline = words(
         "{mark} *{title}* ({count})",
         mark=mark(outcome),
-        title=capital(title),
+        title=_title(words, outcome),
         count=len(group.appids),
     )
-    return "\n".join([headline, advice, _some(words, group.appids)])
+    return "\n".join([headline, advice, _some(words, group.appids, below=listed)])
+
+
+def _is_long(outcome: Finished) -> bool:
+    """Tell whether the answer leaves out a way to end, or some of the appids that failed alike."""
+    failed = (each for each in outcome.groups if isinstance(each.outcome, Failed | Unknown))
+    return len(outcome.groups) > _GROUPS or any(len(each.appids) > _APPIDS for each in failed)
+
+
+def all_by_cause(words: Words, outcome: Finished) -> list[Message]:
+    """Return all appids that were not shared, under how they ended, as messages for a thread, if the answer is too long."""
+    parts = [
+        part
+        for group in (outcome.groups if _is_long(outcome) else ())
+        for part in parts_of(words, group.appids, _title(words, group.outcome))
+    ]
+    return in_replies(parts)
+
+
+def _title(words: Words, outcome: Outcome) -> Mrkdwn:
+    if isinstance(outcome, Failed | Unknown):
+        return capital(titled(words, outcome))
+    return capital(state(words, outcome))
 
 
 def _advice(words: Words, request: Request, outcome: Failed | Unknown) -> str:
@@ -135,14 +153,10 @@ def _advice(words: Words, request: Request, outcome: Failed | Unknown) -> str:
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:
     """Say that the policy denies some appids of a batch or, for several reasons, all; the reason for the first one follows."""
-    text = msgid(
-        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done."
-    )
+    text = msgid("🚫 You may not share {env} with {count} of these {total} apps. Nothing was done.")
     ask = msgid("Ask for the right to share with these, or leave them out. About the first:")
     if len(appids) == total:
-        text = msgid(
-            "🚫 You may not share {env} with any of these mini programs. Nothing was done."
-        )
+        text = msgid("🚫 You may not share {env} with any of these apps. Nothing was done.")
         ask = msgid("Ask for the right to share with these. About the first:")
     told = words(text, env=code(env), count=len(appids), total=total)
     return message(told, _some(words, appids), words(ask))
@@ -155,7 +169,7 @@ def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message
         for rule, appids in by_rule.items()
     ]
     return message(
-        words("🚫 Different rules decide about these mini programs. Nothing was done."),
+        words("🚫 Different rules decide about these apps. Nothing was done."),
         words("Send one command for each rule."),
         *first(words, lines, _GROUPS),
     )
@@ -175,5 +189,10 @@ def too_many_batches(words: Words, request: Request, most: int) -> Message:
     )
 
 
-def _some(words: Words, appids: Sequence[str]) -> str:
-    return " ".join(first(words, [code(appid) for appid in appids], _APPIDS))
+def _some(words: Words, appids: Sequence[str], *, below: bool = False) -> str:
+    """Return the first appids and the number of the others, which may be listed `below`."""
+    shown, more = [code(appid) for appid in appids], len(appids) - _APPIDS
+    if below and more > 0:
+        rest = words("and {count} more, listed below", count=more)
+        return " ".join([*shown[:_APPIDS], rest])
+    return " ".join(first(words, shown, _APPIDS))

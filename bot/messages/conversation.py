@@ -2,7 +2,7 @@
 
 from bot.domain.outcome import (
     NOTHING_KNOWN,
-    AfterShare,
+    AfterCall,
     Expired,
     Failed,
     Finished,
@@ -11,6 +11,7 @@ from bot.domain.outcome import (
     Shared,
     Tally,
     Unknown,
+    explained,
     retry_may_help,
 )
 from bot.domain.request import Act, Request
@@ -53,9 +54,10 @@ def answer(
     outcome: Outcome,
     *,
     called_again: bool = False,
-    after: AfterShare = NOTHING_KNOWN,
+    after: AfterCall = NOTHING_KNOWN,
 ) -> Message:
     """Say how the request ended, what that means and what to do next, with a button if trying again can help."""
+    outcome = explained(outcome, after.cause)
     match outcome:
         case Shared() | Failed() | Unknown():
             whole = answers.called(words, request, outcome, called_again=called_again, after=after)
@@ -69,6 +71,12 @@ def answer(
     if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
         whole += message(Buttons((Button(words("Try again"), Act.RETRY, request.id),)))
     return whole
+
+
+def lists(words: Words, outcome: Outcome, after: AfterCall) -> list[Message]:
+    """Return the replies that follow the answer to a batch: all that its groups leave out."""
+    ended = explained(outcome, after.cause)
+    return batches.all_by_cause(words, ended) if isinstance(ended, Finished) else []
 
 
 def _not_called(words: Words, request: Request, outcome: Outcome) -> Message:

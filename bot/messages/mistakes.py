@@ -42,7 +42,7 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
             yield small(words(FOR_GOOD))
     if kind in {Wrong.ONLY_SHARES, Wrong.NOT_UNDERSTOOD}:
         yield words(
-            "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet, you can cancel with the button on its message; `/share-env history` lists your requests."
+            "To take access away, ask {contact}: they can look in 云开发 › 更多 › 环境共享 in WeChat DevTools, with the owner as `extAppid`. A request that has not started can be cancelled with the button on its message; `/share-env history` lists your requests."
         )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from bot.command.form import Mistakes
 from bot.command.grammar import REASON_LIMIT
 from bot.domain.request import Act, Origin, Request
+from bot.guidance import Cause
+from bot.messages.answers import brief_cause
 from bot.messages.blocks import Block, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
@@ -59,7 +61,7 @@ def _fields(words: Words) -> list[Block]:
     )
     return [
         _field(ENV, words("Env"), env),
-        _field(APPIDS, words("Appids of the mini programs that receive access"), appids, some),
+        _field(APPIDS, words("Appids of the apps that receive access"), appids, some),
         _field(REASON, words("Reason"), reason, optional=True),
         _field(DRY_RUN, words("Dry run"), dry_run, optional=True),
     ]
@@ -78,12 +80,14 @@ def _field(
     }
 
 
-def options(words: Words, envs: Sequence[str], typed: str | None) -> list[Block]:
-    """Return the envs to choose from; the typed one comes last if it is not among them."""
+def options(
+    words: Words, envs: Sequence[str], typed: str | None, cause: Cause | None = None
+) -> list[Block]:
+    """Return the envs to choose from; the typed one comes last if it is not among them, with why a share of it would fail."""
     listed = envs[: MOST_OPTIONS - 1]
     offered: list[Block] = [{"text": plain(env), "value": env} for env in listed]
     if typed and typed not in listed:
-        as_it_is = plain(words("as you typed it"))
+        as_it_is = plain(as_typed(brief_cause(words, cause) or words("as you typed it")))
         offered.append({"text": plain(typed), "value": typed, "description": as_it_is})
     return offered
 

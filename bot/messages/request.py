@@ -1,5 +1,6 @@
 """A request in words, for all messages about one: the sentence, its appids, its reason and its id."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from bot.domain.request import Request
@@ -50,19 +51,28 @@ _IN_REPLY = 2  # sections; more would not fit into the text of a message
 
 def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
     """Return a batch's appids if they are more than ten, in order, one per line to fit a phone."""
-    total = len(request.appids)
-    starts = range(0, total, _IN_SECTION) if total > _FEW else ()
-    return tuple(_section(words, request.appids, start) for start in starts)
+    return parts_of(words, request.appids) if len(request.appids) > _FEW else ()
 
 
-def _section(words: Words, listed: tuple[str, ...], start: int) -> Part:
+def parts_of(words: Words, appids: Sequence[str], title: str = "") -> tuple[Part, ...]:
+    """Return appids, one per line, in parts that a section has room for, each below the title and which of them they are."""
+    starts = range(0, len(appids), _IN_SECTION)
+    return tuple(_section(words, appids, start, title) for start in starts)
+
+
+def _section(words: Words, listed: Sequence[str], start: int, title: str) -> Part:
     shown = listed[start : start + _IN_SECTION]
     end = start + len(shown)
     span = f"{start + 1}–{end}" if len(shown) > 1 else f"{end}"
-    return listing(words("*{span} of {total}*", span=span, total=len(listed)), shown)
+    which = words("*{span} of {total}*", span=span, total=len(listed))
+    return listing("\n".join(filter(None, [title, which])), shown)
 
 
 def replies(words: Words, request: Request) -> list[Message]:
     """Return a batch's appids, if they are more than ten, as messages for a thread."""
-    parts = all_appids(words, request)
+    return in_replies(all_appids(words, request))
+
+
+def in_replies(parts: Sequence[Part]) -> list[Message]:
+    """Return parts as messages for a thread, as many in each as the text of a message has room for."""
     return [message(*parts[at : at + _IN_REPLY]) for at in range(0, len(parts), _IN_REPLY)]

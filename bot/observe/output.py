@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
+from unicodedata import east_asian_width
 
 import orjson
 
@@ -24,6 +25,11 @@ UNSAFE = (
 _UNSAFE = re.compile(UNSAFE)
 # Spreadsheets skip leading spaces, and also take the full-width signs. Where a comma is a decimal point, a semicolon ends a cell.
 _FORMULA = re.compile(rf"(?:\A|(?<=;))(?=(?:\s|{UNSAFE})*[=+\-@＝＋－＠]|[\t\r\n])")
+# A word, or a Chinese character, with the punctuation and the blanks behind it.
+_PIECE = re.compile(
+    r"[\u2e80-\ufeff\uff21-\uffee][，。：；！？、）」】”]*\s*|[^\s\u2e80-\uffee]+[，。：；！？、）」】”]*\s*|\S\s*"
+)
+_WIDE = 80  # columns
 _IN_A_TABLE = 1000  # rows per table; column widths are computed for each table
 
 
@@ -32,6 +38,26 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def wrapped(text: str, first: str = "", later: str = "") -> str:
+    """Return text, printable, in lines of at most 80 columns, the first behind `first`, all others behind `later`.
+
+    What has no blank, such as an address or a path, is never broken; Chinese is, between any two characters.
+    """
+    lines, line, begun = list[str](), first, False
+    for piece in _PIECE.findall(printable(text)):
+        if begun and _columns(line + piece.rstrip()) > _WIDE:
+            lines.append(line.rstrip())
+            line = later
+        line, begun = line + piece, True
+    return "\n".join([*lines, line.rstrip()])
+
+
+def _columns(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    wide = sum(east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - text.count("\ufe0f")
 
 
 def json_line(fields: Mapping[str, object]) -> str:

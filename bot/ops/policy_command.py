@@ -15,7 +15,7 @@ from bot.messages.words import as_typed
 from bot.observe.output import FAILED, FINE, complain, printable
 from bot.ops.doctor.findings import print_each
 from bot.ops.doctor.policy import findings_of
-from bot.ops.doctor.slack_calls import SlackAnswers, read_channels, web_api
+from bot.ops.doctor.slack_calls import SlackAnswers, approvers_channels_of, read_channels, web_api
 from bot.ops.doctor.transport import promptly, session
 from bot.policy.decide import decide, explain, owner_of
 from bot.policy.errors import quoted
@@ -63,7 +63,7 @@ async def _slack_answers(environ: Mapping[str, str], rules: Policy) -> SlackAnsw
         return SlackAnswers()
     async with session() as http:
         api = web_api(slack, slack.bot_token, http)
-        return SlackAnswers(channels=await read_channels(api, rules))
+        return SlackAnswers(channels=await read_channels(api, approvers_channels_of(rules)))
 
 
 def _findings(

@@ -125,10 +125,8 @@ def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
     return covers(glob, env) and (not any_case(rule) or glob.lower() == glob.upper())
 
 
-WHO: tuple[Condition[Circumstances], ...] = (
-    Condition(Miss.WHO, _met_who, _covers_who),
-    Condition(Miss.GUEST, _met_guests, _covers_guests),
-)
+GUESTS: Condition[Circumstances] = Condition(Miss.GUEST, _met_guests, _covers_guests)
+WHO: tuple[Condition[Circumstances], ...] = (Condition(Miss.WHO, _met_who, _covers_who), GUESTS)
 CHANNELS: Condition[Circumstances] = Condition(Miss.CHANNEL, _met_channel, _covers_channels)
 ENVS: Condition[Ask] = Condition(Miss.ENV, _met_env, _covers_envs)
 WHAT: tuple[Condition[Ask], ...] = (Condition(Miss.APPID, _met_appid, _covers_appids), ENVS)

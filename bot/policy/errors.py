@@ -1,7 +1,7 @@
 """Turn pydantic's errors about the policy file into sentences: the place, what is wrong, and the fix. Pure."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bot.domain.finding import Problem
@@ -28,6 +28,23 @@ def sentence(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
     counted = len(path) > 1 and isinstance(detail["loc"][1], int)  # one of several tables
     place = ", ".join([" ".join(path[:2]), *path[2:]] if counted else path)
     return problem_of(detail, keys).at(place)
+
+
+def without_misspelt(
+    details: Iterable["ErrorDetails"], keys_of: Callable[[Sequence[int | str]], Iterable[str]]
+) -> list["ErrorDetails"]:
+    """Return pydantic's errors without the keys that are missing because they are there, but misspelt."""
+    told = [*details]
+    meant = {
+        (*detail["loc"][:-1], _nearest(str(detail["loc"][-1]), keys_of(detail["loc"])))
+        for detail in told
+        if detail["type"] == "extra_forbidden"
+    }
+    return [each for each in told if each["type"] != "missing" or each["loc"] not in meant]
+
+
+def _nearest(word: str, keys: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(word, [*keys], n=1)), None)
 
 
 def quoted(value: object) -> str:
@@ -58,8 +75,8 @@ def problem_of(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
     if kind == "extra_forbidden" and loc[-1] == "contact":
         return Problem("there is no such key", "Write it at the top, above the first [[…]].")
     if kind == "extra_forbidden":
-        near = difflib.get_close_matches(str(loc[-1]), [*keys], n=1)
-        return Problem("there is no such key", f"Did you mean {near[0]}?" if near else "Remove it.")
+        near = _nearest(str(loc[-1]), keys)
+        return Problem("there is no such key", f"Did you mean {near}?" if near else "Remove it.")
     if kind == "list_type" and loc[-1] in {"owner", "rule", "test"}:
         fix = f"Write [[{loc[-1]}]] above each, with two brackets."
         return Problem("it must be a list", fix)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from bot.domain.finding import Problem
 from bot.policy.decide import decide, deciding_rule
-from bot.policy.errors import problem_of, quoted, sentence, shown
+from bot.policy.errors import problem_of, quoted, sentence, shown, without_misspelt
 from bot.policy.kinds import Deny, Effect, Owner, Policy, Tested
 from bot.policy.shapes import (
     ApproversEntry,
@@ -34,7 +34,8 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         tables = tomllib.loads(text)
         file = File.model_validate(tables)
     except ValidationError as error:
-        of_keys = (sentence(detail, _keys(detail["loc"])) for detail in error.errors())
+        details = without_misspelt(error.errors(), _keys)
+        of_keys = (sentence(detail, _keys(detail["loc"])) for detail in details)
         return [*of_keys, *_rule_problems(_valid_rules(tables.get("rule")))]
     except tomllib.TOMLDecodeError as error:
         return [Problem(f"It is not valid TOML: {shown(str(error), 300)}", _RIGHT_FIRST)]

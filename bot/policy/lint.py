@@ -4,9 +4,10 @@ The doctor adds the checks that need Slack, such as who is in a group.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bot.domain.finding import Finding, warning, wrong
-from bot.policy.conditions import CONDITIONS, any_case, covers, head, is_glob, tail
+from bot.policy.conditions import CONDITIONS, ENVS, GUESTS, any_case, covers, head, is_glob, tail
 from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.kinds import Effect, Policy, Rule
@@ -30,13 +31,42 @@ def reach(policy: Policy) -> Iterator[Finding]:
         first = f"{quoted(wider.name)}, which comes first, always does"
         fix = "Move the narrower rule up, or take it out."
         yield warning("policy-reach", f"{quoted(rule.name)} never decides: {first}", fix)
+    for rule, wider in evaded(policy):
+        left = ["guests"] * (not GUESTS.covers(wider, rule))
+        left += ["envs in another letter case"] * (not ENVS.covers(wider, rule))
+        found = (
+            f"{quoted(rule.name)} decides only for {' and '.join(left)}: "
+            f"{quoted(wider.name)}, which comes first, decides for all others"
+        )
+        fix = f"Move {quoted(rule.name)} above {quoted(wider.name)}, or take it out."
+        yield warning("policy-reach", found, fix)
+
+
+def evaded(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
+    """Yield each rule that restricts, but never a full member who writes the env as it is, with the earlier rule that does.
+
+    A rule that denies is for guests too, and one that denies or asks for approval is for envs in any letter case.
+    """
+    lost = [rule for rule, _ in shadowed(policy)]
+    for number, rule in enumerate(policy.rules):
+        if rule.effect is Effect.ALLOW or rule in lost:
+            continue
+        plain = replace(rule, effect=Effect.ALLOW, guests=False)
+        for wider in policy.rules[:number]:
+            if wider.effect is not Effect.DENY and _covers(wider, plain):
+                yield rule, wider
+                break
+
+
+def _covers(wider: Rule, rule: Rule) -> bool:
+    return all(condition.covers(wider, rule) for condition in CONDITIONS)
 
 
 def shadowed(policy: Policy) -> Iterator[tuple[Rule, Rule]]:
     """Yield each rule that can never decide, with the earlier rule that decides instead; a rule in doubt is left out."""
     for number, rule in enumerate(policy.rules):
         for wider in policy.rules[:number]:
-            if all(condition.covers(wider, rule) for condition in CONDITIONS):
+            if _covers(wider, rule):
                 yield rule, wider
                 break
 

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
@@ -19,6 +19,9 @@ T = TypeVar("T")
 DOTENV = Path(".env")
 """The `.env` in the working directory."""
 
+OF_GETTEXT = re.compile(r"[:_.]|\A(?:C|POSIX)\Z")
+"""What a LANGUAGE has that a machine exports for gettext, as in en_US:en or C; it counts only if `.env` has none."""
+
 _QUOTED = re.compile(r"""["'“”„‘’](.*)["'“”‘’]""", re.DOTALL)
 _OPEN = re.compile(r"\s*(?:export\s+)?\w+\s*=\s*(['\"])(?!.*\1)")
 
@@ -31,13 +34,42 @@ def environment() -> dict[str, str]:
     A `.env`, or a line of it, that cannot be read ends the process with a sentence and exit code 2, as for a wrong setting.
     Such a line is not skipped: it might be the one that restricts from where people may share.
     """
+    file = _in_dotenv()
+    given = {**file, **os.environ}
+    if "LANGUAGE" in file and OF_GETTEXT.search(given["LANGUAGE"]):
+        given["LANGUAGE"] = file["LANGUAGE"]
+    return given
+
+
+def overridden(environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the names that have another value in `.env` than in `environ`, which the process's environment made."""
+    return frozenset(n for n, value in _in_dotenv().items() if environ.get(n, value) != value)
+
+
+def blamed(problems: Iterable[str], names: Iterable[str]) -> list[str]:
+    """Return the `names` that the problems mention."""
+    words = {word for problem in problems for word in re.findall(r"\w+", problem)}
+    return sorted(words & set(names))
+
+
+def overriding(names: Sequence[str]) -> Problem:
+    """Return that the environment overrides what `.env` says of these names."""
+    found = f"The environment gives {', '.join(names)} another value than .env, and it counts"
+    fix = f"Take it out of the environment (unset {' '.join(names)}), or correct it there."
+    return Problem(found, fix)
+
+
+def _in_dotenv() -> dict[str, str]:
+    """Return the values in `.env` that are not empty; ends the process if a line of it cannot be read."""
     lines = _dotenv()
     bad = [line for line in lines if line.value is None]
     if bad:
-        _end(f".env, line {_number(line.original)}, {_flaw(line)}" for line in bad)
+        _end(
+            Problem(f".env, line {_number(line.original)}, {flaw}", fix)
+            for line, (flaw, fix) in zip(bad, map(_flaw, bad), strict=True)
+        )
     text = "".join(line.original.string for line in lines if line.value)
-    file = {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
-    return {**file, **os.environ}
+    return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
 
 
 def repeated() -> list[str]:
@@ -57,18 +89,18 @@ def _dotenv() -> list[Binding]:
         raw = DOTENV.read_bytes() if DOTENV.is_file() else b""
     except OSError as error:
         fix = "Let the bot's user read it, or take it away."
-        _end([f".env cannot be read: {error.strerror}. {fix}"])
+        _end([Problem(f".env cannot be read: {error.strerror}", fix)])
     if b"\0" in raw:
-        _end([".env is in UTF-16. Save it as UTF-8."])
+        _end([Problem(".env is in UTF-16", "Save it as UTF-8.")])
     # Comments may be in another encoding.
     text = raw.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     return [line for line in parse_stream(StringIO(text)) if line.error or line.key]
 
 
-def _flaw(line: Binding) -> str:
+def _flaw(line: Binding) -> tuple[str, str]:
     if _OPEN.match(line.original.string):
-        return "has a quote that does not end. Close it, or write none."
-    return "is not NAME=value. Correct it."
+        return "has a quote that does not end", "Close it, or write none."
+    return "is not NAME=value", "Correct it."
 
 
 def _number(original: Original) -> int:
@@ -77,10 +109,19 @@ def _number(original: Original) -> int:
     return original.line + original.string[:blank].count("\n")
 
 
-def _end(problems: Iterable[str]) -> NoReturn:
+class DotenvError(SystemExit):
+    """Ends the process with exit code 2, since `.env` cannot be read; the problems are on standard error."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(2)
+        self.problems = problems
+
+
+def _end(problems: Iterable[Problem]) -> NoReturn:
+    told = [*problems]
     with suppress(OSError):  # if nothing can be written there, the exit code still says it
-        sys.stderr.writelines(f"{problem}\n" for problem in problems)
-    raise SystemExit(2)
+        sys.stderr.writelines(f"{problem}\n" for problem in told)
+    raise DotenvError(told)
 
 
 class Reader:

@@ -1,8 +1,9 @@
 """Parse the environment into Settings, or into one sentence for each problem: the setting and the fix."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import unquote, unquote_plus
 
@@ -18,11 +19,12 @@ from bot.settings.access import (
     read_slack,
     read_tokens,
 )
-from bot.settings.environ import Reader
+from bot.settings.environ import Reader, blamed
 from bot.settings.pasted import belongs, described
 from bot.settings.policy import Content, policy_path, read_content, read_rules
 from bot.settings.table import NAMES, SETTINGS, Table
 
+_CLOSE = 0.85  # similarity; 1 is equal
 _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
 """Settings that may be set on a machine for other programs."""
 
@@ -169,7 +171,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             policy_text=tested.text,
         )
     is_empty = not any(read.text(name) for name in NAMES if name not in _OF_MANY)
-    problems = (_NOTHING_SET,) if is_empty else tuple(read.problems)
+    problems = (_NOTHING_SET,) if is_empty else tuple(_with_misspelt(read.problems, environ))
     return Parts(
         slack=slack,
         tokens=usable,
@@ -181,6 +183,25 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
         whole=whole,
         secrets=secrets,
     )
+
+
+def nearest(name: str) -> str | None:
+    """Return the setting that a name resembles, if any."""
+    close = get_close_matches(name.upper(), NAMES, 1, _CLOSE)
+    return close[0] if close else None
+
+
+def _with_misspelt(problems: Iterable[Problem], environ: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the problems; where a setting is not set, and a name that resembles it is, the fix is to correct that."""
+    unknown = set(environ) - set(NAMES)
+    meant = {nearest(name): name for name in sorted(unknown, reverse=True)} if problems else {}
+    for problem in problems:
+        missing = blamed([problem], (each for each in meant if each and not environ.get(each)))
+        if missing:
+            name, setting = meant[missing[0]], missing[0]
+            yield Problem(f"{problem.found}, and {name} is no setting", f"Call it {setting}.")
+        else:
+            yield problem
 
 
 def policy_of(

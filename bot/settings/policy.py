@@ -12,6 +12,9 @@ from bot.settings.table import Table
 SETTINGS_RULE = "SHARE_ENV_ALLOWED settings"
 """The name of the one rule that the settings make, without a policy file."""
 
+UNTOUCHED = 1.0
+"""Seconds for which nobody must have changed a policy file, so that a read does not find half of what they are writing."""
+
 Content = str | Problem
 """The text of a policy file, or why it cannot be read."""
 
@@ -31,13 +34,14 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
     groups = Table.SHARE_ENV_ALLOWED_GROUPS.value(read)
     channels = Table.SHARE_ENV_ALLOWED_CHANNELS.value(read)
     if path:
-        if users or groups or channels:
+        content = content_of(path)
+        if (users or groups or channels) and not isinstance(content, Problem):
             the_file = Table.POLICY_FILE.name if Table.POLICY_FILE.value(read) else "the file"
             read.wrong(
                 f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings",
                 f"Keep one way: move what they say into the file, or remove {the_file}.",
             )
-        tested = read_content(path, content_of(path), default_owner)
+        tested = read_content(path, content, default_owner)
         if isinstance(tested, Tested):
             return tested
         read.problems += tested
@@ -64,6 +68,14 @@ def content_of(path: Path) -> Content:
             "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
         )
     return Problem(f"The policy file “{path}” cannot be read: {why}", fix)
+
+
+def settles_in(changed: float, now: float) -> float:
+    """Return in how many seconds a file that was last changed then can be believed; both are Unix times.
+
+    The disk's clock may be ahead of the machine's.
+    """
+    return max(0.0, UNTOUCHED - abs(now - changed))
 
 
 def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[Problem]:

@@ -9,7 +9,7 @@ from typing import ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from bot.domain.language import SPOKEN, Language
-from bot.settings.environ import Reader
+from bot.settings.environ import OF_GETTEXT, Reader
 from bot.settings.pasted import described, is_astray, is_word, kind_of, may_be_shown
 
 T = TypeVar("T")
@@ -205,7 +205,7 @@ _LANGUAGE = choice(*(each.value for each in Language))
 def language(read: Reader, name: str, default: str) -> Language:
     """Return a language; machines also export LANGUAGE for gettext, as in en_US:en or C."""
     word = read.text(name) or ""
-    if re.search(r"[:_.]|\A(?:C|POSIX)\Z", word):
+    if OF_GETTEXT.search(word):
         spoken = re.split("[:_.-]", word.lower())[0]
         return SPOKEN.get(spoken, Language.ENGLISH)
     return Language(_LANGUAGE(read, name, default))

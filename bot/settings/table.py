@@ -73,7 +73,7 @@ class Table:
     WECHAT_AUTHORIZER_APPID = Setting(
         text,
         "the default owner: whose token shares envs that no `[[owner]]` names",
-        'A mini program\'s appid, which is on its page at mp.weixin.qq.com, "Development", "Settings".',
+        "A mini program's appid, which is on its page at mp.weixin.qq.com, 开发管理, 开发设置.",
     )
     WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(
         a_word("Put the owner's authorizer_access_token there."),

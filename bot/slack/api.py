@@ -12,8 +12,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
 from bot.command.tokenizer import visible
+from bot.domain.finding import Problem
 from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledSlack, no_op
+from bot.runtime.way import PROXY_WANTS_PASSWORD, in_the_way, proxy_refuses
 from bot.settings.access import SlackSettings
 from bot.workflow.ports import AwayError
 
@@ -82,6 +84,8 @@ class Refused:
     pointers: tuple[str, ...] = field(default=(), compare=False, repr=False)
     retry_after: float | None = field(default=None, compare=False, repr=False)
     """Seconds, for a rate limit."""
+    way: Problem | None = field(default=None, compare=False, repr=False)
+    """What was in the way of a call that was not sent, if that is known."""
 
     @property
     def label(self) -> str:
@@ -93,9 +97,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Doubtful:
-    """A 5xx, a dropped connection or a timeout: it may have happened."""
+    """A 5xx, a dropped connection or a timeout: it may have happened. `way` is what was in the way, if that is known."""
 
     why: str
+    way: Problem | None = field(default=None, compare=False, repr=False)
     label: ClassVar[str] = "doubtful"
 
 
@@ -228,11 +233,15 @@ class SlackApi:
                 raw = await read_at_most(response.content, ANSWER_LIMIT)
                 if raw is None:
                     return Doubtful(NOT_FROM_SLACK)
+                if response.status == PROXY_WANTS_PASSWORD:
+                    way = proxy_refuses(response.status, self.proxy)
+                    return Doubtful(f"HTTP {response.status}", way)
                 return call.read(response.status, response.headers, raw, object_in(raw))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ValueError):
-            return Refused(NOT_SENT)  # ValueError: the address, or the proxy's, cannot be used
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, ValueError) as error:
+            # ValueError: the address, or the proxy's, cannot be used
+            return Refused(NOT_SENT, way=in_the_way(error, self.proxy))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            return Doubtful(type(error).__name__)
+            return Doubtful(type(error).__name__, in_the_way(error, self.proxy))
 
 
 def is_slacks(url: str, api_url: str) -> bool:

@@ -11,13 +11,14 @@ from bot.messages.approvals import decided, question, reminder
 from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
+from bot.messages.request import replies
 from bot.messages.words import Languages
 from bot.policy.kinds import ANYONE, Rule
 from bot.slack.api import Refused
 from bot.slack.directory import Directory
 from bot.slack.payloads import PERSON
 from bot.slack.posts import Posts, raise_if_away
-from bot.slack.thread import list_appids
+from bot.slack.thread import post_lists
 from bot.workflow.judge import approving_rule
 from bot.workflow.ports import LinkTo, PolicyInForce
 
@@ -87,7 +88,8 @@ class ApproverMessages:
             questions[number] = posted
             if not at.ts and not await record(ref_of(*questions)):
                 break
-            await list_appids(self._posts, words, request, posted, look_since=look_since)
+            listed, marks = replies(words, request), f"{request.id}-list"
+            await post_lists(self._posts, words, listed, posted, marks, look_since=look_since)
         if any(at.ts for at in questions):
             return ref_of(*questions)
         _log.error("the approvers cannot be asked", extra={"request": request.id})

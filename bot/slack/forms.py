@@ -56,10 +56,10 @@ class FormListeners:
 
     async def _options(self, ack: AsyncAck, body: Body) -> None:
         origin, typed = _sent_from(body), str(body.get("value") or "")
-        words, (envs, other) = await asyncio.gather(
+        words, offer = await asyncio.gather(
             self._handler.words(origin), self._handler.envs(origin, typed)
         )
-        await ack(options=say.options(words, envs, other))
+        await ack(options=say.options(words, offer.envs, offer.typed, offer.cause))
 
     async def _submitted(self, ack: AsyncAck, body: Body) -> None:
         fields = _fields(body)

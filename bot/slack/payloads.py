@@ -20,9 +20,6 @@ PERSON = ("U", "W")
 DIRECT = ("D", *PERSON)
 """What the ids of direct messages begin with; a user id means the conversation with the bot."""
 
-TOO_MANY = "too_many_websockets"
-"""Slack's reason to end a new connection of an app that has ten already."""
-
 
 def text_at(body: Body, *path: str) -> str:
     """Return the text at a path of keys; raises KeyError if there is none or it is empty, TypeError for anything else."""

@@ -1,7 +1,7 @@
 """The preflight: checks both tokens before the bot starts, and says what does not work without a scope."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.finding import Problem
@@ -18,8 +18,10 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
+from bot.slack.greeting import REFUSALS
 
 _PATIENCE = 5.0
+_TOLD = 3  # scopes of which it is said what does not work without them
 _ORGANISATION = "installed for an organisation"
 
 
@@ -81,13 +83,6 @@ def _is_no(result: Result) -> bool:
     return isinstance(result, Refused) and not is_transient(result)
 
 
-def unreached(result: Result | None) -> bool:
-    """Tell whether something on the way to Slack, rather than Slack, may be the reason of no answer."""
-    if isinstance(result, Doubtful):
-        return result.why not in MAYBE
-    return isinstance(result, Refused) and result.error == NOT_SENT
-
-
 def problem_of_bot(result: Result) -> str | None:
     """Return what is wrong with the bot token or the connection to Slack, and its fix; None if nothing is."""
     match result:
@@ -113,6 +108,8 @@ def problem_of_app(result: Result) -> str | None:
     match result:
         case Answered():
             return None
+        case Refused(error) if error in REFUSALS:
+            return REFUSALS[error]
         case Refused("missing_scope"):
             return (
                 "SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token with it on your "
@@ -129,6 +126,8 @@ def problem_of_app(result: Result) -> str | None:
 
 def _unreachable(result: Result) -> str:
     match result:
+        case Refused(way=Problem() as way) | Doubtful(way=Problem() as way):
+            return Problem(f"Slack cannot be reached: {way.found}", way.fix)
         case Refused() if retry_after(result):
             return "Slack asks the bot to slow down. Wait a minute, then start again."
         case Refused(error) if error != NOT_SENT:
@@ -149,11 +148,6 @@ def _unreachable(result: Result) -> str:
             return (
                 "What answers at SLACK_API_URL is not Slack's API (HTTP 404). "
                 "Set it to https://slack.com/api/, or take it out, then start again."
-            )
-        case Doubtful("HTTP 407" | "ClientHttpProxyError"):
-            return (
-                "The proxy does not let the bot through to Slack. "
-                "Check HTTPS_PROXY, and the user and the password in it, then start again."
             )
         case _:
             return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."
@@ -199,3 +193,10 @@ REINSTALL = (
 def missing(granted: Collection[str] | None) -> list[Scope]:
     """Return the scopes that are not granted; none if Slack did not say which are."""
     return [scope for scope in SCOPES if granted is not None and scope.name not in granted]
+
+
+def not_granted(lacking: Sequence[Scope]) -> str:
+    """Return which scopes are not granted, and what does not work without the most important of them."""
+    told = "; ".join(f"{scope.name} ({scope.without})" for scope in lacking[:_TOLD])
+    more = ", ".join(scope.name for scope in lacking[_TOLD:])
+    return f"not granted: {told}{f'; nor {more}' if more else ''}"

@@ -14,20 +14,21 @@ import math
 from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from aiohttp import ClientResponseError, ClientWebSocketResponse, WSMsgType
 
+from bot.domain.finding import Problem
 from bot.runtime.clock import Runtime
-from bot.runtime.observers import Observers
+from bot.runtime.observers import Observers, no_op
 from bot.runtime.tasks import Tasks
+from bot.runtime.way import in_the_way
 from bot.slack.api import Answered, Doubtful, Refused, SlackApi, object_in
+from bot.slack.greeting import LINK_DISABLED, REFUSALS, Greeted, Hello, read_hello
 from bot.slack.listeners import App
-from bot.slack.payloads import TOO_MANY
 
 _PATIENCE = 3600.0  # seconds to wait for a rate limit
-TOO_MANY_CONNECTIONS = "Slack has too many connections of this app: it allows ten"
 _ENDS_LATER = {"warning", "refresh_requested"}
 LONGEST_PAUSE = 60.0
 """Seconds between two attempts, at most, while Slack refuses the connection."""
@@ -74,6 +75,7 @@ class SocketClient:
         app: App,
         clock: Callable[[], float],
         observers: Observers,
+        noted: Greeted,
         pace: Pace,
     ) -> None:
         self._api = api
@@ -81,26 +83,27 @@ class SocketClient:
         self._url = url
         self._app = app
         self._observers = observers
+        self._noted = noted
         self._pace = pace
         self._tried = -math.inf
         self._apart = pace.apart
-        self.refused = False
-        """Whether Slack refused the connection, since the app has too many."""
+        self.refused: Problem | None = None
+        """Why Slack refuses the connection, if it does."""
         self._start = Tasks().start
-        self._greeted = asyncio.Event()
+        self._answered = asyncio.Event()
         self._newest: _OpenConnection | None = None
         self._readings: dict[_OpenConnection, asyncio.Task[None]] = {}
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> bool:
-        """Connect; False if Slack's hello did not come in time."""
+        """Connect; False if Slack's hello did not come in time, or Socket Mode is switched off."""
         self._keeper = asyncio.create_task(self._keep_connected())
         try:
             async with asyncio.timeout(self._pace.connect_within):
-                await self._greeted.wait()
+                await self._answered.wait()
         except TimeoutError:
             return False
-        return True
+        return self.refused is None
 
     async def close(self) -> None:
         """Close all connections, and open no more."""
@@ -161,7 +164,8 @@ class SocketClient:
                 # Not the error's text, which may have the URL with its ticket.
                 status = f" {error.status}" if isinstance(error, ClientResponseError) else ""
                 why = {"error": f"{type(error).__name__}{status}"}
-                _log.warning("no connection to Slack yet", extra=why)
+                way = in_the_way(error, self._api.proxy)
+                _log.warning("no connection to Slack yet", extra=why | _named(way))
 
     async def _new_url(self) -> str | None:
         """Return a new URL; None if Slack has none, whose error is logged."""
@@ -169,10 +173,13 @@ class SocketClient:
             case Answered({"url": str(url)}):
                 return url
             case Answered():
-                why = "an answer without an address"
-            case Refused(error) | Doubtful(error):
+                why, way = "an answer without an address", None
+            case Refused(error) if error in REFUSALS:
+                self._refuse(error)
+                return None
+            case Refused(error, way=way) | Doubtful(error, way):
                 why = error
-        _log.warning("no address from Slack yet", extra={"error": why})
+        _log.warning("no address from Slack yet", extra={"error": why} | _named(way))
         return None
 
     async def _read(self, connection: _OpenConnection) -> None:
@@ -199,21 +206,37 @@ class SocketClient:
                 self._start(self._take(connection, payload))
             case {"type": "hello"}:
                 connection.greeted = True
-                self.refused = False
-                self._greeted.set()
+                self.refused = None
+                self._answered.set()
                 self._observers.connected()
+                self._noted(self._alone(read_hello(payload)))
             case {"type": "disconnect"}:
                 reason = str(payload.get("reason"))
-                if reason == TOO_MANY:
-                    self.refused = True
-                    self._apart = min(2 * self._apart, LONGEST_PAUSE)
-                    pause = {"pause": self._apart}
-                    _log.warning("Slack has too many connections of this app", extra=pause)
+                if reason in REFUSALS:
+                    self._refuse(reason)
                 if reason not in _ENDS_LATER:
                     self._readings[connection].cancel()
                 connection.ending.set()
             case _:
                 pass
+
+    def _alone(self, hello: Hello) -> Hello:
+        """Return a hello that counts no other connection of this client, such as one that is about to be replaced."""
+        own = sum(each.greeted for each in self._readings)
+        count = hello.connections
+        return hello if count is None else replace(hello, connections=max(1, count + 1 - own))
+
+    def _refuse(self, reason: str) -> None:
+        """Note that Slack refuses the connection, and try it again less often."""
+        self.refused = REFUSALS[reason]
+        self._apart = min(2 * self._apart, LONGEST_PAUSE)
+        why = _named(self.refused) | {"pause": self._apart}
+        _log.warning("Slack refuses the connection", extra=why)
+        self._noted(reason)
+        if (
+            reason == LINK_DISABLED
+        ):  # other copies may stop, and this stays as it is until somebody acts
+            self._answered.set()
 
     async def _take(self, connection: _OpenConnection, envelope: dict[str, object]) -> None:
         """Send the ack of an envelope."""
@@ -237,6 +260,11 @@ class SocketClient:
         return False
 
 
+def _named(why: Problem | None) -> dict[str, str]:
+    """Return the facts of a log line about what is wrong, as far as it is known."""
+    return {"reason": why.found, "fix": why.fix} if why else {}
+
+
 def socket_mode(  # noqa: PLR0913  # all that a connection needs
     app: App,
     app_token: str,
@@ -244,10 +272,14 @@ def socket_mode(  # noqa: PLR0913  # all that a connection needs
     runtime: Runtime,
     *,
     observers: Observers = Observers(),  # noqa: B008  # frozen
+    noted: Greeted = no_op,
     pace: Pace = Pace(),  # frozen
 ) -> SocketClient:
-    """Return the client that passes envelopes to the app; `url` is the preflight's, for the first attempt."""
+    """Return the client that passes envelopes to the app; `url` is the preflight's, for the first attempt.
+
+    `noted` gets each hello of Slack's, and the reason of each refusal.
+    """
     client = copy(app.client)  # the same way to Slack, with the other token
     client.token = app_token
     api = SlackApi(client, runtime.idle, observers.called_slack)
-    return SocketClient(api, url, app, runtime.clock, observers, pace)
+    return SocketClient(api, url, app, runtime.clock, observers, noted, pace)

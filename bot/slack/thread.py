@@ -6,10 +6,11 @@ thread, the parent is a reply there. Sources: docs.slack.dev, chat.postMessage (
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.batch import Pause
-from bot.domain.outcome import NOTHING_KNOWN, AfterShare, Outcome, Tally
+from bot.domain.outcome import NOTHING_KNOWN, AfterCall, Outcome, Tally
 from bot.domain.request import Request
 from bot.messages import Message, conversation
 from bot.messages.batches import progress
@@ -70,8 +71,9 @@ class Threads:
                 return alone
             at = alone
         words = self._words_in(at.channel, request)
-        thread = Posted(at.channel, at.root or at.ts)
-        await list_appids(self._posts, words, request, thread, look_since=look_since)
+        thread, marks = Posted(at.channel, at.root or at.ts), f"{request.id}-list"
+        listed = replies(words, request)
+        await post_lists(self._posts, words, listed, thread, marks, look_since=look_since)
         return ref_of(at)
 
     async def find(self, request: Request, since: float) -> str | None:
@@ -114,7 +116,7 @@ class Threads:
         *,
         look_since: float | None = None,
         called_again: bool = False,
-        after: AfterShare = NOTHING_KNOWN,
+        after: AfterCall = NOTHING_KNOWN,
     ) -> bool:
         """Reply with the answer, then edit the parent to its final state.
 
@@ -139,13 +141,17 @@ class Threads:
             )
             if isinstance(reply, Posted):
                 raise_if_away(edit)
+                listed, marks = conversation.lists(words, outcome, after), f"{request.id}-ends"
+                thread = Posted(at.channel, at.root or at.ts)
+                await post_lists(self._posts, words, listed, thread, marks, look_since=look_since)
                 return True
         words = self._languages.of[request.language]
         answer = conversation.answer(
             words, request, outcome, called_again=called_again, after=after
         )
+        listed = conversation.lists(words, outcome, after)
         return await self._end_alone(
-            words, request, outcome, answer, look_since=look_since, corrects=called_again
+            words, request, outcome, answer, listed, look_since=look_since, corrects=called_again
         )
 
     async def _parent(
@@ -191,11 +197,12 @@ class Threads:
         request: Request,
         outcome: Outcome,
         answer: Message,
+        listed: Sequence[Message],
         *,
         look_since: float | None,
         corrects: bool,
     ) -> bool:
-        """Deliver the outcome in a direct message, since an ephemeral one may go unseen.
+        """Deliver the outcome in a direct message, with lists below it, since an ephemeral one may go unseen.
 
         Slack shows an ephemeral message only while the user is there, and not after a reload (docs.slack.dev,
         chat.postEphemeral).
@@ -206,6 +213,8 @@ class Threads:
             words, user, direct, mark, look_since=look_since, corrects=corrects
         )
         if isinstance(posted, Posted):
+            marks = f"{request.id}-ends"
+            await post_lists(self._posts, words, listed, posted, marks, look_since=look_since)
             return True
         # A response_url would do, but nothing could end what stands in a channel.
         raise_if_away(posted)
@@ -239,20 +248,26 @@ class Threads:
         return languages.of[request.language] if channel.startswith(DIRECT) else languages.channel
 
 
-async def list_appids(
-    posts: Posts, words: Words, request: Request, thread: Posted, *, look_since: float | None
+async def post_lists(  # noqa: PLR0913  # what, where, and what is known of earlier attempts
+    posts: Posts,
+    words: Words,
+    listed: Sequence[Message],
+    thread: Posted,
+    marks: str,
+    *,
+    look_since: float | None,
 ) -> None:
-    """Reply with the appids of a batch, each reply once; raises AwayError.
+    """Reply with lists of a batch's appids, each once, with marks that begin with `marks`; raises AwayError.
 
     Where Slack refuses one for good, as in a channel without threads, it goes on without the list.
     """
-    for number, reply in enumerate(replies(words, request), 1):
-        mark = f"{request.id}-list-{number}"
+    for number, reply in enumerate(listed, 1):
+        mark = f"{marks}-{number}"
         posted = await posts.post(
             words, thread.channel, reply, mark, thread.ts, look_since=look_since
         )
         if isinstance(posted, Refused):
-            facts = {"request": request.id, "reason": str(posted)}
+            facts = {"request": marks.partition("-")[0], "reason": str(posted)}
             _log.error("the appids of a batch are not listed", extra=facts)
             return
 

@@ -16,16 +16,16 @@ from typing import TypeVar
 import orjson
 
 from bot.command.grammar import is_env
+from bot.domain.finding import Problem
 from bot.domain.link import Link
 from bot.domain.outcome import ERRMSG_LIMIT, Readiness, Said
-from bot.guidance import Guidance, Trouble, for_code
+from bot.guidance import NORMAL, EnvList, Guidance, ListedEnv, Trouble, for_code
 
 ANSWER_LIMIT = 1 << 20
 """Bytes of a response, of WeChat's or of the token server's: far more than the longest."""
 NEEDED = "cloudbase_auth"
 """The cloud function that an owner's env must have before other mini programs can use it."""
 _ACTIVE = "Active"
-_NORMAL = "NORMAL"
 _MOST_FUNCTIONS = 100
 # Digits; WeChat's codes have up to seven, and int() refuses to print huge numbers.
 _LONGEST_ERRCODE = 10
@@ -74,6 +74,8 @@ class NoAnswer:
     said: Said | None = None
     status: int | None = None
     link: Link | None = None
+    way: Problem | None = field(default=None, compare=False, repr=False)
+    """What was in the way of the call, if that is known."""
 
     @property
     def label(self) -> str:
@@ -82,9 +84,15 @@ class NoAnswer:
 
     @property
     def facts(self) -> dict[str, object]:
-        """The extras of a log line: the reason, the link that broke and, if WeChat answered, its errcode and rid."""
-        said = {"errcode": self.said.errcode, "rid": self.said.rid} if self.said else {}
-        return {"reason": self.guidance.key, "link": self.link and self.link.value, **said}
+        """The extras of a log line: the reason, the link that broke and, if WeChat answered, its errcode, rid and the address it saw."""
+        facts: dict[str, object] = {
+            "reason": self.guidance.key,
+            "link": self.link and self.link.value,
+        }
+        if said := self.said:
+            facts |= {"errcode": said.errcode, "rid": said.rid}
+            facts |= {"address": said.address} if said.address else {}
+        return facts
 
 
 def share_env(token: str, env: str, appid: str) -> Call:
@@ -102,16 +110,24 @@ def get_env_info(token: str) -> Call:
     return _call("getenvinfo", token)
 
 
-def read_envs(answer: Mapping[str, object]) -> tuple[str, ...] | NoAnswer:
-    """Return the ids of the envs that are in service; an env without a status counts as in service."""
+def read_envs(answer: Mapping[str, object]) -> EnvList | NoAnswer:
+    """Return the envs; one without a status counts as in service."""
     listed = answer.get("info_list")
     if listed is None and "errcode" in answer:
-        return ()  # WeChat leaves out an empty list
+        return {}  # WeChat leaves out an empty list
     if not isinstance(listed, list):
         return NoAnswer(Trouble.NOT_JSON.value)
     infos = [info for info in listed if isinstance(info, dict)]
-    served = [info.get("env") for info in infos if info.get("status", _NORMAL) == _NORMAL]
-    return tuple(dict.fromkeys(env for env in served if isinstance(env, str) and is_env(env)))
+    return {
+        env: ListedEnv(str(info.get("status") or NORMAL), str(info.get("alias") or ""))
+        for info in infos
+        if isinstance(env := info.get("env"), str) and is_env(env)
+    }
+
+
+def in_service(envs: EnvList) -> tuple[str, ...]:
+    """Return the ids of the envs in service."""
+    return tuple(env for env, state in envs.items() if state.status == NORMAL)
 
 
 def list_functions(token: str, env: str, offset: int = 0) -> Call:

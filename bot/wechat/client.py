@@ -1,4 +1,4 @@
-"""Client for WeChat's API with owners' tokens: a share is retried as its guidance allows, a read is tried once."""
+"""Client for WeChat's API with owners' tokens, renewed if WeChat refuses one; else a share is retried as its guidance allows, and a read is not."""
 
 import logging
 from collections import Counter
@@ -9,7 +9,7 @@ from itertools import count
 from typing import TypeVar
 
 from bot.domain.outcome import Called, Failed, Readiness, Shared, Step, Unknown, doubted
-from bot.guidance import AutoRetry, Guidance, Trouble
+from bot.guidance import AutoRetry, EnvList, Guidance, Trouble
 from bot.runtime.cache import Cache
 from bot.runtime.observers import no_op
 from bot.wechat import api
@@ -55,11 +55,20 @@ class WeChat:
         call: Callable[[str], api.Call],
         read: Callable[[Mapping[str, object]], _Read | api.NoAnswer],
     ) -> _Read | api.NoAnswer:
-        """Return what `read` makes of the answer to `call(token)`, or why there is none. Not retried."""
+        """Return what `read` makes of the answer to `call(token)`, or why there is none.
+
+        Not retried, unless WeChat refuses the token: then once, with a newer one.
+        """
         token = await self.tokens.token(owner)
         if isinstance(token, api.NoAnswer):
             return token
-        return await self._post(call(token), self.timeout, read)
+        answer = await self._post(call(token), self.timeout, read)
+        if not (isinstance(answer, api.NoAnswer) and answer.guidance.retry is AutoRetry.RENEW):
+            return answer
+        newer = await self.tokens.token(owner, token)
+        if isinstance(newer, api.NoAnswer):
+            return newer
+        return await self._post(call(newer), self.timeout, read)
 
     async def share(
         self,
@@ -153,7 +162,7 @@ def _failed(answer: api.NoAnswer, tries: int) -> Failed:
 
 
 class Envs:
-    """Reads what owners' envs are and whether they are ready for other mini programs; each call is tried once.
+    """Reads what owners' envs are and whether they are ready for other mini programs.
 
     A mini program cannot use a shared env without the function `cloudbase_auth` in it. "Ready" is cached for five minutes,
     since that function is rarely removed, and "unknown" for one. "Not ready" may be fixed at any time: it is cached for two
@@ -163,15 +172,24 @@ class Envs:
     def __init__(self, wechat: WeChat, clock: Callable[[], float], ready_for: float) -> None:
         self._wechat, self._most = wechat, ready_for
         self._readiness = Cache(self._read_readiness, clock)
+        self._lists = Cache(self.of, clock)
 
-    async def of(self, owner: str) -> tuple[tuple[str, ...], float]:
-        """Return the owner's envs, none if WeChat does not list them, and for how many seconds this may be cached."""
+    def listed(self, owner: str) -> Awaitable[EnvList | None]:
+        """Return the owner's envs, as of the last minutes; None if WeChat does not list them."""
+        return self._lists.get(owner)
+
+    def reread(self, owner: str) -> None:
+        """Begin to read the owner's envs anew."""
+        self._lists.reread(owner)
+
+    async def of(self, owner: str) -> tuple[EnvList | None, float]:
+        """Read the owner's envs; None if WeChat does not list them, and for how many seconds this may be cached."""
         found = await self._wechat.read(owner, api.get_env_info, api.read_envs)
         if not isinstance(found, api.NoAnswer):
             return found, _GOOD_FOR
         why = {"owner": owner, **found.facts}
         _log.warning("WeChat does not list the envs of an owner", extra=why)
-        return (), _BAD_FOR
+        return None, _BAD_FOR
 
     def readiness(self, owner: str, env: str) -> Awaitable[Readiness]:
         """Return whether other mini programs can use an env; UNKNOWN if WeChat does not list its functions, or has too many."""
@@ -180,6 +198,7 @@ class Envs:
     async def close(self) -> None:
         """Cancel pending reads."""
         await self._readiness.close()
+        await self._lists.close()
 
     async def _read_readiness(self, owner_and_env: str) -> tuple[Readiness, float]:
         owner, env = owner_and_env.split(" ")

@@ -176,7 +176,7 @@ class TokenServer:
         except UnansweredError as error:
             late = error.why.guidance is Trouble.TIMEOUT.value
             why = Trouble.TOKEN_SERVER_SLOW if late else Trouble.TOKEN_SERVER_DOWN
-            return NoAnswer(why.value)
+            return NoAnswer(why.value, way=error.why.way)
         status = response.status_code
         if status in {_UNAUTHORISED, _FORBIDDEN}:
             return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value, status=status)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 from bot.guidance import Trouble
 from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledWeChat, no_op
+from bot.runtime.way import PROXY_WANTS_PASSWORD, in_the_way, proxy_refuses
 from bot.wechat.api import ANSWER_LIMIT, Call, NoAnswer, read_answer
 
 _UNPACKED = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -98,7 +99,9 @@ class _Transport(httpx.AsyncBaseTransport):
                 return await self._exchange(request, body, connect_within(seconds))
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # A ValueError if a proxy's address or answer cannot be read. `from None`: its text may quote the query.
-            raise UnansweredError(_no_answer(error, sent=body is None or body.sent)) from None
+            no = _no_answer(error, sent=body is None or body.sent)
+            way = in_the_way(error, self._proxy_for(request.url))
+            raise UnansweredError(replace(no, way=way)) from None
 
     async def _exchange(
         self, request: httpx.Request, body: _RequestBody | None, connect: float
@@ -118,6 +121,10 @@ class _Transport(httpx.AsyncBaseTransport):
             content = await read_at_most(response.content, ANSWER_LIMIT)
         finally:
             response.release()
+        if response.status == PROXY_WANTS_PASSWORD:
+            way = proxy_refuses(response.status, self._proxy_for(request.url))
+            closed = NoAnswer(Trouble.GATEWAY_CLOSED.value, status=response.status, way=way)
+            raise UnansweredError(closed)
         return httpx.Response(response.status, content=content or b"")
 
     def _proxy_for(self, url: httpx.URL) -> str | None:

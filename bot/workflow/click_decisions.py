@@ -13,6 +13,7 @@ from bot.domain.outcome import (
     Ground,
     Rejected,
     Skipped,
+    looks,
     retry_may_help,
 )
 from bot.domain.request import BEGUN, Act, Click, Origin, Retry, State
@@ -290,7 +291,8 @@ def _retry(context: ClickContext) -> ClickStep:
     """Retry what failed, on the requester's behalf; a request can be retried once."""
     entry, click = context.entry, context.click.origin
     request = entry.request
-    if entry.outcome is None or not retry_may_help(entry.outcome):
+    # What an env's cause is, which may give the answer its button, is not recorded.
+    if entry.outcome is None or not (retry_may_help(entry.outcome) or looks(entry.outcome)):
         return _nothing_done(context, NothingDone.NO_SUCH_REQUEST)
     if entry.retried_by:
         return replace(_nothing_done(context, NothingDone.RETRIED_ALREADY), spent=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 
-from bot.domain.outcome import AfterShare, Finished, Outcome, Readiness, Shared
+from bot.domain.outcome import AfterCall, Finished, Outcome, Readiness, Shared
 from bot.domain.request import Origin, State
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
@@ -69,13 +69,17 @@ async def modal_words(ports: Ports, origin: Origin, groups: frozenset[str]) -> W
     return ports.languages.to(await answer_by(within(_MODAL_SECONDS), person, None))
 
 
+def look_until(until: float = math.inf) -> float:
+    """Return until when an answer that is due `until` then waits for what it can do without."""
+    return min(until - _SPARE, within(LOOK_SECONDS))
+
+
 async def readiness_in_time(
     readiness: ReadinessCheck, owner: str, env: str, until: float = math.inf
 ) -> Readiness:
     """Return an env's readiness if it is known within two seconds and before `until`, else UNKNOWN; never raises."""
     try:
-        latest = min(until - _SPARE, within(LOOK_SECONDS))
-        return await answer_by(latest, readiness(owner, env), Readiness.UNKNOWN)
+        return await answer_by(look_until(until), readiness(owner, env), Readiness.UNKNOWN)
     except Exception:  # noqa: BLE001  # the answer does not depend on it
         _log.exception("unforeseen error")
         return Readiness.UNKNOWN
@@ -90,15 +94,15 @@ async def has_ended(ledger: Ledger, request_id: str) -> bool:
 
 async def after_share(
     readiness: ReadinessCheck, ledger: Ledger, entry: Entry, outcome: Outcome
-) -> AfterShare:
+) -> AfterCall:
     """Return what else the answer to a share or a batch says: the env's readiness, and whether the steps are known."""
     if not (
         isinstance(outcome, Shared) or (isinstance(outcome, Finished) and outcome.tally.shared)
     ):
-        return AfterShare()
+        return AfterCall()
     found = await readiness_in_time(readiness, entry.request.owner, entry.request.env)
     left, told = found is not Readiness.READY, entry.told_steps
     if left and told is None:  # the answer was owed, or another replica's
         reading = ledger.told_steps(entry.request)
         told = await in_time(reading, "the ledger does not tell of earlier shares")
-    return AfterShare(found, told_before=left and bool(told))
+    return AfterCall(found, told_before=left and bool(told))

@@ -4,34 +4,44 @@ The policy decides when the form is submitted, whatever it offered before.
 """
 
 import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
 
 from bot.command.form import Fields, Mistakes, env_in, read_fields
 from bot.command.grammar import Share
 from bot.domain.request import Origin
+from bot.guidance import NORMAL, Cause
 from bot.messages import Message
 from bot.messages.words import Words
-from bot.policy.kinds import Policy
-from bot.runtime.cache import Cache
-from bot.workflow.deadline import answer_by, in_time, modal_words, within
+from bot.workflow.deadline import in_time, modal_words, within
 from bot.workflow.judge import Judge
+from bot.workflow.look import cause_by, env_lists, owners_read
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
 
 _WECHAT_SECONDS = 1.5  # of the three that Slack waits for options
 _PAST = 200
-_MOST_OWNERS = 20  # whose envs are read; each call counts against the owner's own quota
+
+
+class Offer(NamedTuple):
+    """The envs that the form offers; the env typed, if it can be one, and why a share of that would fail."""
+
+    envs: list[str]
+    typed: str | None
+    cause: Cause | None = None
 
 
 class FormHandler:
-    """The use cases behind the form; `owned` are the envs of each owner, by its appid."""
+    """The use cases behind the form."""
 
     def __init__(
-        self, intake: Intake, judge: Judge, ports: Ports, owned: Cache[tuple[str, ...]]
+        self, intake: Intake, judge: Judge, ports: Ports, reread: Callable[[str], object]
     ) -> None:
+        """Take `reread`, which begins to read an owner's envs anew."""
         self._intake = intake
         self._judge = judge
         self._ports = ports
-        self._owned = owned
+        self._reread = reread
 
     async def words(self, origin: Origin) -> Words:
         """Return the words in the user's language, or in the channel's if Slack does not answer at once who they are."""
@@ -39,10 +49,10 @@ class FormHandler:
 
     def prefetch(self) -> None:
         """Start reading what the form is about to need."""
-        for owner in _owners_read(self._judge.policy):
-            self._owned.reread(owner)
+        for owner in owners_read(self._judge.policy):
+            self._reread(owner)
 
-    async def envs(self, origin: Origin, text: str) -> tuple[list[str], str | None]:
+    async def envs(self, origin: Origin, text: str) -> Offer:
         """Return the envs that contain `text` and that this person may share, and the env typed, if it can be one.
 
         Whoever may not share it is told why, and who can grant it, once they submit the form, which they cannot without an
@@ -50,17 +60,16 @@ class FormHandler:
         WeChat's for the next caller.
         """
         typed_env, latest = env_in(text), within(_WECHAT_SECONDS)
-        owners = _owners_read(self._judge.policy)
-        asker, past, owned = await asyncio.gather(
+        asker, past, lists = await asyncio.gather(
             self._judge.asker(origin),
             in_time(self._ports.ledger.envs(_PAST), "the ledger does not tell past envs"),
-            asyncio.gather(*(answer_by(latest, self._owned.get(each), ()) for each in owners)),
+            env_lists(self._ports.env_list, owners_read(self._judge.policy), latest),
         )
         theirs = (
             env
-            for owner, envs in zip(owners, owned, strict=True)
-            for env in envs
-            if asker.owner_of(env) == owner
+            for owner, envs in lists.items()
+            for env, state in envs.items()
+            if state.status == NORMAL and asker.owner_of(env) == owner
         )
         known = dict.fromkeys((*asker.named_envs, *(past or ()), *theirs))
         part = (typed_env or text.strip()).lower()
@@ -68,7 +77,10 @@ class FormHandler:
         def may(env: str) -> bool:
             return asker.owner_of(env) is not None and asker.may_share_env(env)
 
-        return [env for env in known if part in env.lower() and may(env)], typed_env
+        offered = [env for env in known if part in env.lower() and may(env)]
+        owner = asker.owner_of(typed_env) if typed_env and may(typed_env) else None
+        cause = cause_by(asker, lists, owner, typed_env) if typed_env and owner else None
+        return Offer(offered, typed_env, cause)
 
     def read(self, fields: Fields) -> Share | Mistakes:
         """Return what the form asks for, or its mistakes."""
@@ -85,8 +97,3 @@ class FormHandler:
         kinds = dict.fromkeys(mistake.wrong.label for mistake in mistakes.values())
         wrong = {"outcome": "mistake", "detail": " ".join(kinds)}
         await self._intake.record_event("mistake", origin, wrong)
-
-
-def _owners_read(policy: Policy) -> tuple[str, ...]:
-    """Return the owners whose envs are read."""
-    return policy.all_owners[:_MOST_OWNERS]

@@ -8,9 +8,9 @@ from typing import Protocol
 from bot.command.grammar import MOST_APPIDS
 from bot.domain.batch import Pause
 from bot.domain.link import LinkState
-from bot.domain.outcome import AfterShare, Called, Outcome, Readiness, Step, Tally
+from bot.domain.outcome import AfterCall, Called, Outcome, Readiness, Step, Tally
 from bot.domain.request import Origin, Request
-from bot.guidance import Trouble
+from bot.guidance import EnvList, Trouble
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.messages import Message
@@ -65,7 +65,7 @@ class Places(Protocol):
         *,
         look_since: float | None,
         called_again: bool,
-        after: AfterShare,
+        after: AfterCall,
     ) -> bool:
         """Deliver the outcome, to the requester alone if no place was opened; False if Slack permanently refuses every way.
 
@@ -163,6 +163,10 @@ ReadinessCheck = Callable[[str, str], Awaitable[Readiness]]
 """Returns the readiness of an owner's env."""
 
 
+EnvListing = Callable[[str], Awaitable[EnvList | None]]
+"""Returns WeChat's list of an owner's envs, of the last minutes; None if WeChat does not tell it."""
+
+
 class PolicyInForce:
     """Holds the policy in force, the newest valid one; a handler reads it once, and decides all of one command or click by it."""
 
@@ -209,6 +213,7 @@ class Ports:
     tell_privately: Callable[[Origin, Message], Awaitable[None]]
     """Posts a message that only the requester sees, where they asked."""
     readiness: ReadinessCheck
+    env_list: EnvListing
     changed: Callable[[Request], None] = no_op
     """Called after each recorded move of a request."""
     most_appids: int = MOST_APPIDS

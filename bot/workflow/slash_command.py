@@ -70,7 +70,7 @@ class SlashCommands:
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
             case Verb.WHY:
                 appid, env = command.about
-                return await self._why(words, asker.decisions((appid,), env), until)
+                return await self._why(words, asker, asker.decisions((appid,), env), until)
             case Verb.HISTORY:
                 about = next(iter(command.about), None)
                 may_see = partial(_may_see, asker, origin)
@@ -95,7 +95,7 @@ class SlashCommands:
         read = parse(text, self._ports.most_appids, {env})
         return read if isinstance(read, Share) else misread
 
-    async def _why(self, words: Words, decisions: Decisions, until: float) -> Message:
+    async def _why(self, words: Words, asker: Asker, decisions: Decisions, until: float) -> Message:
         """Say which rule decides and, of a permitted share, what it would meet.
 
         That is: no owner, the owner itself, nobody who can approve it, or the env's state.
@@ -113,7 +113,7 @@ class SlashCommands:
             ruled = await self._intake.reachable(words, decision, ask.person.user_id, until)
             if isinstance(ruled, Refusal):
                 return explanation + ruled.message
-        return explanation + await self._intake.beforehand(words, owner, ask.env, until)
+        return explanation + await self._intake.beforehand(words, asker, owner, ask.env, until)
 
     async def _history(
         self,

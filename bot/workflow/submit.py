@@ -24,7 +24,7 @@ from bot.ledger.acceptance import (
 from bot.ledger.entries import Entry
 from bot.ledger.events import facts_asked, facts_of, who_of
 from bot.messages import Message
-from bot.messages.answers import accepted, beforehand
+from bot.messages.answers import accepted, beforehand, would_fail
 from bot.messages.approvals import confirmation, no_approver, sent_to_approvers
 from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
@@ -36,8 +36,9 @@ from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
 from bot.policy.kinds import ANYONE, NeedsApproval, Permitted
 from bot.runtime.tasks import log_request
-from bot.workflow.deadline import LOOK_SECONDS, in_time, readiness_in_time, within
+from bot.workflow.deadline import LOOK_SECONDS, in_time, look_until, readiness_in_time, within
 from bot.workflow.judge import Asker
+from bot.workflow.look import cause_before
 from bot.workflow.ports import AwayError, Ports
 from bot.workflow.ruling import Refusal, first_state, ruling
 
@@ -102,17 +103,22 @@ class Intake:
             again=share.again,
         )
         if share.dry_run:
-            ready = await self.beforehand(words, owner, share.env, until)
+            ready = await self.beforehand(words, asker, owner, share.env, until)
             return dry_run(words, ruled, request) + ready
         if self._ports.stopping():
             return stopping(words)
         with log_request(request.id):
             return await self._record(words, request, ruled, until, retry, own=own)
 
-    async def beforehand(self, words: Words, owner: str, env: str, until: float) -> Message:
-        """Return a sentence on the env's readiness; an empty message if it is not known in time."""
-        ready = await readiness_in_time(self._ports.readiness, owner, env, until)
-        return message(beforehand(words, env, ready))
+    async def beforehand(
+        self, words: Words, asker: Asker, owner: str, env: str, until: float
+    ) -> Message:
+        """Return why a share would fail, else a sentence on the env's readiness; nothing if that is not known in time."""
+        ready, cause = await asyncio.gather(
+            readiness_in_time(self._ports.readiness, owner, env, until),
+            cause_before(self._ports.env_list, asker, owner, env, look_until(until)),
+        )
+        return message(would_fail(words, env, owner, cause) or beforehand(words, env, ready))
 
     async def reachable(
         self, words: Words, ruled: NeedsApproval, user_id: str, until: float

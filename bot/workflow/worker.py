@@ -28,15 +28,17 @@ from bot.ledger.writer import LedgerDownError
 from bot.runtime.tasks import log_request
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
-from bot.workflow.deadline import after_share
+from bot.workflow.deadline import after_share, look_until, within
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
-from bot.workflow.ports import Approvals, AwayError, Owners, Places, ReadinessCheck
+from bot.workflow.look import cause_after
+from bot.workflow.ports import Approvals, AwayError, EnvListing, Owners, Places, ReadinessCheck
 from bot.workflow.retrying import RetryingLedger
 
 MOST_TAKE_OVERS = 5
 _PAST = 50  # requests in which earlier shares are looked for; batches may have shared nothing
 _PAUSE = 3.0  # seconds after an unforeseen error
 _STILL_POSTING = 1.0  # seconds for which Slack may still carry out a post that was given up
+_ANSWER_SECONDS = 15.0  # within which a person is told, however slow WeChat is
 _LATE = 60.0  # seconds after which the last check of the policy is too old
 _OWED_AT_MOST = 7 * 86_400.0  # seconds
 
@@ -61,6 +63,7 @@ class Worker:
     brake: Brake
     start: Callable[[Coroutine[None, None, None]], None]
     readiness: ReadinessCheck
+    env_list: EnvListing
     changed: Callable[[Request], None]
     """Called after each recorded move of a request."""
 
@@ -82,13 +85,15 @@ class Worker:
 
     async def _take_to_end(self, entry: Entry, *, taken: bool) -> None:
         called_again = entry.called_again or (taken and entry.state is State.PLACED)
-        began, stale = self.brake.now(), False
+        began, started, stale = self.brake.now(), self.leased.clock(), False
         while True:
             try:
                 if stale:  # the step may have recorded something before it failed
                     entry, stale = await self._read_again(entry), False
                 late = taken or is_late(entry, self.brake.now() - began)
-                next_entry = await self._step(entry, called_again=called_again, late=late)
+                next_entry = await self._step(
+                    entry, called_again=called_again, late=late, began=started
+                )
             except LeaseLostError:
                 # No effect if another replica holds it; the end of the stop releases it too.
                 with suppress(LedgerDownError):
@@ -123,10 +128,13 @@ class Worker:
             raise LeaseLostError
         return replace(current, taken_over=entry.taken_over)
 
-    async def _step(self, entry: Entry, *, called_again: bool, late: bool) -> Entry | None:
+    async def _step(
+        self, entry: Entry, *, called_again: bool, late: bool, began: float
+    ) -> Entry | None:
         """Take a request one state further; None once there is nothing more to do.
 
-        `late` if the last check of the policy is too old: WeChat is called after another one.
+        `late` if the last check of the policy is too old: WeChat is called after another one. `began` when this replica
+        began with it, by the lease's clock.
         """
         if entry.state is State.WAITING and entry.place is None and not entry.overdue:
             return await self._open_place(entry)
@@ -136,7 +144,7 @@ class Worker:
             await self.ledger.end(entry, "not delivered", "too late")
             return None
         if entry.outcome is not None:
-            await self._deliver(entry, entry.outcome, called_again=called_again)
+            await self._deliver(entry, entry.outcome, called_again=called_again, began=began)
             return None
         if entry.place is None:
             return await self._open_place(entry)
@@ -182,7 +190,9 @@ class Worker:
             await self.approvals.show_decision(replace(current, asked=questions))
         return None
 
-    async def _deliver(self, entry: Entry, outcome: Outcome, *, called_again: bool) -> None:
+    async def _deliver(
+        self, entry: Entry, outcome: Outcome, *, called_again: bool, began: float
+    ) -> None:
         """Deliver the outcome to the requester, and then show it to the approvers."""
         request = entry.request
         if isinstance(outcome, Finished):  # the ledger keeps its groups only in the items
@@ -194,6 +204,11 @@ class Worker:
             where = await self.places.find(request, entry.created)
         twice = called_again and outcome != _GIVEN_UP
         after = await after_share(self.readiness, self.ledger.once, entry, outcome)
+        # Of a batch nobody awaits the answer within seconds of the command.
+        spent = 0.0 if request.appids else self.leased.clock() - began
+        until = look_until(within(_ANSWER_SECONDS - spent))
+        judge, listing = self.brake.judge, self.env_list
+        after = replace(after, cause=await cause_after(judge, listing, request, outcome, until))
         async with self.leased.while_held(entry) as since:
             delivered = await self.places.close(
                 request, where, outcome, look_since=since, called_again=twice, after=after
@@ -205,7 +220,7 @@ class Worker:
             await self.ledger.end(entry, "delivered", ready)
             return
         facts = {"request": request.id, "outcome": type(outcome).__name__.lower()}
-        _log.error("Slack takes the answer nowhere", extra=facts)
+        _log.error("the answer was not delivered", extra=facts)
         await self.ledger.end(entry, "not delivered", "refused")
 
     def _show_decided(self, entry: Entry, where: str) -> None:

@@ -123,15 +123,17 @@ async def test_the_ready_line_says_who_the_bot_is_and_how_it_listens(bot: str) -
     )
 
 
-async def test_each_scope_that_slack_has_not_granted_is_logged_at_the_start(
+async def test_all_scopes_that_slack_has_not_granted_are_logged_at_the_start_with_one_fix(
     slack: LocalSlack, start: Start, caplog: pytest.LogCaptureFixture
 ) -> None:
-    lacking = {"users:read", "im:write"}
+    lacking = {"commands", "users:read", "channels:read", "im:history", "im:write"}
     slack.scopes -= lacking
     async with start():
-        told = [vars(line) for line in caplog.records if "scope" in line.msg]
-    assert {each["scope"] for each in told} == lacking
-    assert all(each["without"] and each["fix"] for each in told)
+        (told,) = [vars(line) for line in caplog.records if "scope" in line.msg]
+    assert {scope for scope in lacking if scope in told["reason"]} == lacking
+    assert "users:read (every command is denied" in told["reason"]
+    assert told["reason"].endswith("; nor im:history, im:write")
+    assert "Reinstall to Workspace" in told["fix"]
 
 
 async def test_a_policy_that_only_denies_is_logged_when_it_comes_into_force(
@@ -246,7 +248,7 @@ async def test_a_ledger_in_memory_is_no_ledger_that_somebody_may_miss(
     async with start(DATABASE_URL="sqlite://"):
         pass
     told = [line.msg for line in caplog.records if "ledger" in line.msg]
-    assert told == ["the ledger does not last"]
+    assert told == ["the ledger is in memory, and lost at a stop"]
 
 
 async def test_a_ledger_that_cannot_be_written_ends_the_start(

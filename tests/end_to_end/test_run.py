@@ -89,7 +89,9 @@ async def test_an_unreachable_slack_ends_the_start_with_exit_code_1(
     environ["LOG_LEVEL"] = "INFO"
     code, _, err = await finished(environ, tmp_path)
     assert code == 1
-    assert err.startswith("Slack cannot be reached.")
+    assert err.startswith(
+        "Slack cannot be reached: no connection can be made (Connection refused). "
+    )
     assert len(err.splitlines()) == 1
 
 

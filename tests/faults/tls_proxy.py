@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import datetime as dt
 import re
 import ssl
 from collections.abc import AsyncIterator
@@ -11,10 +10,8 @@ from enum import Enum
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.certificates import signed_by_itself
 from tests.faults.rig import ProcessRig
 from tests.processes import ROOT
 
@@ -146,20 +143,7 @@ async def tls_proxy(folder: Path, state: State) -> AsyncIterator[TlsProxy]:
 
 def _server_context(file: Path) -> ssl.SSLContext:
     """Write a new self-signed certificate for this host, and return a server's context with it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, NAME)])
-    now, day = dt.datetime.now(dt.UTC), dt.timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
-    file.write_bytes(private + certificate.public_bytes(pem))
+    signed_by_itself(file, x509.DNSName(NAME))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file)
     return context

@@ -10,11 +10,22 @@ from hypothesis import strategies as st
 
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.domain.link import Link, LinkState
-from bot.domain.outcome import AfterShare, Called, Failed, Outcome, Readiness, Said, Shared, Unknown
+from bot.domain.outcome import (
+    AfterCall,
+    Called,
+    Failed,
+    Outcome,
+    Readiness,
+    Said,
+    Shared,
+    Unknown,
+    explained,
+)
 from bot.domain.request import Origin, Request
-from bot.guidance import Trouble, all_guidance, for_code
+from bot.guidance import Cause, EnvFine, Trouble, all_guidance, for_code
+from bot.guidance.causes import NoEnvs, NoSuchEnv, NotInService, OtherOwner, OtherToken
 from bot.messages import Message
-from bot.messages.answers import accepted, beforehand, called, steps_left
+from bot.messages.answers import accepted, beforehand, called, steps_left, would_fail
 from bot.messages.blocks import message
 from bot.messages.conversation import answer as ending
 from bot.messages.conversation import parent
@@ -494,16 +505,41 @@ def answers(words: Words) -> Iterator[tuple[str, Called, Message]]:
     """Return every answer after a call to WeChat, with its outcome, by name."""
     for name, ended in _outcomes():
         yield name, ended, ending(words, request(), ended)
+    for name, ended, cause in explained_failures():
+        told = ending(words, request(), ended, after=AfterCall(cause=cause))
+        yield name, cast("Failed", explained(ended, cause)), told
     for after in afters():
         name = f"shared, {after.readiness.value}{', told before' if after.told_before else ''}"
         yield name, Shared(), ending(words, request(), Shared(), after=after)
 
 
-def afters() -> Iterator[AfterShare]:
+CAUSES: dict[str, tuple[int, Cause]] = {
+    "no such env": (40097, NoSuchEnv()),
+    "one like it": (-501009, NoSuchEnv("prod-11")),
+    "no envs": (85088, NoEnvs()),
+    "not in service": (-501018, NotInService("HALTED")),
+    "other owner": (-601012, OtherOwner(APPID)),
+    "other token": (40097, OtherToken(APPID)),
+    "the receiver": (40097, EnvFine()),
+    "its company": (-601013, EnvFine()),
+    "unexpectedly off": (85088, EnvFine()),
+    "unexpected": (-501005, EnvFine()),
+}
+"""An errcode and its cause, as WeChat's lists of envs tell it."""
+
+
+def explained_failures() -> Iterator[tuple[str, Failed, Cause]]:
+    """Return a failure for each cause, by name."""
+    for name, (errcode, cause) in CAUSES.items():
+        said = Said(errcode, "as WeChat words it", RID)
+        yield f"{errcode}, {name}", Failed(for_code(errcode), said), cause
+
+
+def afters() -> Iterator[AfterCall]:
     """Return every addition to the answer about a share."""
     for readiness in Readiness:
         for told_before in (False, True):
-            yield AfterShare(readiness, told_before)
+            yield AfterCall(readiness, told_before)
 
 
 def messages(words: Words) -> dict[str, Message]:
@@ -528,6 +564,10 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
         told = "told before" if after.told_before else "first"
         name = f"answer: shared, {after.readiness.value}, {told}"
         yield name, called(words, request(), Shared(), after=after)
+    for name, ended, cause in explained_failures():
+        yield f"answer: {name}", ending(words, request(), ended, after=AfterCall(cause=cause))
+        if warning := would_fail(words, ENV, OWNER, cause):
+            yield f"beforehand: {name}", message(warning)
     yield "steps again", steps_left(words, request())
     for readiness in (Readiness.READY, Readiness.LACKING):
         yield f"beforehand: {readiness.value}", message(beforehand(words, ENV, readiness))

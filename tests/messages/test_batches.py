@@ -1,6 +1,7 @@
 """Messages about batches: their wording in both languages, the progress bar, and that Slack accepts them."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,8 @@ from syrupy.assertion import SnapshotAssertion
 from bot.domain.batch import AtLimit, InDoubt, finished_of, groups_of
 from bot.domain.outcome import (
     ERRMSG_LIMIT,
-    AfterShare,
+    NOTHING_KNOWN,
+    AfterCall,
     Cancelled,
     Failed,
     Finished,
@@ -29,12 +31,12 @@ from bot.domain.outcome import (
     retry_may_help,
 )
 from bot.domain.request import Act, Origin, Request
-from bot.guidance import Guidance, Trouble, all_guidance, for_code
+from bot.guidance import EnvFine, Guidance, Trouble, all_guidance, explained, for_code
 from bot.messages import Message, conversation
 from bot.messages import click_replies as say
 from bot.messages.answers import accepted
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
-from bot.messages.blocks import Part
+from bot.messages.blocks import TEXT_LIMIT, Part
 from bot.messages.endings import counts
 from bot.messages.history import Line, history
 from bot.messages.notices import NoThread, only_you
@@ -129,7 +131,7 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         },
         **{
             f"answer: told before, {state.value}": conversation.answer(
-                words, request, FINISHED["one failed"], after=AfterShare(state, told_before=True)
+                words, request, FINISHED["one failed"], after=AfterCall(state, told_before=True)
             )
             for state in Readiness
         },
@@ -190,11 +192,12 @@ def test_messages_about_five_hundred_appids_are_valid_for_slack(words: Words) ->
 def test_every_summary_is_valid_for_slack(
     words: Words, rows: list[Guidance], kind: type[Failed | Unknown]
 ) -> None:
-    failures = [Failed(row) if kind is Failed else Unknown(row) for row in rows]
-    end = finished(Shared(), BEFORE, UNDER_WAY, *failures)
+    end = finished(Shared(), BEFORE, UNDER_WAY, *(kind(row) for row in rows))
     said = conversation.answer(words, BATCH, end)
-    check_that_slack_accepts(said)
-    helps = any(map(retry_may_help, failures))
+    for each in (said, *conversation.lists(words, end, NOTHING_KNOWN)):
+        check_that_slack_accepts(each)
+    # Others were shared, so the env and its owner are right.
+    helps = any(retry_may_help(kind(explained(row, EnvFine()))) for row in rows)
     assert acts(said) == ([Act.RETRY.value] if helps else [])
 
 
@@ -224,9 +227,27 @@ def test_no_mention_comes_from_peoples_texts(words: Words) -> None:
         check_that_nobody_is_mentioned(each)
 
 
+@in_each_language
+def test_each_appid_of_many_failures_is_listed_under_its_cause(words: Words) -> None:
+    busy, off = Failed(BUSY, Said(-1, "busy", "rid")), Failed(NOT_ENABLED, Said(85088, "no", "rid"))
+    ends = [Shared() if at < 40 else off if at < 100 else busy for at in range(245)]
+    outcome = finished_of([*zip(APPIDS, ends, strict=False)])
+    told = conversation.lists(words, outcome, NOTHING_KNOWN)
+    parts = [part.text for each in told for part in each.parts]
+    of_each = {appid: text for text in parts for appid in re.findall("wx[0-9a-f]{16}", text)}
+    wrong = (conversation.answer(words, BATCH, outcome).text, *(each.text for each in told))
+    assert len(of_each) == 205
+    assert {of_each[appid].split("\n")[0] for appid in APPIDS[100:245]} == {words(BUSY.title)}
+    of_off = {of_each[appid].split("\n")[0] for appid in APPIDS[40:100]}
+    assert of_off == {words(explained(NOT_ENABLED, EnvFine()).title)}
+    assert [text for text in wrong if len(text) >= TEXT_LIMIT] == []
+    few = replace(outcome, groups=(replace(outcome.groups[0], appids=APPIDS[:20]),))
+    assert conversation.lists(words, few, NOTHING_KNOWN) == []
+
+
 def test_one_share_is_enough_to_clear_the_env_and_its_owner_of_blame() -> None:
     wrong = [Failed(for_code(40097))] * (len(APPIDS) - 1)
-    cleared = "Others were shared from this env"
+    cleared = "The env and its owner are right"
     assert cleared in conversation.answer(ENGLISH, BATCH, finished(Shared(), *wrong)).text
     assert cleared not in conversation.answer(ENGLISH, BATCH, finished(UNDER_WAY, *wrong)).text
 

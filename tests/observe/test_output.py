@@ -8,7 +8,7 @@ from io import StringIO
 
 import pytest
 
-from bot.observe.output import WRONG_SETUP, complain, write_rows
+from bot.observe.output import WRONG_SETUP, complain, wrapped, write_rows
 
 ROWS: list[dict[str, object]] = [
     {"at": "now", "rule": "=1+1", "errcode": None, "seconds": 0.5},
@@ -120,3 +120,24 @@ class Full(StringIO):
 def test_a_full_standard_error_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Full())
     assert complain(["wrong"]) == WRONG_SETUP
+
+
+def test_text_is_wrapped_at_80_columns_of_which_a_chinese_character_takes_two() -> None:
+    english = wrapped("word " * 40, "→ ", "  ").splitlines()
+    chinese = wrapped("云开发，" * 40, "→ ", "  ").splitlines()
+    assert [len(line) for line in english] == [76, 76, 51]
+    assert all(line.startswith("  ") for line in english[1:])
+    assert [2 * len(line) - 2 for line in chinese] == [78, 80, 80, 78, 14]
+    assert not any(line.lstrip().startswith("，") for line in chinese)
+    assert wrapped("a", "⚠️ ") == "⚠️ a"
+
+
+def test_what_has_no_blank_is_never_broken() -> None:
+    path = "/var/lib/" + "x" * 100
+    assert wrapped(f"see {path} there", "→ ", "  ").splitlines() == [
+        "→ see",
+        f"  {path}",
+        "  there",
+    ]
+    assert wrapped(path, "→ ") == f"→ {path}"
+    assert wrapped("one\nline") == "one\\nline"

@@ -13,11 +13,35 @@ from bot.runtime.clock import Runtime
 A, B = "wx0123456789abcdef", "wx5fe6bb43205e9e70"
 
 CHECKS = (
-    *("settings", "slack-bot", "slack-scopes", "slack-app", "slack-connections", "slack-groups"),
-    *("slack-people", "policy-tests", "policy-reach", "policy-approvers", "policy-owners"),
+    *(
+        "settings",
+        "environment",
+        "slack-bot",
+        "slack-scopes",
+        "slack-app",
+        "slack-connections",
+        "slack-groups",
+    ),
+    *(
+        "slack-people",
+        "slack-channels",
+        "policy-tests",
+        "policy-reach",
+        "policy-approvers",
+        "policy-owners",
+    ),
     *("ledger", "ledger-write", "bot", "owed", "disk", "deliveries"),
     *("callback", "ticket"),
-    *("platform-token", "owner-token", "encryption", "wechat", "permissions", "listener", "clock"),
+    *(
+        "platform-token",
+        "owner-token",
+        "encryption",
+        "wechat",
+        "wechat-envs",
+        "permissions",
+        "listener",
+        "clock",
+    ),
     "proxies",
 )
 """The names of findings, in the order in which they are printed; programs rely on them."""

@@ -13,7 +13,7 @@ from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import OWNER
+from bot.playground.world import OWNER, UserGroup
 from tests.ops.doctors import B, rule
 from tests.token_server import TokenWeChat
 
@@ -123,6 +123,27 @@ def without_scope(name: str) -> Callable[[Around], Change]:
     return change
 
 
+def with_a_group_of_guests(around: Around) -> Change:
+    around.slack.groups["S0GUESTS"] = UserGroup("S0GUESTS", "guests", frozenset({"U0GUEST"}))
+    return {}
+
+
+def doubtful(first: str, found: str, fix: str, text: str) -> Broken:
+    """Return a setup with this policy file, of which the doctor warns; the bot starts."""
+    return Broken(first, found, fix, policy=text, start="", level="warning")
+
+
+def sockets(**change: object) -> Callable[[Around], Change]:
+    """Return a change of how Slack answers connections of Socket Mode."""
+
+    def changed(around: Around) -> Change:
+        for name, value in change.items():
+            setattr(around.slack.sockets, name, value)
+        return {}
+
+    return changed
+
+
 def without_members(around: Around) -> Change:
     groups = around.slack.groups
     groups["S0PLATFORM"] = replace(groups["S0PLATFORM"], members=frozenset())
@@ -155,7 +176,7 @@ def scope(name: str, lost: str, level: Level = "wrong") -> Broken:
     """Return a setup without one of Slack's scopes, and with what is lost."""
     fix = "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml"
     found = f"not granted: {name} ({lost}"
-    return Broken("slack-scopes", found, fix, without_scope(name), start=name, level=level)
+    return Broken("slack-scopes", found, fix, without_scope(name), level=level)
 
 
 def at_a_share(
@@ -191,14 +212,21 @@ IN_TROUBLE = "Slack answers that it is in trouble itself (internal_error)"
 WAIT = "Look at slack-status.com, wait, then run the doctor again."
 NOT_SLACK = "What answers at SLACK_API_URL is not Slack's API (HTTP 404)"
 SLACKS_URL = "Set it to https://slack.com/api/, or take it out, then run the doctor again."
-BY_THE_PROXY = "the proxy does not let the bot through to 127.0.0.1 (HTTP 407)"
-PROXY = "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through."
+BY_A_PROXY = (
+    "a proxy that HTTPS_PROXY does not name wants a user and a password that it knows (HTTP 407)"
+)
+PROXY = "Put both before its host in HTTPS_PROXY, as user:password@."
+REFUSED_THERE = "no connection can be made (Connection refused)"
+NETWORK = (
+    "Check the network and its firewall, whether HTTPS_PROXY has to be set, and the address if"
+)
 FIXED_TOKEN = "Put the owner's authorizer_access_token there."
 UNPROTECTED = "begins with http://, which would send tokens unprotected"
 OTHER_DATABASE = "DATABASE_URL names another database than SQLite or PostgreSQL"
 URLS = "Use sqlite:///share-env.db or postgresql+psycopg://…"
 PEOPLE = "Take them out of the policy, or correct the ids."
 GROUPS = "Correct the ids in the policy, or bring the groups back in Slack."
+NO_CHANNEL = "rules are for channels that do not exist, or are private ones without the bot: "
 TWO_OWNERS = OWNED.format(appid=OTHER_OWNER) + rule()
 REFUSED = Trouble.TOKEN_SERVER_REFUSED.value.title
 NO_ANSWER = Trouble.TOKEN_SERVER_ANSWER.value.title
@@ -225,6 +253,18 @@ BROKEN: dict[str, Broken] = {
     ),
     "the bot token as app-level token": setting(
         "SLACK_APP_TOKEN", "xoxb-11-22-AbC", "holds a bot token", APP_TOKEN
+    ),
+    "a misspelt name of the app-level token": Broken(
+        "settings",
+        "SLACK_APP_TOKEN is missing, and SLACK_APP_TOKN is no setting",
+        "Call it SLACK_APP_TOKEN.",
+        {"SLACK_APP_TOKEN": None, "SLACK_APP_TOKN": "xapp-1-A2-33-dEf"},
+    ),
+    "a misspelt name of those who may share": Broken(
+        "settings",
+        "Nobody may share anything yet, and SHARE_ENV_ALLOWED_GROUP is no setting",
+        "Call it SHARE_ENV_ALLOWED_GROUPS.",
+        {"SHARE_ENV_ALLOWED_GROUPS": None, "SHARE_ENV_ALLOWED_GROUP": "S0PLATFORM"},
     ),
     "neither app-level token nor signing secret": setting(
         "SLACK_APP_TOKEN",
@@ -279,6 +319,20 @@ BROKEN: dict[str, Broken] = {
         "Make a new app-level token with it on your Slack app's page “Basic Information”.",
         without_scope("connections:write"),
     ),
+    "Socket Mode switched off": Broken(
+        "slack-connections",
+        "Socket Mode is switched off for this Slack app",
+        "On the app's page “Socket Mode”, choose “Enable Socket Mode”.",
+        sockets(switched_off=True),
+        start="Socket Mode is switched off for this Slack app. On the app's page",
+    ),
+    "tokens of two Slack apps": Broken(
+        "slack-app",
+        "SLACK_BOT_TOKEN belongs to the Slack app A0SHAREENV, SLACK_APP_TOKEN to A0ANOTHER",
+        "Copy both tokens from the pages of one app.",
+        sockets(app_id="A0ANOTHER"),
+        start="",
+    ),
     # The way to Slack.
     "Slack in trouble": Broken(
         "slack-bot", IN_TROUBLE, WAIT, slack_fails("auth.test", Code("internal_error"))
@@ -293,18 +347,10 @@ BROKEN: dict[str, Broken] = {
         "slack-app", NOT_SLACK, SLACKS_URL, slack_fails("apps.connections.open", Status(404))
     ),
     "a proxy that wants a password": Broken(
-        "proxies",
-        BY_THE_PROXY,
-        PROXY,
-        slack_fails("auth.test", Status(407)),
-        start="The proxy does not let the bot through to Slack",
+        "slack-bot", BY_A_PROXY, PROXY, slack_fails("auth.test", Status(407))
     ),
     "a proxy that wants a password over sockets": Broken(
-        "proxies",
-        BY_THE_PROXY,
-        PROXY,
-        slack_fails("apps.connections.open", Status(407)),
-        start="The proxy does not let the bot through to Slack",
+        "slack-app", BY_A_PROXY, PROXY, slack_fails("apps.connections.open", Status(407))
     ),
     "a web page in Slack's place": Broken(
         "slack-bot",
@@ -314,8 +360,8 @@ BROKEN: dict[str, Broken] = {
     ),
     "no server at Slack's address": Broken(
         "slack-bot",
-        "Slack cannot be reached",
-        "Check the network, the proxy and SLACK_API_URL, then run the doctor again.",
+        REFUSED_THERE,
+        NETWORK,
         {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
     ),
     "an address of Slack without https": setting(
@@ -399,8 +445,8 @@ BROKEN: dict[str, Broken] = {
         fixed,
     ),
     "no server at the token server's address": at_a_share(
-        Trouble.TOKEN_SERVER_DOWN.value.title,
-        "WECHAT_TOKEN_SERVER_URL",
+        REFUSED_THERE,
+        NETWORK,
         at(no_change, WECHAT_TOKEN_SERVER_URL="http://127.0.0.1:9/{appid}"),
     ),
     "a token server that wants another password": at_a_share(
@@ -457,8 +503,8 @@ BROKEN: dict[str, Broken] = {
     ),
     # WeChat.
     "no server at WeChat's address": at_a_share(
-        Trouble.NOT_SENT_CONNECT.value.title,
-        "Check the network, the proxy and WECHAT_API_URL, then run the doctor again.",
+        REFUSED_THERE,
+        NETWORK,
         at(no_change, WECHAT_API_URL="http://127.0.0.1:9"),
     ),
     "another server as WeChat": at_a_share(
@@ -466,36 +512,31 @@ BROKEN: dict[str, Broken] = {
         "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again.",
         wechat_fails("getenvinfo", Status(404)),
     ),
-    "a proxy before WeChat": at_a_share(
-        BY_THE_PROXY, PROXY, wechat_fails("getenvinfo", Status(407)), first="proxies"
-    ),
+    "a proxy before WeChat": at_a_share(BY_A_PROXY, PROXY, wechat_fails("getenvinfo", Status(407))),
     "a proxy before Slack and WeChat": Broken(
-        "proxies",
-        BY_THE_PROXY,
+        "slack-bot",
+        BY_A_PROXY,
         PROXY,
         lambda a: {
             **slack_fails("auth.test", Status(407))(a),
             **wechat_fails("getenvinfo", Status(407))(a),
         },
-        start="The proxy does not let the bot through to Slack",
     ),
     "no network": Broken(
-        "proxies",
-        "none of these answers: http://127.0.0.1:",
-        "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set.",
+        "slack-bot",
+        REFUSED_THERE,
+        NETWORK,
         {
             "SLACK_API_URL": "http://127.0.0.1:9/api/",
             "WECHAT_API_URL": "http://127.0.0.1:7",
             "WECHAT_TOKEN_SERVER_URL": "http://127.0.0.1:11/{appid}",
         },
-        start="Slack cannot be reached",
     ),
     "no network but the token server's": Broken(
-        "proxies",
-        "none of these answers: http://127.0.0.1:",
-        "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set.",
+        "slack-bot",
+        REFUSED_THERE,
+        NETWORK,
         {"SLACK_API_URL": "http://127.0.0.1:9/api/", "WECHAT_API_URL": "http://127.0.0.1:7"},
-        start="Slack cannot be reached",
     ),
     "an address of WeChat without https": setting(
         "WECHAT_API_URL", "http://api.weixin.qq.com", UNPROTECTED, "Use https://."
@@ -592,7 +633,11 @@ BROKEN: dict[str, Broken] = {
         start="DATABASE_URL cannot be opened (file is not a database). Let DATABASE_URL name another",
     ),
     "a ledger on MySQL": ledger("mysql://h/d", OTHER_DATABASE, URLS),
-    "a ledger with an unsupported driver": ledger("postgresql+pg8000://h/d", OTHER_DATABASE, URLS),
+    "a ledger with an asynchronous driver": ledger(
+        "postgresql+asyncpg://h/d",
+        "DATABASE_URL begins with postgresql+asyncpg://, a driver that the bot does not use",
+        "Let it begin with postgresql+psycopg://.",
+    ),
     "a path as ledger": ledger(
         "/var/lib/share-env.db", "DATABASE_URL is not a database's address", URLS
     ),
@@ -622,6 +667,12 @@ BROKEN: dict[str, Broken] = {
         "Use ids such as S012ABCDEF, separated by commas.",
         {"SHARE_ENV_ALLOWED_GROUPS": "@platform"},
     ),
+    "a missing policy file beside the settings without one": Broken(
+        "settings",
+        "The policy file “/no/such/policy.toml” cannot be read: No such file or directory",
+        "Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
+        {"POLICY_FILE": "/no/such/policy.toml"},
+    ),
     "a missing policy file": Broken(
         "settings",
         "The policy file “/no/such/policy.toml” cannot be read: No such file or directory",
@@ -639,6 +690,12 @@ BROKEN: dict[str, Broken] = {
         "rule 1, colour: there is no such key",
         "Remove it.",
         rule() + "colour = 'red'\n",
+    ),
+    "a misspelt key of the policy": policy(
+        "settings",
+        "rule 1, efect: there is no such key",
+        "Did you mean effect?",
+        rule().replace("effect", "efect"),
     ),
     "a test that fails": policy(
         "policy-tests",
@@ -698,6 +755,47 @@ BROKEN: dict[str, Broken] = {
         without_members,
         start="",
         level="warning",
+    ),
+    "approvers who are guests, by a group": Broken(
+        "policy-approvers",
+        "nobody can approve what “core” asks for: none of its approvers exists and is an active full",
+        "Name approvers who are there.",
+        with_a_group_of_guests,
+        ASKING.format(who='groups = ["S0GUESTS"]', channel="C0APPROVALS"),
+        start="",
+    ),
+    "a denial behind a permission for everyone": doubtful(
+        "policy-reach",
+        "“freeze” decides only for guests: “r”, which comes first, decides for all others",
+        "Move “freeze” above “r”, or take it out.",
+        rule(user="*", env="*") + DENY + 'envs = ["prod-*"]\n',
+    ),
+    "a rule for a channel that does not exist": doubtful(
+        "slack-channels",
+        f"{NO_CHANNEL}C0NOSUCH01",
+        "Correct the ids in the policy, or type /invite @share-env in those channels.",
+        rule() + 'channels = ["C0NOSUCH01", "C0RELEASES"]\n',
+    ),
+    "a setting for a channel that does not exist": replace(
+        at_a_share(
+            f"{NO_CHANNEL}C0NOSUCH01",
+            "Correct the ids in the policy",
+            at(no_change, SHARE_ENV_ALLOWED_CHANNELS="C0NOSUCH01"),
+            "slack-channels",
+        ),
+        level="warning",
+    ),
+    "an env that its owner lacks": doubtful(
+        "wechat-envs",
+        "no env in service of its owner: prod-9; wx0123456789abcdef has prod-",
+        "Correct the id in the policy, or its [[owner]].",
+        rule(env="prod-9"),
+    ),
+    "a pattern that fits no env of the owner": doubtful(
+        "wechat-envs",
+        "fits no env in service: life-*; wx0123456789abcdef has prod-",
+        "Correct the id in the policy, or its [[owner]].",
+        rule(env="life-*"),
     ),
     "a missing channel of approvers": policy(
         "policy-approvers",

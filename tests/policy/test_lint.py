@@ -36,6 +36,7 @@ def findings(found: Iterator[Finding]) -> list[tuple[str, bool]]:
     return [(each.found, each.level == "wrong") for each in found]
 
 
+DENY_LIVE = Rule("deny", Effect.DENY, envs=("live-*",))
 WITH_EFFECT = [
     pytest.param((rule(appids=("wx*", "*e70", A)),), id="globs that match appids"),
     pytest.param((rule(envs=("prod-*", "?", "[a-c]*")),), id="globs that match envs"),
@@ -43,6 +44,10 @@ WITH_EFFECT = [
     pytest.param((rule(people=frozenset(), groups=OPS),), id="a group alone"),
     pytest.param((rule("a", US), rule("b", ALL)), id="a wider rule behind a narrow one"),
     pytest.param((rule("a", US), Rule("deny", Effect.DENY)), id="a denial for everyone else"),
+    pytest.param((DENY_LIVE, rule("all", ALL)), id="a denial before a permission for everyone"),
+    pytest.param(
+        (rule("all", ALL, envs=("prod-*",)), DENY_LIVE), id="a denial of envs that no rule permits"
+    ),
 ]
 NOBODY = ("nobody may share anything: every rule that decides anything denies", False)
 WITHOUT_EFFECT = [
@@ -62,6 +67,36 @@ WITHOUT_EFFECT = [
         id="a denial behind a permission for everyone",
     ),
     pytest.param((Rule("deny", Effect.DENY),), NOBODY, id="a denial for everyone"),
+    pytest.param(
+        (rule("all", ALL), DENY_LIVE),
+        ("“deny” decides only for guests: “all”, which comes first, decides for all others", False),
+        id="a denial behind a permission for everyone but guests",
+    ),
+    pytest.param(
+        (rule("all", ALL, envs=("live-*", "prod-*")), DENY_LIVE),
+        (
+            (
+                "“deny” decides only for guests and envs in another letter case: “all”, which comes "
+                "first, decides for all others"
+            ),
+            False,
+        ),
+        id="a denial behind a permission of the same envs",
+    ),
+    pytest.param(
+        (
+            rule("all", ALL, envs=("live-*",)),
+            Rule("ask", Effect.APPROVE, users=ALL, envs=("live-1",)),
+        ),
+        (
+            (
+                "“ask” decides only for envs in another letter case: “all”, which comes first, decides "
+                "for all others"
+            ),
+            False,
+        ),
+        id="an approval behind a permission of the same env",
+    ),
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings.environ import Reader, environment
+from bot.settings.environ import Reader, blamed, environment, overridden, overriding
 from bot.settings.setting import Parser, address, choice, fernet_keys, header, ids, number
 
 NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
@@ -29,6 +29,13 @@ FILES: dict[str, tuple[bytes | None, dict[str, str], dict[str, str | None]]] = {
     "a variable that the process does not have": (b"A=x\n", {}, {"A": "x", "PORT": "4000"}),
     "a variable that the process has": (b"PORT=5000\n", {}, {"PORT": "4000"}),
     "a variable that the process has empty": (b"PORT=5000\n", {"PORT": ""}, {"PORT": ""}),
+    "a LANGUAGE that a shell exports for gettext": (
+        b"LANGUAGE=zh-CN\n",
+        {"LANGUAGE": "en_US:en"},
+        {"LANGUAGE": "zh-CN"},
+    ),
+    "a LANGUAGE of the bot's": (b"LANGUAGE=zh-CN\n", {"LANGUAGE": "en"}, {"LANGUAGE": "en"}),
+    "a LANGUAGE for gettext alone": (b"A=x\n", {"LANGUAGE": "zh_CN"}, {"LANGUAGE": "zh_CN"}),
     "an empty value, which is not set": (b"A=\n", {}, {"A": None}),
     "a value above an empty one, as in .env.example": (b"A=x\nA=\nexport A=''\n", {}, {"A": "x"}),
     "two values": (b"A=x\nA=y\n", {}, {"A": "y"}),
@@ -56,6 +63,23 @@ def test_a_file_gives_the_variables_that_the_process_does_not_have(
         dotenv.write_bytes(text)
     found = environment()
     assert {name: found.get(name) for name in expected} == expected
+
+
+def test_what_the_environment_overrides_is_named_and_blamed_only_if_a_problem_mentions_it(
+    dotenv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-old")
+    monkeypatch.setenv("LANGUAGE", "C")
+    monkeypatch.setenv("HOST", "::1")
+    dotenv.write_text("SLACK_BOT_TOKEN=xoxb-new\nPORT=5000\nLANGUAGE=en\nHOST=::1\nA=x\n")
+    names = overridden(environment())
+    assert names == {"SLACK_BOT_TOKEN", "PORT"}
+    assert blamed(["SLACK_BOT_TOKEN is not accepted.", "Set it."], names) == ["SLACK_BOT_TOKEN"]
+    assert blamed(["MY_SLACK_BOT_TOKEN is strange."], names) == []
+    told = overriding(["PORT", "SLACK_BOT_TOKEN"])
+    assert "PORT, SLACK_BOT_TOKEN" in told.found
+    assert "xoxb" not in told
+    assert "unset PORT SLACK_BOT_TOKEN" in told.fix
 
 
 def test_a_directory_called_env_is_ignored(dotenv: Path) -> None:

@@ -376,10 +376,9 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
             "SHARE_ENV_ALLOWED_CHANNELS: “#ops” is not an id. Use ids such as C012ABCDEF, separated by commas.",
         ],
     ),
-    "a policy file and settings for people": (
+    "a policy file that is not there, and settings for people": (
         changed(POLICY_FILE="no.toml"),
         [
-            f"There is a policy file (no.toml) {ONE_WAY.replace('the file.', 'POLICY_FILE.')}",
             (
                 "The policy file “no.toml” cannot be read: No such file or directory. "
                 "Put it there, let the bot's user read it (the unit hides /home), or correct the path."

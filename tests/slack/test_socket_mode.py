@@ -21,6 +21,7 @@ from bot.playground.world import APPID
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.slack.api import SlackApi
+from bot.slack.greeting import REFUSALS
 from bot.slack.listeners import App
 from bot.slack.preflight import Ready, preflight
 from bot.slack.socket_mode import LONGEST_PAUSE, Pace, SocketClient, socket_mode
@@ -178,7 +179,7 @@ async def test_each_call_for_a_url_is_reported_with_its_result(
         OPEN,
         RateLimited(1),
         Status(503),
-        Code("link_disabled"),
+        Code("forbidden_team"),
         Status(200, b"{}", "application/json"),
     )
     async with connected(slack, client, observers=observers):
@@ -186,7 +187,11 @@ async def test_each_call_for_a_url_is_reported_with_its_result(
     assert [method for method, _ in told] == [OPEN] * 5
     assert [how for _, how in told] == ["ratelimited", "doubtful", "refused", "doubtful", "ok"]
     logged = [vars(each) for each in caplog.records if each.msg == "no address from Slack yet"]
-    assert [each["error"] for each in logged] == ["HTTP 503", "link_disabled", "not Slack's answer"]
+    assert [each["error"] for each in logged] == [
+        "HTTP 503",
+        "forbidden_team",
+        "not Slack's answer",
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -490,6 +495,24 @@ async def test_a_connection_that_slack_does_not_close_after_socket_mode_was_turn
         await soon(lambda: not socket.connected)
 
 
+async def test_socket_mode_that_is_off_at_the_start_ends_the_wait_at_once_and_is_told_with_its_fix(
+    slack: LocalSlack, client: AsyncWebClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    slack.sockets.switched_off = True
+    noted: list[object] = []
+    socket = socket_mode(
+        echoing(client), slack.world.app_token, None, Runtime(), noted=noted.append
+    )
+    async with asyncio.timeout(10):  # not the thirty seconds for a hello
+        assert not await socket.open()
+    await socket.close()
+    assert socket.refused
+    [said] = [vars(each) for each in caplog.records if each.msg == "Slack refuses the connection"]
+    assert said["reason"] == socket.refused.found == REFUSALS["link_disabled"].found
+    assert "Enable Socket Mode" in said["fix"]
+    assert noted == ["link_disabled"]
+
+
 async def test_a_warning_while_the_next_connection_is_opened_asks_for_no_other(
     slack: LocalSlack, client: AsyncWebClient
 ) -> None:
@@ -733,7 +756,7 @@ async def test_the_pause_doubles_with_each_connection_too_many_until_slack_accep
         await asyncio.sleep(0)
 
     def pauses() -> list[float]:
-        said = "Slack has too many connections of this app"
+        said = "Slack refuses the connection"
         return [vars(each)["pause"] for each in caplog.records if each.msg == said]
 
     doubled = [min(SOON * 2**times, LONGEST_PAUSE) for times in range(1, 13)]

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from bot.domain.language import Language
 from bot.domain.outcome import (
-    AfterShare,
+    AfterCall,
     Outcome,
     Readiness,
     Shared,
@@ -389,7 +389,7 @@ async def test_an_answer_that_was_sent_instead_of_a_deleted_thread_is_not_repeat
     for _ in range(2):  # the replica that sent it may have died before recording it
         assert await threads.close(request, ref, ENDS, look_since=0)
     assert texts(slack.parents("D0BOT")) == [direct_answer(request, ENDS)]
-    ready = AfterShare(Readiness.READY)
+    ready = AfterCall(Readiness.READY)
     assert await threads.close(request, ref, ENDS, look_since=0, called_again=True, after=ready)
     [told] = texts(slack.parents("D0BOT"))
     assert answer(ENGLISH, request, ENDS, called_again=True, after=ready).text in told

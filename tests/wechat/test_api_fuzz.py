@@ -44,7 +44,7 @@ GOOD: dict[str, object] = {
 """An answer that every reader accepts."""
 READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
     (partial(read_answer, read=read_done), (type(None),)),
-    (partial(read_answer, read=read_envs), (tuple,)),
+    (partial(read_answer, read=read_envs), (dict,)),
     (partial(read_answer, read=read_readiness), (Readiness, int)),
     (partial(read_answer, read=component.read_component_token), (Issued,)),
     (partial(read_answer, read=component.read_authorizer_token), (Issued,)),

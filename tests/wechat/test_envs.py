@@ -9,13 +9,14 @@ import httpx
 import pytest
 
 from bot.domain.outcome import Readiness, Said
-from bot.guidance import Guidance, Trouble, for_code
+from bot.guidance import Guidance, ListedEnv, Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.runtime.observers import no_op
 from bot.wechat.api import (
     NEEDED,
     NoAnswer,
     get_env_info,
+    in_service,
     list_functions,
     read_answer,
     read_envs,
@@ -65,37 +66,50 @@ def test_the_call_has_its_token_only_in_the_query() -> None:
 @pytest.mark.parametrize(
     ("body", "envs"),
     [
-        (b'{"errcode":0,"info_list":[{"env":"a","status":"NORMAL"},{"env":"b"}]}', ("a", "b")),
-        (b'{"info_list":[{"env":"a"},{"env":"a"}]}', ("a",)),
-        (b'{"info_list":[{"env":"a","status":"HALTED"},{"env":"b","status":"UNAVAILABLE"}]}', ()),
-        (b'{"info_list":[{"env":"-a"},{"env":7},{},7,{"env":"<!channel>"}]}', ()),
-        (b'{"info_list":[]}', ()),
+        (
+            b'{"errcode":0,"info_list":[{"env":"a","status":"NORMAL"},{"env":"b"}]}',
+            {"a": ListedEnv(), "b": ListedEnv()},
+        ),
+        (b'{"info_list":[{"env":"a"},{"env":"a"}]}', {"a": ListedEnv()}),
+        (b'{"info_list":[{"env":"a","alias":"prod"}]}', {"a": ListedEnv(alias="prod")}),
+        (
+            b'{"info_list":[{"env":"a","status":"HALTED"},{"env":"b","status":"UNAVAILABLE"}]}',
+            {"a": ListedEnv("HALTED"), "b": ListedEnv("UNAVAILABLE")},
+        ),
+        (b'{"info_list":[{"env":"-a"},{"env":7},{},7,{"env":"<!channel>"}]}', {}),
+        (b'{"info_list":[]}', {}),
         (b'{"errcode":"61007","errmsg":"no"}', NoAnswer(for_code(61007), Said(61007, "no", None))),
-        (b'{"errcode":0}', ()),
-        (b'{"errcode":0,"info_list":null}', ()),
+        (b'{"errcode":0}', {}),
+        (b'{"errcode":0,"info_list":null}', {}),
         (b"{}", NoAnswer(Trouble.NOT_JSON.value)),
         (b'{"info_list":{}}', NoAnswer(Trouble.NOT_JSON.value)),
         (b"<html>", NoAnswer(Trouble.NOT_JSON.value)),
     ],
 )
-def test_an_answer_is_read_as_the_envs_in_service_or_an_error(body: bytes, envs: object) -> None:
+def test_an_answer_is_read_as_the_envs_with_their_states_or_an_error(
+    body: bytes, envs: object
+) -> None:
     assert read_answer(200, body, read_envs) == envs
 
 
-async def test_the_owners_envs_are_those_that_are_in_service(
+async def test_the_owners_envs_are_listed_with_their_states(
     make: Maker, wechat: TokenWeChat
 ) -> None:
     wechat.envs[OTHER] = {"theirs-1": "NORMAL", "theirs-2": "HALTED"}
-    assert await make().of(OWNER) == (("prod-1", "test-1"), GOOD)
-    assert await make().of(OTHER) == (("theirs-1",), GOOD)
-    assert await make().of("wx00000000000000ff") == ((), GOOD)
+    ours, seconds = await make().of(OWNER)
+    assert (in_service(ours or {}), seconds) == (("prod-1", "test-1"), GOOD)
+    theirs, seconds = await make().of(OTHER)
+    assert (in_service(theirs or {}), list(theirs or {})) == (
+        ("theirs-1",),
+        ["theirs-1", "theirs-2"],
+    )
+    assert await make().of("wx00000000000000ff") == ({}, GOOD)
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
         (Code(61007), "61007"),
-        (Code(40001), "40001"),
         (Code("85088"), "85088"),
         (Status(502), "gateway-broken"),
         (Drop(), "lost"),
@@ -110,7 +124,7 @@ async def test_a_failed_call_returns_no_env_and_is_logged_in_one_line(
 ) -> None:
     wechat.fail("getenvinfo", answer)
     timeout = 1.0 if answer in {Drop(silence=60), drip(1)} else 5.0
-    assert await make(timeout=timeout).of(OWNER) == ((), BAD)
+    assert await make(timeout=timeout).of(OWNER) == (None, BAD)
     [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]
     assert line.getMessage() == "WeChat does not list the envs of an owner"
     assert vars(line)["owner"] == OWNER
@@ -129,14 +143,53 @@ async def test_a_read_tells_whether_wechat_took_the_token(make: Maker, wechat: T
     assert told == [None, for_code(42001)]
 
 
+@pytest.mark.parametrize("refuse", [TokenWeChat.supersede, TokenWeChat.expire])
+async def test_a_read_whose_token_is_refused_is_made_once_more_with_another(
+    make: Maker, wechat: TokenWeChat, refuse: Callable[[TokenWeChat, str], None]
+) -> None:
+    wechat.functions["prod-1"] = {NEEDED: "Active"}
+    for call in ("getenvinfo", "listfunctions"):
+        token, envs = wechat.issue(OWNER), make()
+        await envs.of(OWNER)
+        refuse(wechat, token)
+        before = wechat.transcript().count(call)
+        if call == "getenvinfo":
+            assert list((await envs.of(OWNER))[0] or ()) == ["prod-1", "test-1"]
+        else:
+            assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
+        assert wechat.transcript().count(call) - before == 2
+
+
+async def test_a_read_is_made_once_more_at_most_whatever_wechat_says_of_the_tokens(
+    make: Maker, wechat: TokenWeChat
+) -> None:
+    class _NewTokens:
+        async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:  # noqa: ARG002  # from the port
+            return wechat.issue(owner)
+
+    wechat.fail("getenvinfo", Code(40001), times=None)
+    assert await make(_NewTokens()).of(OWNER) == (None, BAD)
+    assert wechat.transcript().count("getenvinfo") == 2
+
+
+async def test_a_read_without_a_newer_token_tells_why_there_is_none(
+    make: Maker, wechat: TokenWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    fixed = make(FixedToken(OWNER, wechat.issue(OWNER), Clock()))
+    wechat.fail("getenvinfo", Code(40001))
+    assert await fixed.of(OWNER) == (None, BAD)
+    [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert vars(line)["reason"] == Trouble.TOKEN_FIXED_DEAD.value.key
+
+
 async def test_without_a_valid_token_no_env_is_listed(make: Maker, wechat: TokenWeChat) -> None:
     token = wechat.issue(OWNER)
     fixed = make(FixedToken(OWNER, token, Clock()))
-    assert (await fixed.of(OWNER))[0] == ("prod-1", "test-1")
-    assert await fixed.of(OTHER) == ((), BAD)
+    assert list((await fixed.of(OWNER))[0] or ()) == ["prod-1", "test-1"]
+    assert await fixed.of(OTHER) == (None, BAD)
     assert wechat.transcript().count("getenvinfo") == 1  # nothing is sent in place of a token
     wechat.expire(token)
-    assert await fixed.of(OWNER) == ((), BAD)
+    assert await fixed.of(OWNER) == (None, BAD)
     assert wechat.transcript().endswith(f"getenvinfo of {OWNER}: 42001")
 
 

@@ -97,6 +97,9 @@ def ports(
     async def readiness(_owner: str, _env: str) -> Readiness:
         return Readiness.UNKNOWN
 
+    async def unlisted(_owner: str) -> None:
+        """Do nothing."""
+
     return Ports(
         people=members,
         ledger=ledger,
@@ -109,4 +112,5 @@ def ports(
         languages=LANGUAGES,
         tell_privately=tell_privately,
         readiness=readiness,
+        env_list=unlisted,
     )

@@ -91,7 +91,7 @@ def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> 
         assert ruled.detail == type(sure[0].because).__name__
         part = len(sure) < len(decisions)
         several = f"{len(sure)} of these {len(decisions)}" if part else "any of these"
-        assert (f"with {several} mini" in ruled.message.text) == any(
+        assert (f"with {several} apps" in ruled.message.text) == any(
             each != sure[0] for each in decisions
         )
 
@@ -100,19 +100,19 @@ def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> 
 def test_of_a_batch_that_is_denied_as_a_whole_no_part_is_to_be_left_out(no: Deny) -> None:
     ruled = ruling(ENGLISH, decided([no, no]))
     assert isinstance(ruled, Refusal)
-    assert "may not share `e` with 2 mini programs" in ruled.message.text
+    assert "may not share `e` with 2 apps" in ruled.message.text
     assert "Leave" not in ruled.message.text
 
 
 def test_a_batch_that_is_denied_for_several_reasons_is_told_to_ask_for_the_right() -> None:
     ruled = ruling(ENGLISH, decided([*DENIALS[:2]]))
     assert isinstance(ruled, Refusal)
-    assert "with any of these mini programs" in ruled.message.text
+    assert "with any of these apps" in ruled.message.text
     assert "Ask for the right to share with these." in ruled.message.text
 
 
 @pytest.mark.parametrize("doubtful", DENIALS[3:])
-@pytest.mark.parametrize(("count", "receivers"), [(1, "`wx0000000000000000`"), (3, "3 mini")])
+@pytest.mark.parametrize(("count", "receivers"), [(1, "`wx0000000000000000`"), (3, "3 apps")])
 def test_a_batch_in_doubt_is_not_said_to_be_denied(
     doubtful: Deny, count: int, receivers: str
 ) -> None:

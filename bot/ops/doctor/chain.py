@@ -1,13 +1,13 @@
 """Check token source 3: WeChat's pushes, each link of the chain in the ledger, its encryption, and permissions."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong
 from bot.domain.link import Link, LinkState
-from bot.guidance import AUTHORISE_ANEW, in_general
+from bot.guidance import SEND_THE_LINK, SETS_TICKED, in_general
 from bot.ledger.seal import Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
+from bot.ops.doctor.findings import utc
 from bot.ops.doctor.ledger import StoredTokens
 from bot.ops.doctor.listener import pushes_refused
 from bot.ops.doctor.setup import Setup
@@ -48,7 +48,8 @@ _COMPARE = (
 _SEEN_LATELY = 30 * 60.0
 """Seconds within which WeChat's last ticket should have come: it pushes one every ten minutes."""
 _PERMISSIONS = "permissions"
-_CLOUDBASE = 49
+_CLOUDBASE, _DEVELOPMENT = 49, 18
+_BOTH_GRANTED = "permission sets 49 and 18 are granted, so only the platform's developers can open its CloudBase console (extAppid)"
 
 
 async def check_chain(setup: Setup) -> list[Finding]:
@@ -101,21 +102,20 @@ def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
     fix, why, causes = where, "", ["encryption"] * lost
     if trouble := state.trouble:
         fix = first_step(trouble)
-        why = f"; the last try failed ({_utc(state.trouble_at)}): {trouble.title}"
+        why = f"; the last try failed ({utc(state.trouble_at)}): {trouble.title}"
         causes += causes_of(trouble, name)
     causes.append(before)
     if state.good_until is None:
         return wrong(name, f"{whose}there is no good one{why}", fix, *causes)
-    good = f"{whose}good until {_utc(state.good_until)}, renewed {_utc(state.renewed)}{why}"
+    good = f"{whose}good until {utc(state.good_until)}, renewed {utc(state.renewed)}{why}"
     return warning(name, good, fix, *causes) if why else ok(name, good)
 
 
-def _utc(at: float | None) -> str:
-    return datetime.fromtimestamp(at or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
 async def check_permissions(setup: Setup) -> list[Finding]:
-    """Return for each owner whether set 49 is granted, using the ledger's platform token; nothing is renewed."""
+    """Return for each owner whether sets 49 and 18 are granted, by the ledger's platform token; nothing is renewed.
+
+    With both, WeChat closes the CloudBase console to the owner's admin (cloudbase/common/problem).
+    """
     platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
     if not isinstance(platform, PlatformSettings) or url is None or not owners:
         return []
@@ -130,10 +130,13 @@ async def check_permissions(setup: Setup) -> list[Finding]:
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)
         if isinstance(told, NoAnswer):
-            return failed(_PERMISSIONS, told.guidance, told.said)
-        if _CLOUDBASE in told.granted:
-            return ok(_PERMISSIONS, f"{owner}: permission set 49 (CloudBase management) is granted")
-        lacking = "permission set 49 (CloudBase management) is not granted"
-        return wrong(_PERMISSIONS, lacking, in_general(AUTHORISE_ANEW))
+            return failed(_PERMISSIONS, told)
+        fix = in_general(f"{SETS_TICKED} {SEND_THE_LINK}")
+        if _CLOUDBASE not in told.granted:
+            return wrong(_PERMISSIONS, f"permission set {_CLOUDBASE} is not granted", fix)
+        if _DEVELOPMENT not in told.granted:
+            lacking = f"{owner}: permission set {_DEVELOPMENT} is not granted, which goes with {_CLOUDBASE}"
+            return warning(_PERMISSIONS, lacking, fix)
+        return ok(_PERMISSIONS, f"{owner}: {_BOTH_GRANTED}")
 
     return await check_owners(_PERMISSIONS, owners, one)

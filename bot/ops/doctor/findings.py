@@ -6,19 +6,21 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from bot.domain.finding import Finding, Level
-from bot.observe.output import printable
+from bot.domain.finding import Finding, Level, Problem, wrong
+from bot.observe.output import printable, wrapped
 
 T = TypeVar("T")
 
 _READERS = stat.S_IRGRP | stat.S_IROTH
 _MOST = 10
-_FACTS = ("name", "level", "found", "fix")
+_BELOW = "   "
 
-_MARKS: Mapping[Level, str] = {"ok": "✅", "warning": "⚠️", "wrong": "❌"}
+_MARKS: Mapping[Level, str] = {"wrong": "❌", "warning": "⚠️", "ok": "✅"}
+"""The worst first."""
 
 
 def others_may_read(path: Path) -> bool:
@@ -35,6 +37,16 @@ def listed(words: list[str]) -> str:
     return ", ".join(words[:_MOST]) + more
 
 
+def utc(at: float | None) -> str:
+    """Return a time in Unix seconds, as the log has it."""
+    return datetime.fromtimestamp(at or 0, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def in_the_way(name: str, server: str, way: Problem) -> Finding:
+    """Return that a server cannot be reached, for what was in the way."""
+    return replace(wrong(name, way.found, way.fix), unreached=server)
+
+
 @dataclass(slots=True)
 class Printed:
     """A root cause to print: its finding, with the worst level among its consequences."""
@@ -42,6 +54,8 @@ class Printed:
     finding: Finding
     names: list[str] = field(default_factory=list)
     """The checks with the same finding."""
+    unreached: list[str] = field(default_factory=list)
+    """The servers that cannot be reached, if it is about such."""
     follows: list[Finding] = field(default_factory=list)
     """What other checks found because of it."""
     unchecked: list[str] = field(default_factory=list)
@@ -59,19 +73,23 @@ def with_true_causes(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def by_cause(findings: Sequence[Finding]) -> list[Printed]:
-    """Return what to print: equal findings once, unless they are ok, and the consequences of a finding with it."""
+    """Return what to print, the worst first: equal findings once, unless they are ok, and with each its consequences."""
     told: dict[Finding, Printed] = {}
     for finding, cause in zip(findings, _causes(findings), strict=True):
-        what = cause if cause.level == "ok" else replace(cause, name="", causes=())
-        one = told.setdefault(what, Printed(what))
+        alike = cause if cause.level == "ok" else replace(cause, name="", causes=(), unreached="")
+        one = told.setdefault(alike, Printed(alike))
         _add(one.names, cause.name)
+        if cause.unreached:
+            _add(one.unreached, cause.unreached)
         if cause is not finding and finding.checked:
             _add(one.follows, finding)
-            worst = max(one.finding.level, finding.level, key=[*_MARKS].index)
+            worst = min(one.finding.level, finding.level, key=[*_MARKS].index)
             one.finding = replace(one.finding, level=worst)
         elif cause is not finding:
             _add(one.unchecked, finding.name)
-    return [*told.values()]
+    for one in told.values():
+        one.finding = replace(one.finding, unreached=" and ".join(one.unreached))
+    return sorted(told.values(), key=lambda one: [*_MARKS].index(one.finding.level))
 
 
 def _add(to: list[T], item: T) -> None:
@@ -81,7 +99,7 @@ def _add(to: list[T], item: T) -> None:
 
 def _causes(findings: Sequence[Finding]) -> list[Finding]:
     """Return the root cause of each finding, which may be itself."""
-    by_level = sorted(findings, key=lambda finding: [*_MARKS].index(finding.level))
+    by_level = sorted(findings, key=lambda finding: -[*_MARKS].index(finding.level))
     # Of a check's worst findings, the last explains others.
     bad = {finding.name: finding for finding in by_level if finding.level != "ok"}
     return [_cause(finding, bad) for finding in findings]
@@ -96,16 +114,21 @@ def _cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding:
 
 
 def print_each(findings: Sequence[Finding]) -> bool:
-    """Print all findings; return whether none is wrong."""
+    """Print all findings, each part in one line; return whether none is wrong."""
     for finding in findings:
-        _print(finding.name, finding)
+        print(f"{_MARKS[finding.level]} {finding.name}: {printable(finding.told)}")
+        if finding.fix:
+            print(f"{_BELOW}→ {printable(finding.fix)}")
     return _none_wrong(findings)
 
 
 def print_by_cause(findings: Sequence[Finding], *, as_json: bool) -> bool:
     """Print the findings by cause, a tally and what to fix first, or all as JSON; return whether none is wrong."""
     if as_json:
-        facts = [{fact: getattr(finding, fact) for fact in _FACTS} for finding in findings]
+        facts = [
+            {"name": each.name, "level": each.level, "found": each.told, "fix": each.fix}
+            for each in findings
+        ]
         print(json.dumps(facts, ensure_ascii=False, indent=2))
         return _none_wrong(findings)
     told = by_cause(findings)
@@ -113,27 +136,26 @@ def print_by_cause(findings: Sequence[Finding], *, as_json: bool) -> bool:
         cause = ", ".join(each.names)
         _print(cause, each.finding)
         for finding in each.follows:
-            print(f"   {finding.name}, because of {cause}: {printable(finding.found)}")
+            print(wrapped(f"{finding.name}, because of {cause}: {finding.told}", _BELOW, _BELOW))
         if each.unchecked:
-            print(f"   Not checked because of {cause}: {', '.join(each.unchecked)}")
+            unchecked = ", ".join(each.unchecked)
+            print(wrapped(f"Not checked because of {cause}: {unchecked}", _BELOW, _BELOW))
     levels = Counter(each.finding.level for each in told)
-    unchecked = {name for each in told for name in each.unchecked}
+    left_out = {name for each in told for name in each.unchecked}
     print(
         f"\nWrong: {levels['wrong']}, warnings: {levels['warning']}, fine: {levels['ok']}"
-        f"{f', not checked: {len(unchecked)}' if unchecked else ''}."
+        f"{f', not checked: {len(left_out)}' if left_out else ''}."
     )
-    bad = [each for level in ("wrong", "warning") for each in told if each.finding.level == level]
-    if bad:
-        print(
-            f"Do this first, for {', '.join(bad[0].names)}: {printable(bad[0].finding.fix or '')}"
-        )
+    if told and told[0].finding.level != "ok":
+        first, names = told[0].finding, ", ".join(told[0].names)
+        print(wrapped(f"Do this first, for {names}: {first.told}. {first.fix or ''}"))
     return _none_wrong(findings)
 
 
 def _print(name: str, finding: Finding) -> None:
-    print(f"{_MARKS[finding.level]} {name}: {printable(finding.found)}")
+    print(wrapped(f"{name}: {finding.told}", f"{_MARKS[finding.level]} ", _BELOW))
     if finding.fix:
-        print(f"   → {printable(finding.fix)}")
+        print(wrapped(finding.fix, f"{_BELOW}→ ", f"{_BELOW}  "))
 
 
 def _none_wrong(findings: Sequence[Finding]) -> bool:

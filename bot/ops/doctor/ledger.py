@@ -23,6 +23,8 @@ from bot.ledger.database import (
 )
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.inspection import (
+    Greeting,
+    last_greeting,
     live_replicas,
     open_read_only,
     owed,
@@ -48,6 +50,8 @@ class LedgerLook:
     findings: tuple[Finding, ...] = ()
     kept: StoredTokens | None = None
     replicas: int | None = None
+    greeting: Greeting | None = None
+    """How Slack last greeted a bot that runs, if one does."""
 
     def good(self, name: str) -> str | None:
         """Return a token from the ledger if it is still valid."""
@@ -85,7 +89,8 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
             # While the reader is open: see `open_read_only`.
             bots = _locked_by(path) if path else _alive(live_replicas(engine))
             findings = (*first, _write(url, path), bots.finding, _owed(*owed(engine)))
-            return LedgerLook(findings, _kept(engine, tokens), bots.running)
+            greeting = last_greeting(engine) if bots.running else None
+            return LedgerLook(findings, _kept(engine, tokens), bots.running, greeting)
     except SQLAlchemyError as error:
         why = reason_of(error)
         found = f"it cannot be read ({why})"

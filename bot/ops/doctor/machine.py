@@ -1,13 +1,12 @@
 """Check the machine: its clock compared to Slack's and WeChat's, and the proxies in its environment."""
 
 import os
-from contextlib import suppress
-from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 from bot.domain.finding import SET_THE_CLOCK, Finding, ok, unchecked, warning, wrong
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import origin_of
+from bot.runtime.way import address_of
 from bot.wechat.push import STALE_AFTER
 
 _PROXIES = "proxies"
@@ -39,14 +38,12 @@ async def check_clock(setup: Setup) -> list[Finding]:
 
 
 async def check_proxies(setup: Setup) -> list[Finding]:
-    """Return which proxies are used, and what in them, or in the network, keeps the bot from its servers.
+    """Return which proxies are used, and which cannot be.
 
     Sources: `urllib.request.getproxies`, slack_sdk's `proxy_env_variable_loader`.
     """
     proxies = {kind: url for kind, url in getproxies().items() if kind != "no" and url}
-    shut = [f"{host} (HTTP {status})" for host, status in sorted(setup.traffic.shut.items())]
-    silent = sorted(setup.traffic.silent)
-    in_file = sorted({n for n in setup.environ if n.upper().endswith("_PROXY")} - set(os.environ))
+    in_file = sorted({n for n in setup.environ if _is_of_the_process(n)} - set(os.environ))
     problems = (
         (
             *(warning, in_file),
@@ -60,32 +57,17 @@ async def check_proxies(setup: Setup) -> list[Finding]:
         ),
         (
             # aiohttp can use an https:// proxy on asyncio's own loop alone, and no other scheme at all.
-            *(wrong, "https" in proxies and _address(proxies["https"]) is None),
+            *(wrong, "https" in proxies and address_of(proxies["https"]) is None),
             "HTTPS_PROXY is no address that begins with http://, so it cannot be used",
             "Give the proxy's address as http://host:port; what passes through it is encrypted all the same.",
         ),
-        (
-            *(wrong, shut),
-            f"the proxy does not let the bot through to {', '.join(shut)}",
-            "Check HTTPS_PROXY, the user and the password in it, and what the proxy lets through.",
-        ),
     )
     found = [level(_PROXIES, what, fix) for level, holds, what, fix in problems if holds]
-    servers = map(origin_of, _servers(setup).values())
-    # A token server may be on this side of the network.
-    if not found and len(silent) > 1 and setup.traffic.answered.isdisjoint(servers):
-        what = f"none of these answers: {', '.join(silent)}"
-        fix = "Check the network and its firewall, the addresses, and whether HTTPS_PROXY has to be set."
-        found = [wrong(_PROXIES, what, fix)]
-    used = {kind: _address(url) for kind, url in sorted(proxies.items())}
+    used = {kind: address_of(url) for kind, url in sorted(proxies.items())}
     shown = ", ".join(f"{kind}: {address}" for kind, address in used.items() if address)
     return found or [ok(_PROXIES, shown or "none")]
 
 
-def _address(url: str) -> str | None:
-    """Return a proxy's address without its password; None if it is not one that the bot can use."""
-    with suppress(ValueError):  # the port is not a number
-        parts = urlsplit(url)
-        if parts.scheme == "http" and parts.hostname:
-            return f"http://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
-    return None
+def _is_of_the_process(name: str) -> bool:
+    """Return whether a name counts in the environment of the process alone: libraries read it there."""
+    return name.upper().endswith("_PROXY") or name in {"SSL_CERT_FILE", "SSL_CERT_DIR"}

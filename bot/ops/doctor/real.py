@@ -25,6 +25,7 @@ from bot.wechat.api import (
     NEEDED,
     NoAnswer,
     get_env_info,
+    in_service,
     list_functions,
     read_envs,
     read_readiness,
@@ -114,8 +115,9 @@ async def _of(wechat: WeChatApi, token: str | NoAnswer | None) -> list[Tried]:
     envs = await wechat.post(get_env_info(token), DEADLINE, read_envs)
     if isinstance(envs, NoAnswer):
         return [_no(_ENVS, envs)]
-    tried = [Tried(_ENVS, "yes", f"envs in service: {len(envs)}")]
-    for env in envs:
+    served = in_service(envs)
+    tried = [Tried(_ENVS, "yes", f"envs in service: {len(served)}")]
+    for env in served:
         found = await wechat.post(list_functions(token, env), DEADLINE, read_readiness)
         if isinstance(found, NoAnswer):
             tried.append(_no(_FUNCTIONS, found))

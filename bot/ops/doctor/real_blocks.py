@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from bot.command.mistake import Misread, Mistake, Wrong
-from bot.domain.batch import groups_of
+from bot.domain.batch import finished_of, groups_of
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import (
+    NOTHING_KNOWN,
     Denied,
     Failed,
     Finished,
@@ -197,6 +198,8 @@ def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
     yield "appids", replies(words, _MANY)[0]
+    none = finished_of([(appid, _FAILED) for appid in _APPIDS])
+    yield "failed-appids", conversation.lists(words, none, NOTHING_KNOWN)[0]
     yield "twin", twin(words)
 
 

@@ -1,7 +1,7 @@
 """`share-env-bot doctor`: run all checks, change nothing, and name the fix for what is wrong."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.request import getproxies
@@ -14,13 +14,14 @@ from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.listener import check_deliveries, check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
 from bot.ops.doctor.policy import check_policy
-from bot.ops.doctor.settings import check_settings
+from bot.ops.doctor.settings import OVERRIDDEN, check_settings
 from bot.ops.doctor.setup import Setup, read_counts
 from bot.ops.doctor.slack import check_slack
 from bot.ops.doctor.slack_calls import SlackAnswers, call_slack
 from bot.ops.doctor.transport import DEADLINE, Traffic, promptly, session
 from bot.ops.doctor.wechat import check_wechat
 from bot.runtime.clock import Runtime
+from bot.settings.environ import blamed, overridden
 from bot.settings.load import read_parts
 from bot.wechat.transport import client_over
 
@@ -68,11 +69,22 @@ async def examine(
     parts = read_parts(environ)
     traffic = Traffic(runtime.now)
     async with session(traffic) as http:
-        looking = asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens)
-        calls = call_slack(parts.slack, parts.policy, http)
+        looking = asyncio.ensure_future(
+            _guarded(
+                "ledger",
+                asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens),
+                longest,
+                lambda failed: LedgerLook((failed,)),
+            )
+        )
+
+        async def is_alone() -> bool:
+            return (await asyncio.shield(looking)).replicas == 0
+
+        calls = call_slack(parts.slack, parts.policy, http, is_alone)
         slack, ledger, bot = await asyncio.gather(
             _guarded("slack-bot", calls, longest, lambda failed: SlackAnswers(failed=failed)),
-            _guarded("ledger", looking, longest, lambda failed: LedgerLook((failed,))),
+            looking,
             # Another program's page may be anything.
             _guarded("deliveries", read_counts(parts.listener), longest, lambda _: None),
         )
@@ -94,8 +106,19 @@ async def examine(
             )
             for found in await asyncio.gather(*made):
                 findings += found
+    findings = _with_overridden(findings, overridden(environ))
     clean = Redactor(parts.secrets).clean  # a server's or driver's text may contain one
     return [_clean(finding, clean) for finding in with_true_causes(findings)]
+
+
+def _with_overridden(findings: Iterable[Finding], names: frozenset[str]) -> list[Finding]:
+    """Return the findings; one that blames a setting which the environment overrides has that as its cause."""
+    return [
+        replace(each, causes=(OVERRIDDEN, *each.causes))
+        if each.level == "wrong" and blamed((each.found, each.fix or ""), names)
+        else each
+        for each in findings
+    ]
 
 
 async def _guarded(

@@ -2,24 +2,23 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import combinations
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
 from bot.ops.doctor.findings import others_may_read
 from bot.ops.doctor.setup import Setup
-from bot.settings.environ import DOTENV, Reader, repeated
-from bot.settings.load import Parts
+from bot.settings.environ import DOTENV, Reader, overridden, overriding, repeated
+from bot.settings.load import Parts, nearest
 from bot.settings.pasted import belongs
 from bot.settings.table import NAMES
 
 _NAME = "settings"
+OVERRIDDEN = "environment"
 _ROTATES = "xoxe."
 _OURS_ALONE = "SHARE_ENV_"
 _OURS = ("SLACK_", "WECHAT_", _OURS_ALONE)
 _OF_KUBERNETES = "SHARE_ENV_BOT_"
 """How the variables begin that Kubernetes sets in each pod for a Service that is called share-env-bot."""
-_CLOSE = 0.85  # similarity; 1 is equal
 
 
 async def check_settings(setup: Setup) -> list[Finding]:
@@ -39,15 +38,24 @@ async def check_settings(setup: Setup) -> list[Finding]:
     found += [
         warning(_NAME, f"{name} stands more than once in {DOTENV}", fix) for name in repeated()
     ]
-    found += _unknown(environ)
-    return found or [ok(_NAME, _held(parts))]
+    told = {word for problem in parts.problems for word in problem.split()}
+    found += _unknown({name: "" for name in environ if name not in told})
+    return [*(found or [ok(_NAME, _held(parts))]), *_overridden(environ)]
+
+
+def _overridden(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield that the environment overrides settings in `.env`, if so; a copy of them may have been corrected in vain."""
+    names = sorted(overridden(environ) & set(NAMES))
+    if names:
+        over = overriding(names)
+        yield warning(OVERRIDDEN, over.found, over.fix)
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield names that resemble settings; in the process's environment only those that no other program uses."""
     for name in sorted(set(environ) - set(NAMES)):
-        close = get_close_matches(name.upper(), NAMES, 1, _CLOSE)
-        fix = f"Did you mean {close[0]}?" if close else "Take it out."
+        close = nearest(name)
+        fix = f"Did you mean {close}?" if close else "Take it out."
         if name not in os.environ and (close or name.startswith(_OURS)):
             yield warning(_NAME, f"{name} in {DOTENV} is not a setting", fix)
         elif name.startswith(_OURS_ALONE) and not name.startswith(_OF_KUBERNETES):

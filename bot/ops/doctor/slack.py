@@ -3,19 +3,21 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
-from bot.ops.doctor.findings import listed
+from bot.domain.finding import Finding, Problem, ok, unchecked, warning, wrong, wrong_by
+from bot.ops.doctor.findings import in_the_way, listed, utc
+from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import MOST_CONNECTIONS, SlackAnswers
+from bot.ops.doctor.slack_calls import SlackAnswers, channels_of, people_of
 from bot.policy.kinds import Policy, Standing, Unreadable
-from bot.slack.api import Answered, Result
+from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, Result
+from bot.slack.greeting import MOST_CONNECTIONS, REFUSALS, Hello
 from bot.slack.preflight import (
     REINSTALL,
     SCOPES,
     missing,
+    not_granted,
     problem_of_app,
     problem_of_bot,
-    unreached,
 )
 
 _UNREADABLE = {
@@ -35,7 +37,7 @@ _ANOTHER = (
 
 
 async def check_slack(setup: Setup) -> list[Finding]:
-    """Return the findings about Slack; its connections are compared to the replicas in the ledger."""
+    """Return the findings about Slack; its connections are compared to the bots on the ledger."""
     answers, slack, policy = setup.slack, setup.parts.slack, setup.parts.policy
     if answers.failed:
         return [answers.failed]
@@ -49,10 +51,11 @@ async def check_slack(setup: Setup) -> list[Finding]:
         fine = "apps.connections.open: Slack gives a socket"
         found += [
             _token("slack-app", "SLACK_APP_TOKEN", answers.app, problem_of_app, fine),
-            _connections(answers, setup.ledger.replicas),
+            *_apps(answers, setup.ledger),
+            _connections(answers, setup.ledger),
         ]
     if policy:
-        found += [_groups(policy, answers), *_people(answers)]
+        found += [_groups(policy, answers), *_people(policy, answers), _channels(policy, answers)]
     return found
 
 
@@ -63,15 +66,17 @@ def _token(
     problem_of: Callable[[Result], str | None],
     fine: str,
 ) -> Finding:
-    """Return what the preflight finds about a token, with a fix that suits the doctor; a proxy may explain it."""
+    """Return what the preflight finds about a token, with a fix that suits the doctor."""
     if result is None:
         return unchecked(name, f"{setting} or SLACK_API_URL is not usable", "settings")
     problem = problem_of(result)
     if problem is None:
         return ok(name, fine)
+    if isinstance(result, Refused | Doubtful) and result.way:
+        return in_the_way(name, "Slack", result.way)
     found = wrong_by(name, problem)
     fix = (found.fix or "").replace("then start again.", "then run the doctor again.")
-    return replace(found, fix=fix, causes=("proxies",) if unreached(result) else ())
+    return replace(found, fix=fix, causes=("proxies",) if result == Refused(NOT_SENT) else ())
 
 
 def _scopes(policy: Policy | None, answers: SlackAnswers) -> Finding:
@@ -83,27 +88,44 @@ def _scopes(policy: Policy | None, answers: SlackAnswers) -> Finding:
         return ok("slack-scopes", f"all {len(SCOPES)} are granted")
     needs_groups = bool(policy and policy.groups)
     vital = any(s.vital or (s.name == "usergroups:read" and needs_groups) for s in lacking)
-    found = "not granted: " + "; ".join(f"{s.name} ({s.without})" for s in lacking)
-    return (wrong if vital else warning)("slack-scopes", found, REINSTALL)
+    return (wrong if vital else warning)("slack-scopes", not_granted(lacking), REINSTALL)
 
 
-def _connections(answers: SlackAnswers, replicas: int | None) -> Finding:
-    name = "slack-connections"
+def _connections(answers: SlackAnswers, ledger: LedgerLook) -> Finding:
+    """Return how many connections the app has: to the doctor, or as the bot that runs recorded it at its last one."""
+    name, replicas, greeting = "slack-connections", ledger.replicas, ledger.greeting
     if not isinstance(answers.app, Answered):
         return unchecked(name, "Slack could not be asked for a connection", "slack-app")
-    if answers.connections is None:
-        fix = "Check that the network and the proxy let wss:// through."
-        return wrong(name, "Slack's socket does not open, or greets nobody", fix, "proxies")
-    others = max(0, answers.connections - 1)
-    full = others >= MOST_CONNECTIONS
-    known = "" if replicas is None else f"; bots that run on this ledger: {replicas}"
-    held = f"{others} besides the doctor's own{', and Slack allows no more' if full else ''}{known}"
-    if others > (1 if replicas is None else replicas):
-        return (wrong if full else warning)(name, held, _ANOTHER)
-    if replicas and others < replicas:
+    if replicas is None:
+        why = "the ledger does not tell whether a bot runs, whose commands this could cost"
+        return unchecked(name, why, "ledger")
+    if refused := REFUSALS.get((greeting and greeting.refusal) or ""):
+        return wrong(name, f"to the bot that runs Slack said: {refused.found}", refused.fix)
+    if replicas and (greeting is None or greeting.connections is None):
         fix = "Look whether the bot still runs, then at its log: it is not connected, or to another Slack app."
-        return warning(name, held, fix)
+        found = f"Slack has greeted no bot that runs on this ledger; running: {replicas}"
+        return warning(name, found, fix)
+    if greeting and greeting.connections is not None:
+        bots = greeting.bots or 0
+        held = f"{greeting.connections} when Slack last greeted the bot that runs ({utc(greeting.at)}); bots on this ledger then: {bots}"
+        return warning(name, held, _ANOTHER) if greeting.connections > bots else ok(name, held)
+    if isinstance(answers.socket, Problem):
+        return wrong(name, answers.socket.found, answers.socket.fix, "proxies")
+    others = (answers.socket.connections or 1) - 1 if answers.socket else 0
+    full = others >= MOST_CONNECTIONS
+    held = f"{others} besides the doctor's own{', and Slack allows no more' if full else ''}"
+    if others:
+        return (wrong if full else warning)(name, f"{held}; no bot runs on this ledger", _ANOTHER)
     return ok(name, held)
+
+
+def _apps(answers: SlackAnswers, ledger: LedgerLook) -> Iterator[Finding]:
+    """Yield that the two tokens belong to different apps, if so."""
+    hello = answers.socket.app_id if isinstance(answers.socket, Hello) else None
+    listens = hello or (ledger.greeting.app if ledger.greeting else None)
+    if answers.app_id and listens and answers.app_id != listens:
+        found = f"SLACK_BOT_TOKEN belongs to the Slack app {answers.app_id}, SLACK_APP_TOKEN to {listens}"
+        yield wrong("slack-app", found, "Copy both tokens from the pages of one app.")
 
 
 def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
@@ -126,14 +148,15 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     return ok(name, listed(named))
 
 
-def _people(answers: SlackAnswers) -> Iterator[Finding]:
+def _people(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     name = "slack-people"
+    named = people_of(policy)
     if not isinstance(answers.bot, Answered):
         yield unchecked(name, "Slack could not be asked", "slack-bot")
         return
 
     def those(standing: Standing | Unreadable) -> list[str]:
-        return [user_id for user_id, each in answers.people.items() if each is standing]
+        return [user_id for user_id in named if answers.people.get(user_id) is standing]
 
     found = _both(
         ("do not exist", those(Unreadable.NOT_FOUND)),
@@ -146,9 +169,25 @@ def _people(answers: SlackAnswers) -> Iterator[Finding]:
         if ids := those(trouble):
             causes = _lacked(trouble) or ("slack-groups",)
             yield warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
-    if not found and not set(_UNREADABLE) & set(answers.people.values()):
-        count = len(answers.people)
-        yield ok(name, f"named: {count}; all active" if count else "the policy names none")
+    if not found and not any(map(those, _UNREADABLE)):
+        yield ok(name, f"named: {len(named)}; all active" if named else "the policy names none")
+
+
+def _channels(policy: Policy, answers: SlackAnswers) -> Finding:
+    """Return which of the channels that rules are for Slack does not know."""
+    name, named = "slack-channels", sorted(channels_of(policy))
+    if not named:
+        return ok(name, "no rule is for certain channels")
+    if not isinstance(answers.bot, Answered):
+        return unchecked(name, "Slack could not be asked", "slack-bot")
+    lost = [each for each in named if answers.channels.get(each) == Refused("channel_not_found")]
+    if lost:
+        found = f"rules are for channels that do not exist, or are private ones without the bot: {listed(lost)}"
+        fix = "Correct the ids in the policy, or type /invite @share-env in those channels."
+        return warning(name, found, fix)
+    unread = [each for each in named if not isinstance(answers.channels.get(each), Answered)]
+    beyond = f"; not checked with Slack: {listed(unread)}" if unread else ""
+    return ok(name, f"named: {len(named)}{beyond}")
 
 
 def _lacked(trouble: Unreadable) -> tuple[str, ...]:

@@ -1,28 +1,31 @@
 """The doctor's calls to Slack: both tokens, the socket's hello, and the people, groups and channels of the policy."""
 
 import asyncio
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import aiohttp
 
-from bot.domain.finding import Finding
+from bot.domain.finding import Finding, Problem
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
 from bot.runtime.clock import Runtime
+from bot.runtime.way import in_the_way
 from bot.settings.access import SlackSettings
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
-from bot.slack.api import Answered, Result, SlackApi, web_client
+from bot.slack.api import Answered, Result, SlackApi, object_in, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
-from bot.slack.payloads import TOO_MANY
+from bot.slack.greeting import MOST_CONNECTIONS, REFUSALS, TOO_MANY, Hello, read_hello
+from bot.slack.payloads import DIRECT
 from bot.slack.preflight import identify
 
-MOST_CONNECTIONS = 10
-"""Slack's limit for the connections of an app."""
-
 _AT_ONCE = 10
+_MOST_MEMBERS = 100  # looked up one by one; Slack allows as many calls a minute
 _PATIENCE = 3.0  # seconds for rate limits
+_NO_SOCKET = Problem(
+    "Slack's socket does not open, or greets nobody",
+    "Check that the network and the proxy let wss:// through.",
+)
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 
 Groups = Mapping[str, frozenset[str] | None]
@@ -35,26 +38,40 @@ class SlackAnswers:
 
     bot: Result | None = None
     app: Result | None = None
-    connections: int | None = None
-    """The app's open connections, including the doctor's own, or one more than Slack allows."""
+    socket: Hello | Problem | None = None
+    """Slack's hello to a connection of the doctor's own, or why there is none; None without such a connection."""
+    app_id: str | None = None
+    """The app of the bot token."""
     groups: Groups | Unreadable | None = None
     people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
+    """Whom the policy names, and the members of groups that may decide."""
     channels: Mapping[str, Result] = field(default_factory=dict)
-    """The approvers' channels, by id."""
+    """The channels that the policy names, by id."""
     failed: Finding | None = None
     """Set if the calls could not be made at all."""
 
 
+async def _is_alone() -> bool:
+    return True
+
+
 async def call_slack(
-    slack: SlackSettings | None, policy: Policy | None, http: aiohttp.ClientSession
+    slack: SlackSettings | None,
+    policy: Policy | None,
+    http: aiohttp.ClientSession,
+    is_alone: Callable[[], Awaitable[bool]] = _is_alone,
 ) -> SlackAnswers:
-    """Return what Slack answers within the deadlines; a token of the wrong kind is not sent."""
+    """Return what Slack answers within the deadlines; a token of the wrong kind is not sent.
+
+    A connection is opened only if the doctor `is_alone`: to a bot beside it Slack may send a command there, which nobody
+    would answer.
+    """
     if slack is None:
         return SlackAnswers()
-    answers, (app, connections) = await asyncio.gather(
-        _with_bot_token(slack, policy, http), _with_app_token(slack, http)
+    answers, (app, socket) = await asyncio.gather(
+        _with_bot_token(slack, policy, http), _with_app_token(slack, http, is_alone)
     )
-    return replace(answers, app=app, connections=connections)
+    return replace(answers, app=app, socket=socket)
 
 
 async def _with_bot_token(
@@ -66,18 +83,39 @@ async def _with_bot_token(
     bot = await identify(api, _PATIENCE)
     if not isinstance(bot, Answered) or policy is None:
         return SlackAnswers(bot)
-    groups, people, channels = await asyncio.gather(
-        _groups(api),
-        _people(api, people_of(policy), str(bot.data.get("team_id") or "")),
-        read_channels(api, policy),
+    (groups, people), channels, app_id = await asyncio.gather(
+        _groups_and_people(api, policy, str(bot.data.get("team_id") or "")),
+        read_channels(api, channels_of(policy) | approvers_channels_of(policy)),
+        _app_of(api, str(bot.data.get("bot_id") or "")),
     )
-    return SlackAnswers(bot, groups=groups, people=people, channels=channels)
+    return SlackAnswers(bot, app_id=app_id, groups=groups, people=people, channels=channels)
+
+
+async def _app_of(api: SlackApi, bot_id: str) -> str | None:
+    """Return the id of the app that a bot belongs to, if Slack tells. Source: docs.slack.dev, bots.info."""
+    result = await api.read("bots.info", _PATIENCE, bot=bot_id)
+    found = result.data.get("bot") if isinstance(result, Answered) else None
+    app_id = found.get("app_id") if isinstance(found, dict) else None
+    return app_id if isinstance(app_id, str) else None
 
 
 def people_of(policy: Policy) -> list[str]:
     """Return all user ids in the policy, without duplicates, in order."""
     named = (rule.users | rule.approvers.users for rule in policy.rules)
     return sorted(policy.operators.users.union(*named) - {ANYONE})
+
+
+async def _groups_and_people(
+    api: SlackApi, policy: Policy, team_id: str
+) -> tuple[Groups | Unreadable, Mapping[str, Standing | Unreadable]]:
+    """Return all groups, and the people whom the policy names or who may decide by a group of it."""
+    groups = await _groups(api)
+    known = groups if isinstance(groups, Mapping) else {}
+    deciding = policy.operators.groups.union(*(r.approvers.groups for r in policy.approval_rules))
+    members = {user for group in deciding for user in known.get(group) or ()}
+    named = people_of(policy)
+    others = sorted(members.difference(named))[:_MOST_MEMBERS]
+    return groups, await _people(api, [*named, *others], team_id)
 
 
 async def _groups(api: SlackApi) -> Groups | Unreadable:
@@ -102,51 +140,61 @@ async def _people(
     return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}
 
 
-async def read_channels(api: SlackApi, policy: Policy) -> Mapping[str, Result]:
-    """Return conversations.info of the approvers' channels, by id."""
-    ids = sorted({rule.approvers.channel for rule in policy.approval_rules})
+def approvers_channels_of(policy: Policy) -> frozenset[str]:
+    """Return the channels in which approvers are asked."""
+    return frozenset(rule.approvers.channel for rule in policy.approval_rules)
+
+
+def channels_of(policy: Policy) -> frozenset[str]:
+    """Return the channels that rules are for, without direct messages."""
+    named = frozenset[str]().union(*(rule.channels for rule in policy.rules))
+    return frozenset(each for each in named if not each.startswith(DIRECT))
+
+
+async def read_channels(api: SlackApi, channels: Iterable[str]) -> Mapping[str, Result]:
+    """Return conversations.info of the channels, by id."""
 
     async def one(channel: str) -> Result:
         return await api.read("conversations.info", _PATIENCE, channel=channel)
 
-    return await each(ids, one, _AT_ONCE)
+    return await each(sorted(channels), one, _AT_ONCE)
 
 
 async def _with_app_token(
-    slack: SlackSettings, http: aiohttp.ClientSession
-) -> tuple[Result | None, int | None]:
+    slack: SlackSettings, http: aiohttp.ClientSession, is_alone: Callable[[], Awaitable[bool]]
+) -> tuple[Result | None, Hello | Problem | None]:
     if kind_of(slack.app_token or "") != APP_TOKEN:
         return None, None
     api = web_api(slack, slack.app_token, http)
     opened = await api.write("apps.connections.open", _PATIENCE)
     url = opened.data.get("url") if isinstance(opened, Answered) else None
-    if not isinstance(url, str):
+    if not isinstance(url, str) or not await is_alone():
         return opened, None
     try:
         async with asyncio.timeout(DEADLINE):
             return opened, await _greeting(url, http, api.proxy)
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        return opened, None
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+        return opened, in_the_way(error, api.proxy) or _NO_SOCKET
 
 
-async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) -> int | None:
-    """Return the number of connections in Slack's `hello`, the first message on a socket; close at once.
+async def _greeting(url: str, http: aiohttp.ClientSession, proxy: str | None) -> Hello | Problem:
+    """Return Slack's `hello`, the first message on a socket, or why it refuses; close at once.
 
-    With one too many, Slack says so instead.
-
-    Meanwhile Slack may send a command to this socket instead of to the bot. It is not acknowledged, so Slack knows that it
-    was not delivered. Slack redelivers events; for commands it promises nothing, and the user may see a timeout. Nothing
-    was done in that case. Source: docs.slack.dev, "Using Socket Mode".
+    Meanwhile Slack may send a command to this socket. It is not acknowledged, so Slack knows that it was not delivered.
+    Slack redelivers events; for commands it promises nothing, and the user may see a timeout. Source: docs.slack.dev,
+    "Using Socket Mode".
     """
     async with http.ws_connect(url, proxy=proxy, timeout=_CLOSING) as socket:
         async for message in socket:
-            said = json.loads(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
-            if isinstance(said, dict) and said.get("reason") == TOO_MANY:
-                return MOST_CONNECTIONS + 1
-            if isinstance(said, dict) and said.get("type") == "hello":
-                count = said.get("num_connections")
-                return count if isinstance(count, int) else None
-    return None
+            said = object_in(message.data) if message.type is aiohttp.WSMsgType.TEXT else None
+            reason = str((said or {}).get("reason"))
+            if reason == TOO_MANY:
+                return Hello(MOST_CONNECTIONS + 1)
+            if reason in REFUSALS:
+                return REFUSALS[reason]
+            if said and said.get("type") == "hello":
+                return read_hello(said)
+    return _NO_SOCKET
 
 
 def web_api(slack: SlackSettings, token: str | None, http: aiohttp.ClientSession) -> SlackApi:

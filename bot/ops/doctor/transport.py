@@ -1,4 +1,4 @@
-"""The doctor's HTTP session, with short deadlines; it also notes the servers' clocks, and proxies that refuse."""
+"""The doctor's HTTP session, with short deadlines; it also notes the servers' clocks."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
@@ -6,7 +6,6 @@ from concurrent.futures import Executor
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import partial
-from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any, TypeVar, TypeVarTuple
 
@@ -51,29 +50,11 @@ def origin_of(url: str) -> str:
 
 
 class Traffic:
-    """What the doctor's calls show besides their answers.
-
-    `ahead` has by how many seconds each server's clock is ahead of this one, by origin; `shut` the HTTP status with
-    which a proxy did not let a call through, by host; `answered` and `silent` the origins that did and did not answer.
-    """
+    """By how many seconds each server's clock is `ahead` of this one, by origin, as the doctor's calls show."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.ahead: dict[str, float] = {}
-        self.shut: dict[str, int] = {}
-        self.answered: set[str] = set()
-        self.silent: set[str] = set()
-
-    async def no_answer(
-        self,
-        _session: aiohttp.ClientSession,
-        _context: SimpleNamespace,
-        request: aiohttp.TraceRequestExceptionParams,
-    ) -> None:
-        """Note which server does not answer, and which one the proxy does not connect to."""
-        self.silent.add(origin_of(str(request.url)))
-        if isinstance(request.exception, aiohttp.ClientHttpProxyError):
-            self.shut[str(request.url.host)] = request.exception.status
 
     async def answer(
         self,
@@ -81,17 +62,14 @@ class Traffic:
         _context: SimpleNamespace,
         request: aiohttp.TraceRequestEndParams,
     ) -> None:
-        """Note which server answers, its Date header, and whether it is the proxy that answers."""
-        origin = origin_of(str(request.url))
-        self.answered.add(origin)
-        if request.response.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
-            self.shut[str(request.url.host)] = request.response.status
+        """Note the Date header of a server that answers."""
         try:
             sent = parsedate_to_datetime(request.response.headers.get("Date", "")).timestamp()
         except ValueError:
             return
         ahead = sent + 0.5 - self._now()  # the header is in whole seconds
         # A slow response makes its server's clock look behind, so the smallest difference counts.
+        origin = origin_of(str(request.url))
         self.ahead[origin] = min(ahead, self.ahead.get(origin, ahead), key=abs)
 
 
@@ -100,7 +78,6 @@ def session(traffic: Traffic | None = None) -> aiohttp.ClientSession:
     trace = aiohttp.TraceConfig()
     if traffic:
         trace.on_request_end.append(traffic.answer)
-        trace.on_request_exception.append(traffic.no_answer)
     return aiohttp.ClientSession(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=_TIMEOUT,

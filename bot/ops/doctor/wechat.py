@@ -1,18 +1,22 @@
 """Check each owner's token with a read-only call, /tcb/getenvinfo; no token is renewed."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from http import HTTPStatus
 
 import httpx
 
-from bot.domain.finding import Finding, ok, unchecked, wrong
-from bot.domain.outcome import Said
-from bot.guidance import AutoRetry, Guidance, Trouble, for_code, in_general
-from bot.ops.doctor.findings import listed
+from bot.domain.finding import Finding, ok, unchecked, warning, wrong
+from bot.guidance import AutoRetry, EnvList, Guidance, Trouble, for_code, in_general
+from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
+from bot.policy.conditions import is_glob, names_env
+from bot.policy.decide import named_envs, owner_of
+from bot.policy.kinds import Effect, Policy
 from bot.runtime.clock import Runtime
 from bot.settings.access import (
     FixedTokenSettings,
@@ -20,7 +24,7 @@ from bot.settings.access import (
     TokenServerSettings,
     TokenSettings,
 )
-from bot.wechat.api import NoAnswer, get_env_info, read_envs
+from bot.wechat.api import NoAnswer, get_env_info, in_service, read_envs
 from bot.wechat.tokens import FixedToken, TokenServer
 from bot.wechat.transport import WeChatApi
 
@@ -78,6 +82,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
     read = reader(setup.http, parts.tokens, setup.ledger, setup.runtime)
     fixed = isinstance(parts.tokens, FixedTokenSettings)
     wechat = WeChatApi(setup.http, parts.wechat_url, setup.runtime.clock)
+    held = dict[str, Sequence[str]]()
 
     async def one(owner: str) -> Finding:
         token = await read(owner)
@@ -85,10 +90,45 @@ async def check_wechat(setup: Setup) -> list[Finding]:
             why = f"{owner} has no good token in the ledger"
             return unchecked(_NAME, why, "owner-token", "ledger")
         if isinstance(token, NoAnswer):
-            return failed(_NAME, token.guidance, token.said)
-        return await _tried(wechat, owner, token, fixed=fixed)
+            return failed(_NAME, token, "the token server")
+        answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
+        if not isinstance(answer, NoAnswer):
+            held[owner] = in_service(answer)
+        return _tried(owner, answer, fixed=fixed)
 
-    return await check_owners(_NAME, setup.owners, one)
+    found = await check_owners(_NAME, setup.owners, one)
+    return [*found, *_envs(parts.tested.policy, held, set(setup.owners))]
+
+
+def _envs(
+    policy: Policy, held: Mapping[str, Sequence[str]], owners: AbstractSet[str]
+) -> Iterator[Finding]:
+    """Yield which envs of the policy their owners, of which `held` has the envs, do not have."""
+    name, fix = "wechat-envs", "Correct the id in the policy, or its [[owner]]."
+    having = "; ".join(f"{owner} has {listed([*envs]) or 'none'}" for owner, envs in held.items())
+    of = {env: owner_of(policy, env) or "" for env in named_envs(policy)}
+    lost = [env for env, owner in of.items() if owner in held and env not in held[owner]]
+    if lost:
+        yield warning(name, f"no env in service of its owner: {listed(lost)}; {having}", fix)
+    theirs = [
+        glob
+        for owner in policy.owners
+        for glob in filter(is_glob, owner.envs)
+        if owner.appid in held and not any(fnmatchcase(env, glob) for env in held[owner.appid])
+    ]
+    # A rule's pattern may be for any owner.
+    whole = [env for owner, envs in held.items() for env in envs if owner_of(policy, env) == owner]
+    rules = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
+    empty = [
+        glob
+        for rule in rules
+        for glob in filter(is_glob, rule.envs)
+        if held
+        and owners <= held.keys()
+        and not any(names_env(replace(rule, envs=(glob,)), env) for env in whole)
+    ]
+    if patterns := [*dict.fromkeys([*theirs, *empty])]:
+        yield warning(name, f"fits no env in service: {listed(patterns)}; {having}", fix)
 
 
 async def check_owners(
@@ -107,7 +147,9 @@ async def check_owners(
         if owner in found:
             alike.setdefault(found[owner], []).append(owner)
     told = [
-        replace(what, found=f"{listed(whose)}: {what.found}") if what.level == "wrong" else what
+        replace(what, found=f"{listed(whose)}: {what.found}")
+        if what.level == "wrong" and not what.unreached
+        else what
         for what, whose in alike.items()
     ]
     if late := [owner for owner in owners if owner not in found]:
@@ -115,24 +157,28 @@ async def check_owners(
     return told
 
 
-async def _tried(wechat: WeChatApi, owner: str, token: str, *, fixed: bool) -> Finding:
-    answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
+def _tried(owner: str, answer: EnvList | NoAnswer, *, fixed: bool) -> Finding:
     match answer:
         case NoAnswer(status=HTTPStatus.NOT_FOUND):
             fix = "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
             return wrong(_NAME, "what answers at WECHAT_API_URL is not WeChat (HTTP 404)", fix)
-        case NoAnswer(guidance, said):
-            no = failed(_NAME, guidance, said)
-            if guidance in _ON_THE_WAY:
+        case NoAnswer(guidance):
+            no = failed(_NAME, answer)
+            if guidance in _ON_THE_WAY and not answer.way:
                 return replace(no, fix=_CHECK_THE_WAY)
             dead = fixed and guidance.retry is AutoRetry.RENEW
             return replace(no, fix=first_step(_FIXED_DEAD)) if dead else no
         case envs:
-            return ok(_NAME, f"{owner}: WeChat takes its token; envs in service: {len(envs)}")
+            return ok(
+                _NAME, f"{owner}: WeChat takes its token; envs in service: {len(in_service(envs))}"
+            )
 
 
-def failed(name: str, guidance: Guidance, said: Said | None = None) -> Finding:
-    """Return WeChat's refusal as a finding that applies to any owner."""
+def failed(name: str, no: NoAnswer, server: str = "WeChat") -> Finding:
+    """Return why there is no answer, of WeChat or of another `server`, as a finding that applies to any owner."""
+    if no.way:
+        return in_the_way(name, server, no.way)
+    guidance, said = no.guidance, no.said
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
     told = f"; WeChat said: {said.errmsg}" if said and said.errmsg and guidance.read else ""
     causes = causes_of(guidance, name)

@@ -35,8 +35,9 @@ class _Pending:
 class Sockets:
     """The app's open connections; each envelope is sent to the next one in turn.
 
-    `most` is the maximum of open connections, `silent` how many of the next ones get no handshake; `greeted` counts the
-    connections that got a hello, `refused` those beyond `most`.
+    `most` is the maximum of open connections, `silent` how many of the next ones get no handshake, `switched_off` whether
+    Socket Mode is, `app_id` the app that the app-level token belongs to; `greeted` counts the connections that got a hello,
+    `refused` those beyond `most`.
     """
 
     def __init__(self, workspace: Workspace, loopback: Loopback) -> None:
@@ -49,6 +50,8 @@ class Sockets:
         self._pending: dict[str, _Pending] = {}
         self.most = MAX_CONNECTIONS
         self.silent = 0
+        self.switched_off = False
+        self.app_id = workspace.world.app_id
         self.greeted = 0
         self.refused = 0
 
@@ -81,9 +84,11 @@ class Sockets:
             return web.Response(status=401, text="invalid ticket")
         connection = _Connection(request, web.WebSocketResponse(timeout=CLOSE_TIMEOUT))
         await connection.socket.prepare(request)
-        if len(self._open) >= self.most:
+        if self.switched_off or len(self._open) >= self.most:
             self.refused += 1
-            await connection.socket.send_json(self._farewell("too_many_websockets"))
+            # A guess: it is not documented whether Slack still gives a URL while Socket Mode is off.
+            why = "link_disabled" if self.switched_off else "too_many_websockets"
+            await connection.socket.send_json(self._farewell(why))
             await connection.socket.close()
             self._workspace.changed()
             return connection.socket
@@ -111,7 +116,7 @@ class Sockets:
             "type": "hello",
             "num_connections": len(self._open),
             "debug_info": {"host": _HOST, "build_number": 1, "approximate_connection_time": 3600},
-            "connection_info": {"app_id": self._workspace.world.app_id},
+            "connection_info": {"app_id": self.app_id},
         }
 
     def _farewell(self, reason: str) -> JsonObject:

@@ -116,6 +116,16 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
     return {"user": user}
 
 
+def bots_info(workspace: Workspace, args: JsonObject) -> JsonObject:
+    """Describe the app's bot, the only one there is. Source: docs.slack.dev, bots.info."""
+    world = workspace.world
+    if text_argument(args, "bot") != world.bot_id:
+        raise RefusedError("bot_not_found")
+    name = workspace.people[world.bot_user_id].name
+    bot: JsonObject = {"id": world.bot_id, "deleted": False, "name": name, "app_id": world.app_id}
+    return {"bot": {**bot, "user_id": world.bot_user_id}}
+
+
 def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
     """List the user groups, including disabled ones on request."""
     shown: list[Json] = []
@@ -169,6 +179,7 @@ METHODS: Mapping[str, Method] = {
     ),
     "auth.test": Method(auth_test, None, "", None),
     "blocks.validate": Method(validate, None, "blocks message view", _TIER_3),
+    "bots.info": Method(bots_info, "users:read", "bot", _TIER_3),
     "chat.delete": Method(delete, "chat:write", "channel ts", _TIER_3),
     "chat.getPermalink": Method(permalink, None, "channel message_ts", None),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write", f"{_SAID} thread_ts user", _TIER_4),

@@ -1,11 +1,12 @@
 """How the doctor reports several findings with one cause."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from bot.domain.finding import Finding, ok, unchecked, warning, wrong
-from bot.ops.doctor.findings import by_cause, print_by_cause, with_true_causes
+from bot.domain.finding import Finding, Problem, ok, unchecked, warning, wrong
+from bot.ops.doctor.findings import by_cause, in_the_way, print_by_cause, with_true_causes
 
 DOWN = "Slack cannot be reached"
 SETTINGS = wrong("settings", "SLACK_BOT_TOKEN is missing", "Copy it.")
@@ -28,11 +29,13 @@ def test_skipped_checks_are_counted_with_their_cause_and_the_first_fix_is_printe
     assert lines(capsys, SLACK, SCOPES, APP, CONNECTIONS, WECHAT, CLOCK) == [
         "❌ slack-bot, slack-app: Slack cannot be reached",
         "   → Check the network.",
-        "   Not checked because of slack-bot, slack-app: slack-scopes, slack-connections, clock",
+        "   Not checked because of slack-bot, slack-app: slack-scopes, slack-connections,",
+        "   clock",
         "✅ wechat: it takes the token",
         "",
         "Wrong: 1, warnings: 0, fine: 1, not checked: 3.",
-        "Do this first, for slack-bot, slack-app: Check the network.",
+        "Do this first, for slack-bot, slack-app: Slack cannot be reached. Check the",
+        "network.",
     ]
 
 
@@ -93,7 +96,7 @@ def test_a_consequence_is_printed_with_its_cause_and_makes_it_as_bad(
         "✅ wechat: it takes the token",
         "",
         "Wrong: 1, warnings: 0, fine: 1.",
-        "Do this first, for slack-groups: Add people.",
+        "Do this first, for slack-groups: without members: S0X. Add people.",
     ]
     assert [each.fix for each in with_true_causes([empty, nobody])] == [
         "Add people.",
@@ -106,8 +109,8 @@ def test_a_finding_whose_possible_cause_is_fine_is_printed_alone() -> None:
     nobody = wrong("policy-approvers", "nobody can approve", "Name some.", "slack-groups")
     assert with_true_causes([groups, nobody]) == [groups, nobody]
     assert [each.names for each in by_cause([groups, nobody])] == [
-        ["slack-groups"],
         ["policy-approvers"],
+        ["slack-groups"],
     ]
 
 
@@ -150,5 +153,40 @@ def test_a_warning_is_the_first_fix_only_if_nothing_is_wrong(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     loose = warning("ledger", "others may read it", "Run chmod.")
-    assert lines(capsys, loose, SLACK)[-1] == "Do this first, for slack-bot: Check the network."
-    assert lines(capsys, loose)[-1] == "Do this first, for ledger: Run chmod."
+    fix = "Do this first, for slack-bot: Slack cannot be reached. Check the network."
+    assert lines(capsys, loose, SLACK)[-1] == fix
+    assert lines(capsys, loose)[-1] == "Do this first, for ledger: others may read it. Run chmod."
+
+
+def test_the_worst_comes_first_and_what_is_fine_comes_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    loose = warning("settings", "others may read .env", "Run chmod.")
+    assert [line[:4] for line in lines(capsys, WECHAT, loose, SLACK) if line[:3].strip()][:3] == [
+        "❌ sl",
+        "⚠️ s",
+        "✅ we",
+    ]
+
+
+def test_servers_that_cannot_be_reached_for_one_reason_are_told_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    way = Problem("the proxy http://p takes no connection", "Correct HTTPS_PROXY.")
+    found = [
+        in_the_way("slack-bot", "Slack", way),
+        in_the_way("slack-app", "Slack", way),
+        in_the_way("wechat", "WeChat", way),
+        in_the_way("wechat", "WeChat", Problem("its name is not found", "Check the DNS.")),
+    ]
+    assert lines(capsys, *found)[:3] == [
+        "❌ slack-bot, slack-app, wechat: Slack and WeChat cannot be reached: the proxy",
+        "   http://p takes no connection",
+        "   → Correct HTTPS_PROXY.",
+    ]
+    assert [each.unreached for each in by_cause(found)] == [["Slack", "WeChat"], ["WeChat"]]
+    assert print_by_cause(found, as_json=True) is False
+    assert [each["found"][:24] for each in json.loads(capsys.readouterr().out)] == [
+        *["Slack cannot be reached:"] * 2,
+        *["WeChat cannot be reached"] * 2,
+    ]

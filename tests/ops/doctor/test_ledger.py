@@ -34,7 +34,7 @@ def killed_while_writing(ledger: Path) -> None:
     """Leave the files of a process that was killed after a commit."""
     crash = (
         "import os, sqlite3, sys; on = sqlite3.connect(sys.argv[1], isolation_level=None); "
-        "on.execute(\"INSERT INTO replicas VALUES ('dead', 0)\"); os._exit(0)"
+        "on.execute(\"INSERT INTO replicas (id, lease_until) VALUES ('dead', 0)\"); os._exit(0)"
     )
     subprocess.run([sys.executable, "-c", crash, str(ledger)], check=True)
 

@@ -1,15 +1,26 @@
+import re
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from bot.app.running import running
+from bot.domain.finding import Finding
 from bot.ops.doctor.run import examine
 from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
 from bot.slack.preflight import SCOPES
-from tests.conftest import FOR_AN_ORGANISATION, REQUESTER, calls_of, serving, settings_of, soon
+from tests.conftest import (
+    FOR_AN_ORGANISATION,
+    REQUESTER,
+    calls_of,
+    rows,
+    serving,
+    settings_of,
+    soon,
+)
 from tests.ops.doctors import (
     complaints,
     finding_of,
@@ -48,7 +59,10 @@ async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
         found = await finding_of(
             environ | {"SLACK_API_URL": "https://slack.invalid/api/"}, "slack-bot"
         )
-    assert found.found == "The proxy does not let the bot through to Slack"
+    assert found.told == (
+        f"Slack cannot be reached: the proxy {origin} wants a user and a password that it knows "
+        "(HTTP 407)"
+    )
 
 
 async def test_for_an_app_of_a_whole_organisation_nobody_is_looked_up(
@@ -90,20 +104,54 @@ async def test_without_an_app_token_there_is_no_socket_to_check(environ: dict[st
     assert not await findings_of(environ, "slack-connections")
 
 
-async def test_a_forgotten_copy_of_the_bot_is_found(
-    bot: str, environ: dict[str, str], slack: LocalSlack
+GREETED = re.compile(
+    r"(\d+) when Slack last greeted the bot that runs \(.* UTC\); bots on this ledger then: (\d+)"
+)
+
+
+async def test_beside_a_bot_the_doctor_opens_no_connection_and_tells_what_the_bot_recorded(
+    bot: str, environ: dict[str, str], database: Path, slack: LocalSlack
 ) -> None:
     assert bot
-    assert await level_of(environ, "slack-connections") == "ok"
+    await recorded(database)
+    found = await finding_of(environ, "slack-connections")
+    assert (found.level, counts(found)) == ("ok", ("1", "1"))
+    assert slack.sockets.greeted == 1
+
+
+async def recorded(database: Path, what: str = "greeted IS NOT NULL") -> float:
+    """Wait until the bot has recorded what Slack said; return when that was."""
+    asked = f"SELECT greeted FROM replicas WHERE {what}"  # noqa: S608  # ours
+    await soon(lambda: rows(database, asked))
+    return float(rows(database, asked)[0][0])
+
+
+def counts(found: Finding) -> tuple[str, ...]:
+    read = GREETED.fullmatch(found.found)
+    assert read, found.found
+    return read.groups()
+
+
+async def test_a_forgotten_copy_of_the_bot_is_found_by_what_the_bot_recorded(
+    environ: dict[str, str], database: Path, slack: LocalSlack
+) -> None:
     laptop = environ | {"DATABASE_URL": "sqlite://"}
-    async with running(settings_of(laptop)):
+    async with running(settings_of(laptop)), running(settings_of(environ)):
+        await recorded(database)
         found = await finding_of(environ, "slack-connections")
-        assert (found.level, found.found) == (
-            "warning",
-            "2 besides the doctor's own; bots that run on this ledger: 1",
-        )
-        assert (found.fix or "").startswith("Another copy of the bot")
-    await soon(lambda: slack.sockets.connections == 1)
+    assert (found.level, counts(found)) == ("warning", ("2", "1"))
+    assert (found.fix or "").startswith("Another copy of the bot")
+    assert slack.sockets.greeted == 2
+
+
+async def test_a_connection_that_is_about_to_be_replaced_counts_for_no_copy(
+    bot: str, environ: dict[str, str], database: Path, slack: LocalSlack
+) -> None:
+    assert bot
+    first = await recorded(database)
+    await slack.sockets.disconnect("warning")
+    await recorded(database, f"greeted > {first}")
+    assert counts(await finding_of(environ, "slack-connections")) == ("1", "1")
 
 
 async def test_a_copy_that_runs_before_the_first_start_here_is_found(
@@ -114,18 +162,23 @@ async def test_a_copy_that_runs_before_the_first_start_here_is_found(
     found = await finding_of(first, "slack-connections")
     assert (found.level, found.found) == (
         "warning",
-        "1 besides the doctor's own; bots that run on this ledger: 0",
+        "1 besides the doctor's own; no bot runs on this ledger",
     )
     assert "If it is your bot, it has another ledger" in (found.fix or "")
 
 
-async def test_a_connection_is_no_copy_if_the_ledger_cannot_say_which_bots_run(
-    bot: str, environ: dict[str, str], tmp_path: Path
+async def test_if_the_ledger_cannot_say_whether_a_bot_runs_no_connection_is_opened(
+    bot: str, environ: dict[str, str], slack: LocalSlack, tmp_path: Path
 ) -> None:
     assert bot
     (tmp_path / "no-ledger.db").write_bytes(b"this is no database at all" * 100)
     unreadable = environ | {"DATABASE_URL": f"sqlite:///{tmp_path}/no-ledger.db"}
-    assert await judged(unreadable, "slack-connections") == ("ok", "1 besides the doctor's own")
+    found = await finding_of(unreadable, "slack-connections")
+    assert (found.checked, found.fix) == (
+        False,
+        "Correct `ledger` first, then run the doctor again.",
+    )
+    assert slack.sockets.greeted == 1
 
 
 async def test_a_running_bot_without_a_connection_is_found(
@@ -134,8 +187,43 @@ async def test_a_running_bot_without_a_connection_is_found(
     with locked_by_a_bot(ledger):
         assert await judged(environ, "slack-connections") == (
             "warning",
-            "0 besides the doctor's own; bots that run on this ledger: 1",
+            "Slack has greeted no bot that runs on this ledger; running: 1",
         )
+
+
+@pytest.mark.parametrize("runs", [False, True], ids=["no bot runs", "a bot runs"])
+async def test_socket_mode_that_is_switched_off_is_named(
+    environ: dict[str, str], database: Path, slack: LocalSlack, runs: bool
+) -> None:
+    off = "Socket Mode is switched off for this Slack app"
+    async with AsyncExitStack() as stack:
+        if runs:
+            await stack.enter_async_context(running(settings_of(environ)))
+            await recorded(database)
+        slack.sockets.switched_off = True
+        await slack.sockets.disconnect("link_disabled")
+        if runs:
+            await recorded(database, "refusal IS NOT NULL")
+        found = await finding_of(environ, "slack-connections")
+    assert found.level == "wrong"
+    assert found.found == f"to the bot that runs Slack said: {off}" if runs else off
+    assert found.fix == "On the app's page “Socket Mode”, choose “Enable Socket Mode”."
+
+
+@pytest.mark.parametrize("runs", [False, True], ids=["no bot runs", "a bot runs"])
+async def test_tokens_of_two_slack_apps_are_found(
+    environ: dict[str, str], database: Path, slack: LocalSlack, runs: bool
+) -> None:
+    slack.sockets.app_id = "A0ANOTHER"
+    async with AsyncExitStack() as stack:
+        if runs:
+            await stack.enter_async_context(running(settings_of(environ)))
+            await recorded(database)
+        _, found = await findings_of(environ, "slack-app")
+    assert (found.level, found.found) == (
+        "wrong",
+        "SLACK_BOT_TOKEN belongs to the Slack app A0SHAREENV, SLACK_APP_TOKEN to A0ANOTHER",
+    )
 
 
 async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> None:
@@ -164,7 +252,7 @@ async def test_the_socket_is_closed_at_once_and_no_command_is_acknowledged() -> 
         await soon(lambda: closed)
     assert (found.level, found.found) == (
         "ok",
-        "0 besides the doctor's own; bots that run on this ledger: 0",
+        "0 besides the doctor's own",
     )
     assert said == []
 
@@ -176,7 +264,7 @@ async def test_a_socket_that_slack_refuses_for_too_many_connections_is_not_blame
     found = await finding_of(environ, "slack-connections")
     assert (found.level, found.found) == (
         "wrong",
-        "10 besides the doctor's own, and Slack allows no more; bots that run on this ledger: 0",
+        "10 besides the doctor's own, and Slack allows no more; no bot runs on this ledger",
     )
     assert "stop it, or make a new app-level token" in (found.fix or "")
 

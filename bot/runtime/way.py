@@ -1,0 +1,120 @@
+"""What was in the way of a call over HTTP: a proxy, the name, the certificate, the network. Never a credential.
+
+aiohttp tells a proxy's failures from a server's by the class alone, and a name that is not found not even by that: so the
+proxy has to be passed in. Source: aiohttp 3.14, `connector.py`; OpenSSL, `X509_V_ERR_…`.
+"""
+
+import os
+import ssl
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from bot.domain.finding import SET_THE_CLOCK, Problem
+
+PROXY_WANTS_PASSWORD = 407
+_SERVER_ERROR = 500
+_NOT_YET_VALID, _EXPIRED, _ANOTHER_NAME = 9, 10, 62
+_NETWORK = (
+    "Check the network and its firewall, whether HTTPS_PROXY has to be set, and the address if you "
+    "set one."
+)
+_NAMES = (
+    "Check this machine's DNS (getent hosts slack.com), whether HTTPS_PROXY has to be set, and the "
+    "address if you set one."
+)
+_START_THE_PROXY = "Correct HTTPS_PROXY, or let the proxy run."
+_TRUST = (
+    "If the company's proxy decrypts TLS, let it leave this bot's calls alone, or set SSL_CERT_FILE, in the "
+    "environment of the process, to a PEM file with its CA's certificate and the usual ones."
+)
+
+
+def in_the_way(error: BaseException, proxy: str | None) -> Problem | None:
+    """Return why a call by way of `proxy`, or directly, got no answer; None if the error does not tell."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return _untrusted(error.certificate_error)
+        case aiohttp.ClientHttpProxyError(status=status):
+            return proxy_refuses(status, proxy)
+        case aiohttp.ClientSSLError():
+            return Problem(f"TLS fails there ({_reason(error.os_error)})", _NETWORK)
+        case aiohttp.ClientError() | OSError() if proxy:
+            return _on_the_way_to(proxy, error)
+        case aiohttp.ClientConnectorDNSError():
+            return Problem(f"its name is not found ({_reason(error.os_error)})", _NAMES)
+        case aiohttp.ClientConnectorError():
+            return Problem(f"no connection can be made ({_reason(error.os_error)})", _NETWORK)
+        case aiohttp.ConnectionTimeoutError():
+            return Problem("no connection can be made in time", _NETWORK)
+        case TimeoutError():
+            return Problem("no answer comes in time", _NETWORK)
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return Problem("the connection breaks before an answer comes", _NETWORK)
+        case _:
+            return None
+
+
+def proxy_refuses(status: int, proxy: str | None) -> Problem:
+    """Return what it means that a proxy answered with this HTTP status instead of passing the call on."""
+    who = named(proxy)
+    if status == PROXY_WANTS_PASSWORD:
+        found = f"{who} wants a user and a password that it knows (HTTP {status})"
+        return Problem(found, "Put both before its host in HTTPS_PROXY, as user:password@.")
+    if status >= _SERVER_ERROR:
+        fix = "Ask who runs the proxy whether it can reach the internet, or correct HTTPS_PROXY."
+        return Problem(f"{who} gets no connection there (HTTP {status})", fix)
+    fix = "Let the proxy pass the bot's calls to the servers named here, or correct HTTPS_PROXY."
+    return Problem(f"{who} does not let the bot through (HTTP {status})", fix)
+
+
+def named(proxy: str | None) -> str:
+    """Return a proxy in words, with its address."""
+    if proxy is None:
+        return "a proxy that HTTPS_PROXY does not name"
+    return f"the proxy {address_of(proxy) or 'in HTTPS_PROXY'}"
+
+
+def address_of(proxy: str) -> str | None:
+    """Return a proxy's address without its user and password; None if it is not one that the bot can use."""
+    with suppress(ValueError):  # the port is not a number
+        parts = urlsplit(proxy)
+        if parts.scheme == "http" and parts.hostname:
+            return f"http://{parts.hostname}{f':{parts.port}' if parts.port else ''}"
+    return None
+
+
+def _on_the_way_to(proxy: str, error: BaseException) -> Problem | None:
+    who = named(proxy)
+    match error:
+        case aiohttp.ClientConnectorDNSError():
+            return Problem(f"the name of {who} is not found", _START_THE_PROXY)
+        case aiohttp.ClientConnectorError():
+            why = _reason(error.os_error)
+            return Problem(f"{who} takes no connection ({why})", _START_THE_PROXY)
+        case TimeoutError():
+            return Problem(f"{who} does not answer in time", _START_THE_PROXY)
+        case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            return Problem(f"{who} breaks the connection", _START_THE_PROXY)
+        case _:
+            return None
+
+
+def _untrusted(error: Exception) -> Problem:
+    code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else None
+    why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
+    if code in {_NOT_YET_VALID, _EXPIRED}:
+        fix = f"{SET_THE_CLOCK} If it is right, the server needs a new certificate."
+        return Problem(f"its certificate is not valid today ({why})", fix)
+    if code == _ANOTHER_NAME:
+        fix = "Check the address if you set one, and whether a sign-in page of the network answers instead."
+        return Problem("its certificate is for another name", fix)
+    return Problem(f"its certificate is signed by nobody whom this machine trusts ({why})", _TRUST)
+
+
+def _reason(error: OSError) -> str:
+    """Return the system's words for an error, without the address that asyncio puts there."""
+    if error.errno and error.errno > 0 and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__
