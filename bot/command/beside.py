@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from bot.command.grammar import is_appid, is_env
-from bot.command.vocabulary import Sense, sense
+from bot.command.vocabulary import Sense, senses
 
 # `AppID:`, `环境 ID:`, `env_id=`, `"appid":`, also attached to Chinese. A bounded number of words, or a page of them would
 # take long.
@@ -14,6 +15,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _LABEL_OPTION = re.compile(r"(?<!\S)(--?(?:app|env)(?:[_-]?id)?)(?= )", re.IGNORECASE)
+_LABELLED = "\0"  # in place of a label; the tokenizer drops it from what was typed
 _JSON = "{}'\""
 _APPID = re.compile(r"(?<![0-9A-Za-z])(wx[0-9a-f]{16})(?![\w-])", re.ASCII)
 _NUMBER = re.compile(r"\(?\d{1,3}[.)]?|[①-⑳]")
@@ -26,12 +28,24 @@ def ids_alone(words: Sequence[str]) -> list[str]:
     if any(word.split() != [word] for word in words):  # what is quoted together is no list
         return list(words)
     text = _LABEL_OPTION.sub(r"\1:", " ".join(words))
-    text, labels = _LABEL.subn(" ", text)
+    text, labels = _LABEL.subn(f" {_LABELLED} ", text)
     said = [word.strip(_JSON) if labels else word for word in _APPID.sub(r" \1 ", text).split()]
-    rest = without_items(_without_names([word for word in said if word]))
+    said = [word for word in said if word]
+    if _is_labelled_in_part(said):
+        return list(words)
+    rest = without_items(_without_names([word for word in said if word != _LABELLED]))
     if labels and rest and is_env(rest[0]):
         rest = [*rest[1:], rest[0]]
     return rest
+
+
+def _is_labelled_in_part(words: Sequence[str]) -> bool:
+    """Return whether some appids have a label, their own or that of their list, and others none: these may be the owner."""
+    labelled = set[bool]()
+    for before, word in pairwise(["", *words]):
+        if is_appid(word) and not is_appid(before):
+            labelled.add(before == _LABELLED)
+    return len(labelled) > 1
 
 
 def without_items(words: Sequence[str]) -> list[str]:
@@ -49,7 +63,7 @@ def _is_item(word: str) -> bool:
 
 
 def _is_name(word: str) -> bool:
-    return sense(word) is Sense.NAME
+    return senses(word) == {Sense.NAME}
 
 
 def _without_names(words: Sequence[str]) -> list[str]:

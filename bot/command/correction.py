@@ -26,6 +26,7 @@ from bot.command.naming import (
     first_with,
     is_aside,
     is_damaged_appid,
+    is_labelled,
     is_like_an_id,
     may_be_env,
     parts,
@@ -106,16 +107,22 @@ class Reading:
             if part in self._positions or is_damaged_appid(part):
                 continue
             between = receivers and receivers[0] < at < receivers[-1]
-            if not is_understood(part) or (between and part.lower() not in JOINING):
+            unjoined = between and part.lower() not in JOINING
+            alone = sense(part) is Sense.NAME and not self._is_beside_an_appid(at)
+            if not is_understood(part) or unjoined or alone:
                 return word
         return None
 
+    def _is_beside_an_appid(self, at: int) -> bool:
+        return any(is_appid(part) for part, _ in self._parts[max(at - 1, 0) : at + 2])
+
     @property
     def is_mixed(self) -> bool:
-        """Whether one of several appids may be the owner or an aside: the env stands between, or signs are around one."""
+        """Whether one of several appids may be the owner or an aside: the env stands between, or only one has signs or a label."""
         named = [(part, word) for part, word in self._parts if part in self._positions]
         order = "".join("a" if is_appid(part) else "e" for part, _ in named)
-        aside = any(is_appid(part) and is_aside(word) for part, word in named)
+        of_appids = [word for part, word in named if is_appid(part)]
+        aside = any(map(is_aside, of_appids)) or len(set(map(is_labelled, of_appids))) > 1
         return len(self.appids) > 1 and (aside or not _RECEIVERS.fullmatch(order))
 
     @property

@@ -9,6 +9,7 @@ from bot.command.vocabulary import Sense, sense
 
 _JOINTS = re.compile("[/=&:|>]+|->")
 _ASIDE = set("()[]!?")
+_LABEL = re.compile("[:=]")
 
 
 def parts(word: str) -> list[str]:
@@ -54,6 +55,11 @@ def opposite(words: Iterable[str]) -> str | None:
 def is_aside(word: str) -> bool:
     """Return whether signs around an appid say that it is not meant as the others are: `(A)`, `!A`, `A?`."""
     return not _ASIDE.isdisjoint(word)
+
+
+def is_labelled(word: str) -> bool:
+    """Return whether an appid has its label in the same word, `appid=A`, or is one itself, `A:`."""
+    return _LABEL.search(word) is not None
 
 
 def may_be_env(word: str) -> bool:

@@ -82,7 +82,7 @@ _WORDS = {
     """,
 }
 SENSES = {word: sense for sense, words in _WORDS.items() for word in words.split()}
-JOINING = {"", "and", "also", "plus", "appid", *"&+•·・*-", "--", "和", "与", "及", "以及", "與"}
+JOINING = {"", "and", "also", "plus", *"&+•·・*-", "--", "和", "与", "及", "以及", "與"}
 """What may stand between two receivers."""
 
 _UNDERSTOOD = {Sense.FILLER, Sense.MAY, Sense.NAME, Sense.DRY_RUN, Sense.AGAIN}
@@ -117,7 +117,7 @@ def senses(word: str) -> set[Sense | None]:
     if _HAN_RUN.fullmatch(plain):
         said = {SENSES.get(part) for part in _HAN_WORDS.findall(plain)}
         named = plain.endswith(_NAMES) and said <= _UNDERSTOOD | {None}
-        return {Sense.NAME} if named else said
+        return {Sense.NAME, *({None} & said)} if named else said
     joined = {SENSES.get(part) for part in plain.split("-")}
     negated = Sense.REVERSE in joined and joined <= {
         Sense.REVERSE,
@@ -131,10 +131,10 @@ def senses(word: str) -> set[Sense | None]:
 def sense(word: str) -> Sense | None:
     """Return the meaning of an everyday word that counts; None for a word that the table does not know.
 
-    Beside an unknown word, only a meaning counts that forbids a share.
+    Beside an unknown word, only a meaning counts that forbids a share, and the name that a run of Chinese ends with.
     """
     said = senses(word)
-    known = {Sense.AGAIN, Sense.NAME, Sense.MAY, Sense.FILLER}
+    known = {Sense.AGAIN, Sense.MAY, Sense.FILLER}
     counting = (each for each in Sense if each in said and not (None in said and each in known))
     return next(counting, None)
 

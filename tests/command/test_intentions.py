@@ -384,7 +384,6 @@ def test_no_other_word_is_in_doubt(text: str) -> None:
         "• {A} prod-1",
         "商城 {A} prod-1",
         "商城：{A} prod-1",
-        "王府井旗舰店 {A} prod-1",
         "{A}（商城） prod-1",
         "{A} (shop) prod-1",
         "{A} 商城 prod-1",
@@ -420,6 +419,7 @@ def test_so_they_are_of_several_appids(text: str) -> None:
         *("{A}? {B} prod-1", "{A} prod-1 和 {B} 一样", "{A} prod-1 ({B})", "{A} prod-1 {B}?"),
         *("{B} prod-1 {A}", "{A} prod-1 {B}", "{B}的prod-1 {A}", "{A} ( {B} ) prod-1"),
         *("owner: {B} appid: {A} env: prod-1", "appid: {A} env: prod-1 {B}", "{B}! {A} prod-1"),
+        *("{B} appid: {A} env: prod-1", "{B} appid {A} prod-1", "env: prod-1 {B} appid: {A}"),
         *("prod-1 {A} ({B})", "{B} prod-1 给 {A}", "prod-1 {A}, {B}?"),
     ],
 )
@@ -467,6 +467,9 @@ WANTED = {
     "share prod-1 with {A} again": "{A} prod-1 --again",
     "{A} prod-1 再次": "{A} prod-1 --again",
     "重新共享 {A} prod-1": "{A} prod-1 --again",
+    "王府井旗舰店 {A} prod-1": "{A} prod-1",
+    "{A}（王府井商城） prod-1": "{A} prod-1",
+    "请把 prod-1 共享给奶茶店 {A}": "{A} prod-1",
     "my requests": "history",
     "show my requests": "history",
     "what can I share": "help",
@@ -514,6 +517,13 @@ def test_a_wish_for_a_time_is_told_that_a_share_is_for_good(word: str) -> None:
         wrong = parse(line)
         assert isinstance(wrong, Misread)
         assert (wrong.mistake.wrong, wrong.instead) == (Wrong.LIMITED, None)
+
+
+@pytest.mark.parametrize(
+    "text", ["{A} prod-1 王府井商城", "停用商城 {A} prod-1", "拆店：{A} prod-1 拆店"]
+)
+def test_a_name_is_one_only_beside_an_appid_and_without_an_opposite(text: str) -> None:
+    assert not is_complete(parse(text.format(A=A)))
 
 
 def test_the_lists_are_long_enough_for_a_thousand_lines() -> None:

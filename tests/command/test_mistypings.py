@@ -488,7 +488,7 @@ def test_a_word_is_called_extra_once() -> None:
 
 
 def test_these_words_and_signs_may_join_two_receivers() -> None:
-    for joint in ("and", "also", "plus", "appid", "--", "以及", *"&+•·・*-—和与及與"):
+    for joint in ("and", "also", "plus", "--", "以及", *"&+•·・*-—和与及與"):
         wrong = parse(f"{A} {joint} {B} prod-1")
         assert isinstance(wrong, Misread)
         assert wrong.instead == f"/share-env {A} {B} prod-1", joint

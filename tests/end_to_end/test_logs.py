@@ -156,7 +156,9 @@ async def test_debug_logs_contain_no_database_password(
         asked = request_of(await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1"))
         assert asked
         await final(slack, asked)
-        many = request_of(await slack.command(REQUESTER, RELEASES, f"{APPID} {OWNER} prod-9"))
+        many = request_of(
+            await slack.command(REQUESTER, RELEASES, f"{APPID} wx00000000000000bb prod-9")
+        )
         assert many
         await final(slack, many)
         on_postgresql.execute("ALTER TABLE events RENAME TO elsewhere")

@@ -45,10 +45,10 @@ async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
     slack.request_url = address_at(unused_tcp_port)
     async with bot(environ, tmp_path) as process:
         assert f"at http://127.0.0.1:{unused_tcp_port}" in process.ready
-        ack = await slack.command(REQUESTER, RELEASES, f"{APPID} payload-dev")
+        ack = await slack.command(REQUESTER, RELEASES, f"{APPID} payload-1")
         assert ack.error is None
         await slack.until(lambda slack: len(ended_parents(slack)) == 1)
-        assert wechat.shared == [(OWNER, "payload-dev", APPID)]
+        assert wechat.shared == [(OWNER, "payload-1", APPID)]
         assert await process.stop(signal.SIGINT) == 0
 
 

@@ -12,6 +12,8 @@ from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ended, rows, soon
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, Rig
 
+ANOTHER = "wx00000000000000bb"
+
 
 async def story_of(
     rig: Rig, request: str, capsys: pytest.CaptureFixture[str]
@@ -58,14 +60,14 @@ async def test_the_story_of_an_item_has_the_batchs_events_and_no_other_items(
 ) -> None:
     wechat.fail("shareenv", *[Code(40097)] * 2)
     async with rig.bot(APPROVE):
-        await rig.ask(f"{APPID} {OWNER} {ENV}")
+        await rig.ask(f"{APPID} {ANOTHER} {ENV}")
         question = await rig.question()
         await rig.decide(APPROVER, "approve", "go on", question)
         await slack.until(ended)
         (parent,) = slack.parents(RELEASES)
     _, out, _ = await story_of(rig, "request1-2", capsys)
     about, steps, links, what = out.strip().split("\n\n")
-    for words in ("batch     request1\n", f"appid     {OWNER}\n", "comment   go on"):
+    for words in ("batch     request1\n", f"appid     {ANOTHER}\n", "comment   go on"):
         assert words in about
     kinds = [line.split()[3:5] for line in steps.splitlines()]
     assert kinds == [
@@ -84,10 +86,10 @@ async def test_the_story_of_a_batch_counts_its_items_and_ends_with_each_cause_an
     rig: Rig, slack: LocalSlack, wechat: LocalWeChat, capsys: pytest.CaptureFixture[str]
 ) -> None:
     address = "access clientip is not registered, requestIP: 203.0.113.7"
-    wechat.fail("shareenv", Code(61004, address), times=None, appid=OWNER)
+    wechat.fail("shareenv", Code(61004, address), times=None, appid=ANOTHER)
     wechat.fail("shareenv", Code(85088), times=None, appid=APPID)
     async with rig.bot(ALLOW):
-        await rig.ask(f"{APPID} {OWNER} wx00000000000000aa {ENV}")
+        await rig.ask(f"{APPID} {ANOTHER} wx00000000000000aa {ENV}")
         await slack.until(ended)
     _, out, _ = await story_of(rig, "request1", capsys)
     about, _, _, *causes = out.strip().split("\n\n")
@@ -114,7 +116,7 @@ async def test_the_story_of_a_batch_that_is_not_over_counts_the_open_items(
 ) -> None:
     wechat.fail("shareenv", Code(45009), times=None)  # the day's limit, at which it pauses
     async with rig.bot(ALLOW):
-        await rig.ask(f"{APPID} {OWNER} {ENV}")
+        await rig.ask(f"{APPID} {ANOTHER} {ENV}")
         await soon(lambda: rows(rig.database, "SELECT 1 FROM events WHERE kind = 'call'"))
     _, out, _ = await story_of(rig, "request1", capsys)
     assert "\nitems     2 open\n" in out

@@ -111,7 +111,7 @@ async def test_a_command_that_opens_the_form_is_answered_with_nothing(
 @pytest.mark.parametrize(
     "text",
     [
-        pytest.param(f"{APPID} payload-dev", id="in the env"),
+        pytest.param(f"{APPID} payload-1", id="in the env"),
         pytest.param(f'{APPID} prod-1 --reason "payload={{}}&payload=1"', id="in the reason"),
     ],
 )

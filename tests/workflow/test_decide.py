@@ -41,7 +41,8 @@ from tests.said import (
     verdict_on,
 )
 
-TWO = f"wx0123456789abcdef {APPID} {ENV}"
+ANOTHER = "wx00000000000000bb"
+TWO = f"{ANOTHER} {APPID} {ENV}"
 EVERYBODY, NOBODY = approved_by("*"), approved_by("U0GONE", "U0GUEST")
 UNINVITED = APPROVE.replace(APPROVALS, "C0LOUNGE")
 DECISIONS = pytest.mark.parametrize("button", ["approve", "reject"])
@@ -61,7 +62,7 @@ async def settled(rig: Rig) -> str:
 
 async def test_the_question_has_everything_that_approvers_need_to_know(rig: Rig) -> None:
     async with rig.bot(ALLOW):
-        await rig.ask(f"wx0123456789abcdef {ENV}", user=SECOND)
+        await rig.ask(f"{ANOTHER} {ENV}", user=SECOND)
         await rig.over()
     async with rig.bot(APPROVE):
         said = await rig.ask(f'{APPID} {ENV} --reason "release <4.2>"')
@@ -76,7 +77,7 @@ async def test_the_question_has_everything_that_approvers_need_to_know(rig: Rig)
         f"*From:* <#{RELEASES}>",
         f"*Owner of the env:* `{OWNER}`",
         "*Rule:* “four eyes”",
-        f"with `{OWNER}` by <@U0SECOND>",
+        f"with `{ANOTHER}` by <@U0SECOND>",
         f"<{link}|thread>",
         "cannot be undone",
     ):

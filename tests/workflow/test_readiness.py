@@ -80,7 +80,7 @@ async def test_the_remaining_steps_are_listed_once_per_owner_and_receiver_and_th
     assert f"resourceEnv: '{OTHER_ENV}'" in told
 
 
-@pytest.mark.parametrize("text", [APPID, f"{APPID} wx0123456789abcdef"])
+@pytest.mark.parametrize("text", [APPID, f"{APPID} wx00000000000000bb"])
 async def test_if_the_first_env_was_ready_the_steps_are_listed_with_the_first_that_is_not(
     rig: Rig, text: str
 ) -> None:

@@ -174,7 +174,7 @@ def test_the_strictest_decision_is_a_denial_then_a_doubtful_one_then_the_first(
     assert strictest == min(decisions, key=rank)
 
 
-@given(DECISIONS, st.sampled_from([OWNER, "wx00000000000000aa", None]))
+@given(DECISIONS, st.sampled_from([OWNER, "wx00000000000000aa", f"wx{0:016x}", None]))
 def test_a_waiting_request_continues_by_one_rule_with_the_same_owner_or_has_the_reason_why_not(
     decisions: list[Decision], owner: str | None
 ) -> None:
@@ -194,6 +194,8 @@ def test_a_waiting_request_continues_by_one_rule_with_the_same_owner_or_has_the_
         assert ground is Ground.NOT_ALLOWED
     elif len(rules) > 1:
         assert ground is Ground.SEVERAL_RULES
+    elif owner == f"wx{0:016x}":  # one of the receivers
+        assert ground is Ground.OWN_RECEIVER
     else:
         assert ground is (None if owner == OWNER else Ground.OTHER_OWNER)
 

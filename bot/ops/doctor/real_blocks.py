@@ -38,7 +38,7 @@ from bot.messages.approvals import (
 )
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Block
-from bot.messages.history import Line, history, shared_before, under_way, untold
+from bot.messages.history import Line, history, one_request, shared_before, under_way, untold
 from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread
 from bot.messages.modals import decision, form, trouble
@@ -54,7 +54,7 @@ from bot.messages.notices import (
 )
 from bot.messages.people import help_, whoami
 from bot.messages.request import replies
-from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
+from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, own_receiver, why
 from bot.messages.words import Words
 from bot.ops.doctor.real_slack import Tried, code_of, no_answer
 from bot.policy.decide import nearest
@@ -160,6 +160,7 @@ def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
     yield "why", why(words, no, _ASK, _POLICY)
     yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ONE)
     yield "history", history(words, [_LINE], None)
+    yield "one-request", one_request(words, _LINE)
     yield "under-way", under_way(words, _ONE, _LINK)
     yield "untold", untold(words, _ONE, answered)
     yield "shared-before", shared_before(words, _ONE, _NOW, _LINK)
@@ -184,6 +185,7 @@ def _refusals(words: Words) -> Iterator[tuple[str, Message]]:
     yield "several-rules", several_rules(words, {"one": _APPIDS[:9], "another": _APPIDS[9:]})
     yield "too-many-batches", too_many_batches(words, _MANY, 5)
     yield "no-owner", no_owner(words, _ASK)
+    yield "own-receiver", own_receiver(words, _OWNER, _ENV)
     yield "no-approver", no_approver(words, _RULE)
 
 
