@@ -176,6 +176,8 @@ def failed(name: str, no: NoAnswer, server: str = "WeChat") -> Finding:
     """Return why there is no answer, of WeChat or of another `server`, as a finding that applies to any owner."""
     if no.way:
         return in_the_way(name, server, no.way)
+    if no.came:
+        return wrong(name, no.problem.found, no.problem.fix)
     guidance, said = no.guidance, no.said
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
     told = f"; WeChat said: {said.errmsg}" if said and said.errmsg and guidance.read else ""
