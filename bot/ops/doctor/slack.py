@@ -22,6 +22,7 @@ from bot.slack.preflight import (
 
 _UNREADABLE = {
     Unreadable.MISSING_SCOPE: ("a scope is missing", REINSTALL),
+    Unreadable.BAD_TOKEN: ("Slack refuses the bot token", "Install the Slack app again."),
     Unreadable.PAID_PLAN: (
         "this workspace's plan has no user groups",
         "Name users instead of groups in the policy, or upgrade the plan.",
