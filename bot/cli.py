@@ -146,6 +146,7 @@ def _demo_options(demo: argparse.ArgumentParser) -> None:
     add("--script", nargs="?", const="", metavar="FILE", help=plays)
     quiet = "leave the browser alone, and only print the address"
     add("--no-open", action="store_true", help=quiet)
+    add("--port", type=int, default=0, help="of the page; a free one, if left out")
     add("--as", dest="role", metavar="ROLE", help="who types the one LINE to run")
     add("--in", dest="place", metavar="PLACE", help="where the LINE is typed")
     add("line", nargs="?", metavar="LINE", help="one command, such as '/share-env help'")
@@ -230,5 +231,11 @@ def _demo(given: argparse.Namespace) -> int:
         return complain([_NO_DEMO])
     from bot.playground.demo import demo  # noqa: PLC0415  # never loaded by `run`
 
-    opens = not given.no_open
-    return demo(given.role, given.place, given.line, script=given.script, opens=opens)
+    return demo(
+        given.role,
+        given.place,
+        given.line,
+        script=given.script,
+        opens=not given.no_open,
+        port=given.port,
+    )

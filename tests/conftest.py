@@ -84,7 +84,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Share compiled bytecode and SQL between tests, remove deadlines from properties, and speed up the databases."""
+    """Remove the machine's settings, share compiled bytecode and SQL, and speed up properties and databases."""
+    for setting in list(os.environ):
+        if setting.upper().endswith("_PROXY") or setting.startswith(_NOT_IN_TESTS):
+            del os.environ[setting]
     sys.dont_write_bytecode = False
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for name, times in (("quick", 10), ("whole", 100)):
@@ -131,6 +134,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_runtest_teardown() -> None:
+    """Reset the level of the SDK's logger, which a bot under test may have set."""
+    logging.getLogger("slack_sdk").setLevel(logging.NOTSET)
+
+
 class Sleep:
     """A sleep that returns almost at once, and records the requested seconds."""
 
@@ -152,23 +160,6 @@ class Clock:
     def __call__(self) -> float:
         """Return the time."""
         return self.now
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Remove all of the machine's settings from the environment."""
-    for name in list(os.environ):
-        if name.upper().endswith("_PROXY") or name.startswith(_NOT_IN_TESTS):
-            monkeypatch.delenv(name)
-
-
-@pytest.fixture(autouse=True)
-def quiet_sdk() -> Iterator[None]:
-    """Reset the level of the SDK's logger, which a bot under test may set, after each test."""
-    logger = logging.getLogger("slack_sdk")
-    level = logger.level
-    yield
-    logger.setLevel(level)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from sqlalchemy.engine.interfaces import Compiled
 from bot.ledger.database import Opened, open_database
 from bot.ledger.engine import engine_of, parse, sqlite_engine
 from bot.ledger.events import EventListener
-from bot.ledger.lease import LEASE, SILENCE
+from bot.ledger.lease import LEASE
 from bot.ledger.ledger import Ledger
 from bot.ledger.schema import metadata
 from bot.ledger.thread import WriterThread
@@ -202,7 +202,7 @@ def ledger_of(  # as Ledger and WriterThread
     transacted: Transacted = no_op,
     *,
     clock: Callable[[], float] = since_boot,
-    silence: float = SILENCE,
+    silence: float = LEASE,
 ) -> Ledger:
     """Return the ledger of a replica on an open database."""
     writer = started_writer(opened.engine, listeners=listeners, transacted=transacted)

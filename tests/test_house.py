@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -73,10 +74,11 @@ def _imported_modules(node: ast.Import | ast.ImportFrom) -> list[str]:
     return [each.name for each in node.names]
 
 
-BOT = [
-    Module(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8"))
-    for path in sorted((ROOT / "bot").rglob("*.py"))
-]
+@cache
+def bot() -> list[Module]:
+    """Return all files of the bot."""
+    paths = sorted((ROOT / "bot").rglob("*.py"))
+    return [Module(each.relative_to(ROOT).as_posix(), each.read_text("utf-8")) for each in paths]
 
 
 @dataclass(frozen=True)
@@ -313,6 +315,7 @@ RULES = {
             ("bot/slack/x.py", "from bot.runtime.clock import Runtime\nRuntime().sleep(1)"),
         ),
         {
+            "bot/app/process.py: Runtime()": "the real one, of the whole process",
             "bot/app/running.py: Runtime()": "the real one, unless the caller brings another",
             "bot/ledger/audit.py: Runtime()": "only commands read the ledger there",
             "bot/ledger/inspection.py: Runtime()": "only commands read the ledger there",
@@ -399,7 +402,7 @@ RULES = {
 
 @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 def test_the_house_keeps_its_rule(rule: Rule) -> None:
-    found = {f"{module.path}: {each}" for module in BOT for each in rule.find(module)}
+    found = {f"{module.path}: {each}" for module in bot() for each in rule.find(module)}
     assert found - rule.allowed.keys() == set()
     assert rule.allowed.keys() - found == set()
 
@@ -442,7 +445,7 @@ def _has_no_code(path: Path) -> bool:
 
 def test_each_class_has_a_name_of_its_own() -> None:
     places: dict[str, list[str]] = {}
-    for module in BOT:
+    for module in bot():
         for node in module.nodes():
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(module.path)
@@ -476,6 +479,7 @@ print((resident() - before) >> 10)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no other system has /proc")
+@pytest.mark.slow
 @pytest.mark.parametrize("late", LATE)
 def test_what_is_imported_late_saves_megabytes(late: str) -> None:
     path, name = late.split(": ")

@@ -15,11 +15,10 @@ from bot.domain.finding import Problem
 from bot.policy.kinds import Policy
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import in_daemon_thread
-from bot.settings.policy import Content, content_of
+from bot.settings.policy import UNTOUCHED, Content, content_of
 from bot.workflow.ports import PolicyInForce
 
 _LOOK_EVERY = 2.0  # seconds
-_SOON = 0.1  # seconds until the next look after a requested reload
 _WITHIN = 10.0  # seconds for one read; a network disk may hang
 
 Judged = Policy | list[str]
@@ -83,7 +82,8 @@ class PolicyWatcher:
                 continue
             pause = self._every
             if requested:  # then it is answered, whatever is in the file
-                self._judged, pause = None, min(_SOON, pause)
+                self._judged = self._seen = None
+                pause = min(UNTOUCHED, pause)
             before = self._in_force.trouble
             try:
                 await self.look(file)

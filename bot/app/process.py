@@ -7,16 +7,21 @@ import re
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 from bot import __version__
 from bot.observe.logs.setup import set_up
 from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain
-from bot.settings.environ import blamed, overridden, overriding
+from bot.runtime.clock import Runtime
+from bot.settings.environ import Reader, blamed, overridden, overriding
 from bot.settings.load import Settings, load, read_parts
+from bot.settings.policy import policy_path, settles_in
 
 # New objects until the next collection. Few of a command's are in cycles, so Python's 700 would find little; 10,000 let
 # Bolt's and httpx's garbage take 2 MB more.
 _COLLECT_AFTER = 3_000
+
+_MOST_LOADS = 5
 
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -38,7 +43,8 @@ def _run_until(
     read: Callable[[], Mapping[str, str]], stop: asyncio.Event, reload: asyncio.Event
 ) -> int:
     environ = read()
-    settings = load(environ)
+    runtime = Runtime()
+    settings = load_settled(environ, runtime)
     if not isinstance(settings, Settings):
         return _complain(settings, environ, read_parts(environ).secrets)
     # Imported here: neither a signal nor the report of a wrong setup should wait 0.6 s for Slack's libraries.
@@ -52,7 +58,7 @@ def _run_until(
         on_first_signal(setter_of(stop, loop))  # from here on, the loop may have to be woken
         signal.signal(signal.SIGHUP, lambda *_: setter_of(reload, loop)())
         async with AsyncExitStack() as stack:
-            starting = stack.enter_async_context(running(settings, reload=reload))
+            starting = stack.enter_async_context(running(settings, runtime, reload))
             if line := await cancel_on(stop, starting):
                 _ready(settings, line)
                 await stop.wait()
@@ -66,6 +72,26 @@ def _run_until(
         _complain(error.problems, environ, settings.secrets)
         return WRONG_SETUP if error.wrong_setup else FAILED
     return FINE
+
+
+def load_settled(environ: Mapping[str, str], runtime: Runtime) -> Settings | list[str]:
+    """Load the settings; again, at most five times, if the policy file was changed in the last second, as it may be half written."""
+    path = policy_path(Reader(environ))
+    for _ in range(_MOST_LOADS):
+        loaded = load(environ)
+        left = _unsettled(path, runtime.now()) if path else 0.0
+        if not left:
+            break
+        runtime.block(left)
+    return loaded
+
+
+def _unsettled(path: Path, now: float) -> float:
+    """Return in how many seconds a policy file can be believed; 0 if it is not there."""
+    try:
+        return settles_in(path.stat().st_mtime, now)
+    except OSError:
+        return 0.0
 
 
 def _complain(problems: Sequence[str], environ: Mapping[str, str], secrets: Iterable[str]) -> int:

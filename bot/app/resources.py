@@ -153,7 +153,9 @@ def _database(url: str, runtime: Runtime) -> Opened:
     parsed = parse(url)
     if brief := in_memory(parsed):
         why, fix = brief
-        _log.warning("the ledger does not last", extra={"reason": why, "fix": fix})
+        _log.warning(
+            "the ledger is in memory, and lost at a stop", extra={"reason": why, "fix": fix}
+        )
     elif opened.new:
         # After a wrong DATABASE_URL, the history and the tokens are missing without an error.
         where = str(file_of(parsed) or parsed.database)

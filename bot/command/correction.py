@@ -1,7 +1,6 @@
 """What the words of a command name, what is wrong with them, and the corrected line. Pure.
 
-A line that shares is offered only if every word up to its last id is understood. What stands behind may be a reason, which
-only the requester can word.
+A line that shares is offered only if every word is understood.
 """
 
 import re
@@ -23,31 +22,36 @@ from bot.command.grammar import (
     is_env,
 )
 from bot.command.mistake import Mistake, Wrong
-from bot.command.tokenizer import plain_dashes
-from bot.command.vocabulary import (
-    JOINING,
-    Sense,
+from bot.command.naming import (
     first_with,
+    is_aside,
     is_damaged_appid,
-    is_filler,
+    is_like_an_id,
     may_be_env,
     parts,
-    sense,
-    subcommand,
 )
+from bot.command.question import first_word, subcommand
+from bot.command.tokenizer import plain_dashes
+from bot.command.vocabulary import JOINING, Sense, is_understood, sense
 
 _LIKE_AN_ENV = re.compile(r"\w+[-_.–—]\w")
+# Else the env may stand between the owner and the receiver.
+_RECEIVERS = re.compile("e*a+e*|(ae)+|(ea)+")
 
 
 class Reading:
-    """Words, and what they name: `appids`, the words that can be the env (`envs`), and the `env` if it is clear."""
+    """Words, and what they name: `appids`, the words that can be the env (`envs`), and the `env` if it is clear.
 
-    def __init__(self, words: Sequence[str]) -> None:
+    For a share, a mere word is no env.
+    """
+
+    def __init__(self, words: Sequence[str], *, share: bool = False) -> None:
         self.words = words
         self._parts = [(part, word) for word in words for part in parts(word)]
         named = [part for part, _ in self._parts]
         self.appids = list(dict.fromkeys(filter(is_appid, named)))
-        envs = list(dict.fromkeys(filter(may_be_env, named)))
+        envs = [part for part in dict.fromkeys(named) if may_be_env(part)]
+        envs = [part for part in envs if is_like_an_id(part) or not share]
         # Envs usually have a dash: if any word has one, only such a word is meant.
         self.envs = [word for word in envs if "-" in plain_dashes(word)] or envs
         self._positions = {each: named.index(each) for each in (*self.appids, *self.envs)}
@@ -57,7 +61,7 @@ class Reading:
     def env(self) -> str | None:
         """The env, if exactly one word can be it; None in `<appid> prod_1 for release`, where `prod_1` was meant."""
         clear = len(self.envs) == 1 and is_env(self.envs[0])
-        damaged = self.appids and _LIKE_AN_ENV.match(self.unclear or "")
+        damaged = self.appids and _LIKE_AN_ENV.match(self._unclear(self._end) or "")
         return self.envs[0] if clear and not damaged else None
 
     @property
@@ -86,25 +90,33 @@ class Reading:
         positions = self._positions.values()
         return [word for at, (_, word) in enumerate(self._parts) if at not in positions]
 
-    @property
-    def behind(self) -> list[str]:
-        """The words behind the last id, if they may be a reason."""
-        found = [
-            (part, word) for part, word in self._parts[self._end :] if part not in self._positions
-        ]
-        return [] if all(is_filler(part) for part, _ in found) else [word for _, word in found]
-
     @cached_property
     def unclear(self) -> str | None:
-        """The first word before the last id that may ask for something else than to share with these appids."""
+        """The first word that may ask for something else than to share with these appids.
+
+        One appid without an env shares nothing yet, nor do several; but what stands before the last of these may be its owner.
+        """
+        if self.is_share:
+            return self._unclear(len(self._parts))
+        return self._unclear(self._positions[self.appids[-1]]) if len(self.appids) > 1 else None
+
+    def _unclear(self, end: int) -> str | None:
         receivers = [self._positions[appid] for appid in self.appids]
-        for at, (part, word) in enumerate(self._parts[: self._end]):
+        for at, (part, word) in enumerate(self._parts[:end]):
             if part in self._positions or is_damaged_appid(part):
                 continue
             between = receivers and receivers[0] < at < receivers[-1]
-            if not is_filler(part) or (between and part.lower() not in JOINING):
+            if not is_understood(part) or (between and part.lower() not in JOINING):
                 return word
         return None
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether one of several appids may be the owner or an aside: the env stands between, or signs are around one."""
+        named = [(part, word) for part, word in self._parts if part in self._positions]
+        order = "".join("a" if is_appid(part) else "e" for part, _ in named)
+        aside = any(is_appid(part) and is_aside(word) for part, word in named)
+        return len(self.appids) > 1 and (aside or not _RECEIVERS.fullmatch(order))
 
     @property
     def damaged(self) -> Mistake | None:
@@ -131,31 +143,22 @@ def corrected_line(words: Sequence[str], options: Options, most: int) -> str | N
         pair = [*(named.appids[:1] or [BLANK_APPID]), named.env or BLANK_ENV]
         ids = pair if sub.takes > 1 else named.ids[: sub.takes]
         return " ".join([SLASH_COMMAND, sub.verb, *ids])
-    named = Reading(words)
-    if _unclear(named):
+    named = Reading(words, share=True)
+    if named.unclear or named.is_mixed:
         return None
-    if named.is_share and named.behind:
-        options = replace(options, reason=BLANK_REASON)
-    if first_with(Sense.DRY_RUN, named.extra):
-        options = replace(options, dry_run=True)
+    options = replace(
+        options,
+        dry_run=options.dry_run or first_with(Sense.DRY_RUN, named.extra) is not None,
+        again=options.again or first_with(Sense.AGAIN, named.extra) is not None,
+    )
     ids = [*(named.appids[:most] or [BLANK_APPID]), named.env or BLANK_ENV]
     return " ".join([SLASH_COMMAND, *ids, *_as_typed(options)])
-
-
-def first_word(words: Sequence[str]) -> str:
-    """Return the first word that is no filler, which may be a subcommand; empty if there is none."""
-    return next((word for word in words if not is_filler(word)), "")
 
 
 def following(sub: Subcommand, first: str, words: Sequence[str]) -> Reading:
     """Return what the words after `first` name; in `show history`, the subcommand's own word names nothing."""
     stands_for, after = first.lower() != sub.verb, words[words.index(first) + 1 :]
     return Reading([word for word in after if not (stands_for and word.lower() == sub.verb)])
-
-
-def _unclear(named: Reading) -> str | None:
-    """Return the unclear word that forbids a line to copy; one with a single appid and no env shares nothing yet."""
-    return named.unclear if named.is_share or len(named.appids) > 1 else None
 
 
 def _as_typed(options: Options) -> list[str]:
@@ -180,8 +183,10 @@ def wrong_reason(reason: str) -> Mistake | None:
 
 def wrong_share(named: Reading, most: int) -> Mistake:
     """Return what is wrong with words that are not exactly up to `most` appids and an env."""
-    if unclear := _unclear(named):
-        return Mistake(Wrong.NOT_UNDERSTOOD, (unclear,))
+    if named.unclear:
+        return Mistake(Wrong.NOT_UNDERSTOOD, (named.unclear,))
+    if named.is_mixed:
+        return Mistake(Wrong.WHICH_APPIDS, tuple(named.appids))
     if len(named.appids) > most and not named.damaged:
         return Mistake(Wrong.TOO_MANY_APPIDS, tuple(named.appids), most=most)
     return wrong_pair(named)
@@ -189,20 +194,27 @@ def wrong_share(named: Reading, most: int) -> Mistake:
 
 def wrong_pair(named: Reading) -> Mistake:
     """Return what is wrong with words that should be an appid and an env."""
-    other = tuple(named.others[:1])
     if wrong := named.damaged:
         return wrong
     if not named.appids:
         # A word that is offered as the env is not called a wrong appid.
         missing = named.others[:1] == named.envs
-        return Mistake(Wrong.MISSING_APPID) if missing else Mistake(Wrong.NOT_AN_APPID, other)
+        kind = Wrong.MISSING_APPID if missing else Wrong.NOT_AN_APPID
+        return Mistake(kind, () if missing else tuple(named.others[:1]))
     if len(named.envs) > 1:
         return Mistake(Wrong.WHICH_ENV, tuple(named.envs))
     if not named.env:
-        return Mistake(Wrong.NOT_AN_ENV, other) if other else Mistake(Wrong.MISSING_ENV)
+        return _wrong_env(next(iter(named.others), None))
     if named.swapped:
         return Mistake(Wrong.SWAPPED)
-    return Mistake(Wrong.EXTRA_WORDS, tuple(dict.fromkeys(named.behind or named.extra)))
+    return Mistake(Wrong.EXTRA_WORDS, tuple(dict.fromkeys(named.extra)))
+
+
+def _wrong_env(word: str | None) -> Mistake:
+    """Return what is wrong with a word in the place of the env, if there is one."""
+    if word is None:
+        return Mistake(Wrong.MISSING_ENV)
+    return Mistake(Wrong.UNLIKE_AN_ENV if is_env(word) else Wrong.NOT_AN_ENV, (word,))
 
 
 def wrong_name(named: Reading) -> Mistake:

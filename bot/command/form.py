@@ -1,20 +1,13 @@
 """Read the form's fields by the rules of the command: a Share, or the mistakes by field. Pure."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bot.command.beside import without_items
 from bot.command.correction import wrong_reason
 from bot.command.grammar import MOST_APPIDS, Share, is_appid, is_env
 from bot.command.mistake import Mistake, Wrong
 from bot.command.tokenizer import seen, tokenize_unquoted
-
-# The sign or the number of an item, in front of an appid: here nobody gets a corrected line, as for a command. The blanks
-# are bounded, or a page of line breaks would take a fifth of a second.
-_ITEM = re.compile(
-    r"^[^\S\n]*(?:[•◦▪·・*–-]\s{0,9}|\d{1,3}(?:[.)、）]\s{0,9}|\s{1,9}))(?=wx)",
-    re.IGNORECASE | re.MULTILINE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +27,7 @@ Mistakes = Mapping[str, Mistake]
 def read_fields(fields: Fields, most: int = MOST_APPIDS) -> Share | Mistakes:
     """Return what the form asks for, or its mistakes. Duplicate appids count once, `most` at most. Never raises."""
     env = fields.env.strip()
-    appids = tuple(dict.fromkeys(tokenize_unquoted(_ITEM.sub("", fields.appids))))
+    appids = tuple(dict.fromkeys(without_items(tokenize_unquoted(fields.appids))))
     reason = " ".join(seen(fields.reason).split())
     wrong = {
         "env": _wrong_env(env),

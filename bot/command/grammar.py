@@ -16,7 +16,7 @@ MOST_APPIDS = 500
 BLANK_APPID, BLANK_ENV, BLANK_REASON = "<appid>", "<env>", "<reason>"
 SHARE_HINT = f"{BLANK_APPID} {BLANK_ENV}"
 SHARE_HELP = (
-    "`/share-env <appid> <env>` shares an env with a mini program; the answer comes in a thread",
+    "`/share-env <appid> <env>` shares an env with an app; the answer comes in a thread",
     '`--reason "…"` adds why; `--dry-run` says what would happen and does nothing',
     "`--again` also shares what was shared before",
     "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message",
@@ -65,7 +65,8 @@ SUBCOMMANDS = (
     Subcommand(
         Verb.HISTORY,
         1,
-        "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one",
+        "`/share-env history` lists your requests; `history <env>` and `history <appid>` those about one; "
+        "`history <id>` shows a request",
     ),
     Subcommand(
         Verb.WHOAMI, 0, "`/share-env whoami` shows your groups and the rules that apply to you"

@@ -20,14 +20,22 @@ class Wrong(Enum):
     )
     """Several of a form's."""
     NOT_AN_ENV = "{words} is not an env id: that has up to 64 letters, digits and dashes (-), no dash at either end, and is neither an appid nor `env`."
+    UNLIKE_AN_ENV = "I know no env {words} that you may share, and it does not look like an env id, such as `prod-1`."
+    """A word in the place of an env."""
+    CUT_OFF = "{words} is cut off. Send the whole id."
     SWAPPED = "The appid comes first, then the env."
-    MISSING_APPID = "The appid is missing: the mini program that is to receive access."
+    MISSING_APPID = "The appid is missing: the app that is to receive access."
     MISSING_ENV = "The env is missing: the id of the cloud environment to share."
     EXTRA_WORDS = "Extra words: {words}."
     """Also options that the command does not take, or not twice."""
     WHICH_ENV = "One command takes one env, and here are several: {words}. Which one do you mean?"
+    WHICH_APPIDS = (
+        "I cannot tell which of {words} are to receive access: one may be the env's owner."
+    )
     ONLY_SHARES = "I can only share, and {words} asks for something else."
     """The opposite of a share, or that none is made."""
+    LIMITED = "I cannot share for a limited time, later or only to read, and {words} asks for that: a share is for good."
+    QUESTION = "That is a question, and {nearest} answers it."
     NOT_UNDERSTOOD = "I do not understand {words}."
     """It may ask for something else, so a corrected line must not leave it out."""
     TOO_MANY_APPIDS = "Up to {most} appids go together, and there are {count}. Send them in parts."
@@ -61,3 +69,5 @@ class Misread:
     mistake: Mistake
     received: str
     instead: str | None
+    doubtful: str | None = None
+    """A word in the place of the env; if an env has that name, the line is a share after all."""

@@ -4,14 +4,14 @@ Pure. A likely correction is only offered as a line to copy; it is never execute
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import NamedTuple, assert_never
 
+from bot.command.beside import ids_alone
 from bot.command.correction import (
     Reading,
     corrected_line,
-    first_word,
     following,
     wrong_name,
     wrong_pair,
@@ -35,26 +35,32 @@ from bot.command.grammar import (
     is_env,
 )
 from bot.command.mistake import Misread, Mistake, Wrong
+from bot.command.naming import (
+    first_with,
+    is_cut_off,
+    is_damaged_appid,
+    is_like_an_id,
+    opposite,
+    parts,
+)
+from bot.command.question import first_word, question, subcommand
 from bot.command.tokenizer import Word, seen, tokenize, tokenize_unquoted
 from bot.command.vocabulary import (
     Sense,
-    first_with,
-    is_damaged_appid,
-    is_filler,
+    is_understood,
     nearest,
     nearest_option,
-    opposite,
     sense,
     split_chinese,
-    subcommand,
 )
 
 RECEIVED_LIMIT = 300
-_HELP_OPTIONS = {"-h", "--help", "?"}
+_HELP_OPTIONS = {"-h", "--help"}
 _ALIKE = 0.65
 # Besides good appids; a command has some 150. To look for a meaning in more would delay everybody's acks.
 _MOST_WORDS = 1000
-_NAMES = {"", "appid", "env"}
+_NAMES = {"", "appid", "app-id", "env", "env-id", "envid"}
+_OPTION_OF = {Sense.DRY_RUN: "--dry-run", Sense.AGAIN: "--again"}
 
 
 class Split(NamedTuple):
@@ -66,8 +72,11 @@ class Split(NamedTuple):
     mistake: Mistake | None
 
 
-def parse(text: str, most: int = MOST_APPIDS) -> Command | Misread:
-    """Return the command in `text`, with `most` appids at most, or a Misread that says what is wrong with it. Never raises."""
+def parse(text: str, most: int = MOST_APPIDS, known: Collection[str] = ()) -> Command | Misread:
+    """Return the command in `text`, with `most` appids at most, or a Misread that says what is wrong with it. Never raises.
+
+    An env that looks like a word is one only if it is `known`.
+    """
     words, closed = tokenize(text)
     outside = list[str]()
     if not closed:
@@ -75,8 +84,11 @@ def parse(text: str, most: int = MOST_APPIDS) -> Command | Misread:
         outside = _split_options(words, closed=True).words
         words = list(map(Word, tokenize_unquoted(text)))
     split = _split_options(words, closed=closed)
-    if not split.mistake and (exact := _exact(split.words, split.options, most)):
-        return exact
+    share = None if split.mistake else _plain_share(split, most)
+    if share and (share.env in known or is_like_an_id(share.env)):
+        return share
+    if split.words == ["?"] or any(option.lower() in _HELP_OPTIONS for option in split.unknown):
+        return Query(Verb.HELP)
     said = split_chinese(split.words)
     others = tuple(word for word in said if not is_appid(word))
     if len(others) > _MOST_WORDS:
@@ -85,7 +97,8 @@ def parse(text: str, most: int = MOST_APPIDS) -> Command | Misread:
     read = _objection(split, [*said, *split_chinese(outside)]) or _read(words, split, said, most)
     if not isinstance(read, Mistake):
         return read
-    return Misread(read, text.strip()[:RECEIVED_LIMIT], _instead(read, said, split.options, most))
+    line = _instead(read, said, split.options, most)
+    return Misread(read, text.strip()[:RECEIVED_LIMIT], line, share.env if share else None)
 
 
 def _split_options(words: Sequence[Word], *, closed: bool) -> Split:
@@ -130,7 +143,7 @@ def _is_option(word: str) -> bool:
     """Return whether a word is meant as an option: it begins with a dash. A bullet and `--env` are none."""
     if word[:1] != "-":
         return False
-    name = word.partition("=")[0].strip("-")
+    name = word.partition("=")[0].strip("-").replace("_", "-")
     return name.lower() not in _NAMES and any(map(str.isalnum, name))
 
 
@@ -150,12 +163,17 @@ def _reason(value: str, rest: deque[Word], before: list[str], *, closed: bool) -
     return said
 
 
+def _plain_share(split: Split, most: int) -> Share | None:
+    """Return the share if the words are exactly appids and an env, and at most what labels, numbers and names these."""
+    return _exact(split.words, split.options, most) or _exact(
+        ids_alone(split.words), split.options, most
+    )
+
+
 def _exact(words: list[str], options: Options, most: int) -> Share | None:
-    """Return the share if the words are exactly appids and an env, which saves the search for everyday words."""
+    """Return the share if the words are exactly appids and an env."""
     *appids, env = words or [""]
     if not (appids and all(map(is_appid, appids)) and is_env(env)):
-        return None
-    if env.replace("-", "").isalpha() and sense(env):
         return None
     if len(appids) > 1:
         appids = list(dict.fromkeys(appids))
@@ -165,43 +183,57 @@ def _exact(words: list[str], options: Options, most: int) -> Share | None:
 
 
 def _objection(split: Split, said: Sequence[str]) -> Mistake | None:
-    """Return the mistake if everyday words ask for the opposite of a share, or for a list of past ones.
+    """Return the mistake if a line asks for the opposite of a share, for one that ends, or a question.
 
     Words that begin with a subcommand are never a mistake.
     """
     first = first_word(said)
-    if (sub := subcommand(first)) and sub.verb in {first.lower(), Verb.WHY}:
+    sub, looks = subcommand(first), sense(first) is Sense.LOOK
+    if sub and sub.verb in {first.lower(), Verb.WHY}:
         return None
     if reverse := opposite([*said, *split.unknown]):
         return Mistake(Wrong.ONLY_SHARES, (reverse,))
-    look = first_with(Sense.LOOK, said)
-    asks = look and look != first
-    return Mistake(Wrong.UNKNOWN_WORD, (look,), Verb.HISTORY) if look and asks else None
+    if sub and not looks:
+        return None
+    asked = question(said)
+    if asked is Verb.HISTORY:
+        look = first_with(Sense.LOOK, said) or first_with(Sense.WHAT, said)
+        return None if sub or not look else Mistake(Wrong.UNKNOWN_WORD, (look,), asked)
+    values = (part for option in split.unknown for part in option.split("="))
+    if limit := first_with(Sense.LIMIT, [*values, *said]):
+        return Mistake(Wrong.LIMITED, (limit,))
+    return Mistake(Wrong.QUESTION, (), asked) if asked else None
 
 
 def _read(words: Sequence[Word], split: Split, said: list[str], most: int) -> Command | Mistake:
     """Return the command; a whole sentence is corrected instead of executed."""
-    if len(words) == 1 and words[0].text.lower() in _HELP_OPTIONS:
-        return Query(Verb.HELP)
     if split.mistake:
         return split.mistake
     if not words:
         return OpenForm()
     first = first_word(said)
     # A misspelt subcommand. Before other words it has only letters, as few envs have; its line never shares.
-    alone = all(map(is_filler, (word for word in said if word != first)))
+    alone = all(map(is_understood, (word for word in said if word != first)))
     may_be_one = first.lower() not in FIRST_WORDS and (
         alone or (first.isalpha() and not sense(first))
     )
     if may_be_one and (near := nearest(first.lower(), FIRST_WORDS, _ALIKE)):
         return Mistake(Wrong.UNKNOWN_WORD, (first,), near)
+    if cut := next(filter(_is_cut_off, said), None):
+        return Mistake(Wrong.CUT_OFF, (cut,))
     if sub := subcommand(first):
         if extra := (*split.options.given()[:1], *said[: said.index(first)]):
             return Mistake(Wrong.EXTRA_WORDS, extra)
         return _query(sub, following(sub, first, said))
-    if undashed := first_with(Sense.DRY_RUN, said):
-        return Mistake(Wrong.UNKNOWN_WORD, (undashed,), "--dry-run")
-    return wrong_share(Reading(said), most)
+    for meant, option in _OPTION_OF.items():
+        if undashed := first_with(meant, said):
+            return Mistake(Wrong.UNKNOWN_WORD, (undashed,), option)
+    return wrong_share(Reading(said, share=True), most)
+
+
+def _is_cut_off(word: str) -> bool:
+    """Return whether `word` is an id of which a part is missing, no `please...`."""
+    return is_cut_off(word) and sense(word) is None and subcommand(word) is None
 
 
 def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
@@ -225,13 +257,22 @@ def _query(sub: Subcommand, named: Reading) -> Query | Mistake:
 def _instead(mistake: Mistake, said: Sequence[str], options: Options, most: int) -> str | None:
     """Return the corrected line, if there is one that does what was meant."""
     match mistake:
-        case Mistake(Wrong.ONLY_SHARES):
+        case Mistake(Wrong.ONLY_SHARES | Wrong.LIMITED):
             return None
         case Mistake(Wrong.UNKNOWN_OPTION) if not subcommand(first_word(said)):
             return None
+        case Mistake(Wrong.QUESTION, _, str(verb)):
+            return corrected_line([verb, *_with_one_appid(said)], options, most)
         case Mistake(_, words, near) if near in FIRST_WORDS:
             return corrected_line(
                 [near, *(each for each in said if each not in words)], options, most
             )
         case _:
             return corrected_line(said, options, most)
+
+
+def _with_one_appid(said: Sequence[str]) -> list[str]:
+    """Return the words of a question; without its appids if there are several, since it is not said who is to receive."""
+    if len(Reading(said).appids) < 2:  # noqa: PLR2004  # one
+        return list(said)
+    return [word for word in said if not any(map(is_appid, parts(word)))]

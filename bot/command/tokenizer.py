@@ -26,7 +26,7 @@ _QUOTES = {
 _NO_APOSTROPHES = _QUOTES.keys() - {*"'‘’"}
 # Not the apostrophe of “don't”, which is no quote in `_split` either.
 _QUOTE = re.compile(rf"(?!(?<=[^\W\d_])['‘’][^\W\d_])[{''.join([*_QUOTES, *_QUOTES.values()])}]")
-_SPACES = ",;、。`…"  # full-width commas and semicolons are plain by then
+_SPACES = ",;、。`"  # full-width commas and semicolons are plain by then
 _LONG_DASHES = "–—―"  # phones and documents make them of two hyphens
 _PLAIN_SHORT_DASHES = dict.fromkeys(map(ord, "‐‑‒−"), "-")
 _PLAIN_DASHES = _PLAIN_SHORT_DASHES | dict.fromkeys(map(ord, _LONG_DASHES), "-")
@@ -132,9 +132,14 @@ def _simple(char: str) -> str:
 
 
 def _word(part: str) -> list[Word]:
-    """Return `part` as a word; nothing if only full stops are left of it."""
+    """Return `part` as a word, without the full stop behind it; nothing if it is only dots.
+
+    The dots of `prod-1...` stay: they say that something was cut off.
+    """
+    if not part.strip(".…"):
+        return []
     plain = _plain_dashes(part)
-    return [Word(plain)] if plain else []
+    return [Word(plain if plain.endswith("..") else plain.removesuffix("."))]
 
 
 def _until(pieces: Iterator[str], closing: str) -> str | None:
@@ -158,11 +163,11 @@ def _plain_dashes(word: str) -> str:
     A long one inside a name stays: `prod—1` may be `prod--1`, which is another env than `prod-1`.
     """
     if word.isascii():
-        return word.rstrip(".")
+        return word
     word = word.translate(_PLAIN_SHORT_DASHES)
     if word[0] in _LONG_DASHES:
         word = "--" + word[1:].lstrip("-" + _LONG_DASHES)
     if word[0] == "-":
         option, equals, value = word.partition("=")
         word = plain_dashes(option) + equals + value
-    return word.rstrip(".")
+    return word

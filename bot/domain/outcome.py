@@ -1,5 +1,6 @@
 """How a request ended: a closed set, worded in `bot.messages`; and after a share, whether the env can be used."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, get_args
@@ -9,6 +10,7 @@ from bot.guidance import Fixer, Guidance
 
 ERRMSG_LIMIT: Final = 300
 """The number of characters of WeChat's error message that are stored and shown."""
+_ADDRESS = re.compile(r"(?:invalid ip|requestip:?) *([0-9a-f.:]{7,45})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,12 @@ class Said:
     errcode: int
     errmsg: str
     rid: str | None
+
+    @property
+    def address(self) -> str | None:
+        """The address that WeChat saw the call come from, if it says so: "invalid ip …" or "requestip: …"."""
+        named = _ADDRESS.search(self.errmsg)
+        return named[1] if named else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class Ground(Enum):
     """Every appid is allowed, but not all by the same rule."""
     OTHER_OWNER = "other owner"
     """The policy names another owner of the env than the request."""
+    OWN_RECEIVER = "own receiver"
+    """The policy names one of the receivers as the owner of the env."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from bot.guidance.lookup import (
 )
 from bot.guidance.troubles import Trouble
 from bot.guidance.types import (
-    AUTHORISE_ANEW,
+    SEND_THE_LINK,
+    SETS_TICKED,
     AutoRetry,
     Fixer,
     Guidance,
@@ -18,8 +19,9 @@ from bot.guidance.types import (
 )
 
 __all__ = [
-    "AUTHORISE_ANEW",
     "CODES",
+    "SEND_THE_LINK",
+    "SETS_TICKED",
     "AutoRetry",
     "Fixer",
     "Guidance",

@@ -6,11 +6,12 @@ Sources: the error table of api_shareenv; commErrCode (global codes); third_part
 from typing import Final
 
 from bot.guidance.types import (
-    AUTHORISE_ANEW,
     CONTACT_CHECKS,
+    ONE_SYSTEM,
     POST_RID,
     RIGHT_OWNER,
     SAME_COMPANY,
+    SEND_THE_LINK,
     SETS_TICKED,
     STILL_FAILING,
     TELL_MAINTAINERS,
@@ -21,8 +22,7 @@ from bot.guidance.types import (
     row,
 )
 
-_ONE_SYSTEM = "Let only one system renew the token."
-_ROOM = "Store tokens whole: up to 512 characters."
+_ROOM = "Store tokens in a column of 512 characters."
 _OWNER_TOKEN = "Check that the token source gives {owner}'s authorizer_access_token."  # noqa: S105
 _NO_PROXY_CHANGES = "Check that no proxy changes, drops or splits what the bot sends."
 
@@ -34,10 +34,9 @@ RECEIVER_ROWS: Final[tuple[Guidance, ...]] = (
         "Compare the appid with where you got it.",
         SAME_COMPANY,
         "If that is right, send this message to {contact}."),
-    row("85088", Fixer.OPERATOR, "CloudBase (云开发) is off for the receiver",
-        "Others were shared from this env, so its owner has it on.",
-        "The receiver's admin enables 云开发 in WeChat DevTools (or call /tcb/createclouduser).",
-        "Wait ten minutes.",
+    row("85088", Fixer.OPERATOR, "WeChat says that CloudBase (云开发) is off",
+        "This is unexpected: others were shared from this env, and a receiver does not need CloudBase.",
+        "Ask about the rid at developers.weixin.qq.com (服务商专区).",
         doctor=False),
 )
 """What these codes mean where others were shared from the same env: nothing is wrong with that or its owner."""
@@ -45,7 +44,7 @@ RECEIVER_ROWS: Final[tuple[Guidance, ...]] = (
 ROWS: Final[tuple[Guidance, ...]] = (
     # The codes that api_shareenv lists.
     row("-1", Fixer.WECHAT, "WeChat is overloaded",
-        "More calls reach it than it can take.",
+        "WeChat is too busy to answer.",
         POST_RID,
         retry=AutoRetry.BACKOFF, in_doubt=True),
     row("-1000", Fixer.WECHAT, "WeChat had an internal error",
@@ -56,7 +55,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
     row("40014", Fixer.OPERATOR, "WeChat rejected the bot's token for the env's owner",
         "The token is wrong, cut short, replaced or another mini program's.",
         RIGHT_OWNER,
-        _ONE_SYSTEM,
+        ONE_SYSTEM,
         _ROOM,
         retry=AutoRetry.RENEW),
     row("40097", Fixer.REQUESTER, "WeChat rejected the appid or the env, without saying which",
@@ -89,22 +88,22 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "WeChat expects JSON, and what arrived was something else or incomplete.",
         "Check that no proxy compresses, splits or re-encodes what the bot sends.",
         TELL_MAINTAINERS),
-    row("85088", Fixer.OPERATOR, "CloudBase (云开发) is off for one of the two mini programs",
+    row("85088", Fixer.OPERATOR, "CloudBase (云开发) seems to be off for the env's owner",
         "An owner with an env has it on, so a wrong owner is likeliest.",
         RIGHT_OWNER,
-        "If so, {owner}'s admin, then the receiver's, enables 云开发 in WeChat DevTools (or call /tcb/createclouduser).",
+        "If so, open 云开发 in WeChat DevTools with extAppid {owner} and enable it (开通), or call /tcb/createclouduser.",
         "Wait ten minutes.",
         doctor=False),
     # The codes that every API shares.
     row("40001", Fixer.OPERATOR, "The bot's token for the env's owner is out of date",
         "Another system renewed it, or it is the wrong kind.",
-        "Let only one system renew tokens: the token server (WECHAT_TOKEN_SERVER_URL), or this bot (WECHAT_COMPONENT_APPID).",
+        ONE_SYSTEM,
         _OWNER_TOKEN,
         _ROOM,
         retry=AutoRetry.RENEW),
     row("40013", Fixer.REQUESTER, "WeChat does not know this appid",
-        "It looks like an appid, but no mini program has it.",
-        "Copy the appid again from the mini program's settings at mp.weixin.qq.com.",
+        "It looks like an appid, but no app has it.",
+        "Copy the appid again from the receiver's settings at mp.weixin.qq.com.",
         "If it is right, send this message to {contact}: they check {owner} (WECHAT_AUTHORIZER_APPID, POLICY_FILE) and WECHAT_COMPONENT_APPID."),
     row("40066", Fixer.OPERATOR, "WeChat does not know the address that the bot called",
         "The host is WeChat's, but it has no such path.",
@@ -115,7 +114,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
         "Check that WECHAT_API_URL begins with https, or remove it.",
         "Check that the proxy passes the call on over https."),
     row("45009", Fixer.OPERATOR, "The daily quota for this call is used up",
-        "A share counts against {owner}'s quota, a token against the platform's. They usually renew after midnight in China; WeChat promises nothing.",
+        "A share counts against {owner}'s quota, a token against the platform's. Quotas usually reset after midnight, China time.",
         "See what is left: /cgi-bin/openapi/quota/get (cgi_path /tcb/shareenv, or the token's).",
         "Start anew: /cgi-bin/component/clear_quota/v2 (ten a month).",
         helps=RetryHelps.IN_HOURS, doctor=False),
@@ -126,7 +125,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
     row("48001", Fixer.OPERATOR, "The bot's token does not allow this call",
         "The platform lacks the permission, or the token is the wrong kind.",
         SETS_TICKED,
-        AUTHORISE_ANEW),
+        SEND_THE_LINK),
     row("48004", Fixer.ADMIN, "WeChat has blocked this call for the env's owner",
         "WeChat banned {owner} from this API.",
         "The admin reads the notices at mp.weixin.qq.com: they say why, and how to appeal.",
@@ -143,7 +142,7 @@ ROWS: Final[tuple[Guidance, ...]] = (
         read="Read what WeChat said below: it may name the address."),
 )
 UNKNOWN: Final = row("unknown", Fixer.OPERATOR, "WeChat said no, with a code that the bot does not know",
-    "The bot's table lacks it.",
+    "WeChat's page does not list it.",
     "Find the code under 全局返回码 at developers.weixin.qq.com.",
     "Else post code and rid in 服务商专区 there.",
     read="Read what WeChat said below: it may name the cause.")

@@ -21,7 +21,7 @@ class Trouble(Enum):
 
     # On the way to WeChat.
     NOT_SENT_CONNECT = row("not-sent-connect", Fixer.OPERATOR, "The bot could not reach WeChat",
-        "Its name was not found, or no connection could be made.",
+        "The name api.weixin.qq.com was not found, or no connection could be made.",
         _REACH_WECHAT,
         _PROXY,
         helps=RetryHelps.LATER, retry=AutoRetry.BACKOFF)
@@ -104,19 +104,25 @@ class Trouble(Enum):
         "Check that no cache keeps old tokens.")
     # In the token chain that the bot keeps itself.
     NO_TICKET = row("no-ticket", Fixer.OPERATOR, "The platform has no good ticket from WeChat",
-        "The bot has asked WeChat for another.",
-        "At open.weixin.qq.com, check that 授权事件接收URL is https, your host, then /wechat/events.",
-        "If the log says “delivery refused”, compare WECHAT_MESSAGE_TOKEN and WECHAT_ENCODING_AES_KEY with that page.",
+        "The bot asked for another: its log has WeChat's answer.",
+        "At open.weixin.qq.com, compare 授权事件接收URL (https, your host, then /wechat/events), WECHAT_MESSAGE_TOKEN and WECHAT_ENCODING_AES_KEY.",
+        "Let the addresses of /cgi-bin/getcallbackip through the firewall.",
         helps=RetryHelps.LATER)
     NO_TOKEN_ANSWER = row("no-token-answer", Fixer.OPERATOR, "WeChat gave the bot no access token",
-        "No proper answer came, twice.",
+        "WeChat gave no usable answer, twice.",
         _REACH_WECHAT,
         _PROXY,
+        helps=RetryHelps.LATER)
+    # -1, "system error", from api_start_push_ticket: WeChat's staff found a mini program's AppID and secret behind it.
+    NO_PUSH = row("no-push", Fixer.OPERATOR, "WeChat could not start to push the platform's ticket",
+        "Often the AppID and secret are a mini program's, and not the platform's.",
+        "Copy the platform's AppID and AppSecret from open.weixin.qq.com into WECHAT_COMPONENT_APPID and WECHAT_COMPONENT_APPSECRET; restart the bot.",
+        "If they are right, wait ten minutes.",
         helps=RetryHelps.LATER)
     # A token was not renewed in time, by this replica or another one.
     RENEWAL_SLOW = row("renewal-slow", Fixer.OPERATOR, "Renewing an access token takes too long",
         "No new token came within twenty seconds.",
-        "Check how fast WeChat and the database in DATABASE_URL answer: the doctor tells.",
+        "Check that it reaches WeChat and the database in DATABASE_URL, and how busy these are.",
         helps=RetryHelps.LATER)
     TOKENS_NOT_KEPT = row("tokens-not-kept", Fixer.OPERATOR, "The bot cannot read or store its tokens",
         "They are in the bot's database, which does not answer or cannot be written.",
@@ -133,22 +139,22 @@ class Trouble(Enum):
         helps=RetryHelps.NOW, doctor=False)
     UNCHECKED = row("unchecked", Fixer.OPERATOR, "The bot could not check whether you may still do this",
         "For an hour Slack did not tell who you are, or who is in a group that the policy names.",
-        "Check that the bot has the scopes users:read and usergroups:read: reinstalling the app restores them.")
+        "Check the scopes users:read and usergroups:read: api.slack.com/apps, your app, Install App, Reinstall to Workspace.")
     # The policy no longer allowed the request when it was to be retried after a crash.
     STOPPED = row("stopped-midway", Fixer.OPERATOR, "The policy stopped this midway",
         "The policy changed while the bot asked WeChat, so it did not ask once more.",
         _WHICH_RULE,
-        in_doubt=True, doctor=False)
+        helps=RetryHelps.IF_ALLOWED, in_doubt=True, doctor=False)
     # Of an item that WeChat may have been called for, if somebody has cancelled the rest of its batch since.
     CANCELLED = row("cancelled-midway", Fixer.OPERATOR, "The batch was cancelled before WeChat's answer was known",
         "The bot had asked WeChat, got no clear answer, and did not ask once more.",
-        "Look for the request's id in the log: it shows what WeChat said before.",
+        "Run share-env-bot request with the request's id: it shows what WeChat said before.",
         helps=RetryHelps.NOW, in_doubt=True, doctor=False)
     GIVEN_UP = row("given-up", Fixer.OPERATOR, "The bot crashed too often during this request",
         "It tried again after each crash, and has now given up.",
-        "Look for the request's id in the log: it shows what stopped the bot.",
+        "Run share-env-bot request with the request's id; the log has what stopped the bot.",
         in_doubt=True)
     BUG = row("bug", Fixer.OPERATOR, "The bot made a mistake of its own",
         "The fault is in the bot's code, not in your request.",
-        "Look for the request's id in the log, and report it to whoever maintains the bot's code.",
+        "Run share-env-bot request with the request's id, and report it, with the log, to whoever maintains the bot's code.",
         helps=RetryHelps.NOW, in_doubt=True, doctor=False)

@@ -31,6 +31,7 @@ class RetryHelps(Enum):
     IN_HOURS = "in some hours"
     LATER = "in a few minutes"
     NOW = "right away"
+    IF_ALLOWED = "if the policy allows it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,10 @@ RIGHT_OWNER: Final = "Check that {owner} owns {env} (WECHAT_AUTHORIZER_APPID, PO
 CONTACT_CHECKS: Final = "If that is right, tell {contact}: {owner} must own {env}, with status NORMAL (/tcb/getenvinfo)."
 COMPARE_ENV: Final = "Compare the env with where you got it."
 SETS_TICKED: Final = "At 微信开发者平台 (我的业务, 第三方平台, 权限集, 管理权限集), tick 云开发管理权限 (49) and 开发管理与数据分析权限 (18)."
-AUTHORISE_ANEW: Final = (
-    "{owner}'s admin withdraws (mp.weixin.qq.com, 设置, 第三方设置, 管理授权) and authorises anew."
-)
-SAME_COMPANY: Final = "Check that one company (主体) owns both mini programs."
+ONE_SYSTEM: Final = "Only one may renew tokens: the token server (WECHAT_TOKEN_SERVER_URL), or this bot (WECHAT_COMPONENT_APPID)."
+SEND_THE_LINK: Final = "Send {owner}'s admin the authorisation link, to scan it and tick both."
+WITHDRAW_FIRST: Final = "{owner}'s admin withdraws (mp.weixin.qq.com, 设置, 第三方设置, 管理授权), then scans the authorisation link, which you send."
+SAME_COMPANY: Final = "Check that one company (主体) owns both apps."
 ENV_STATE: Final = "Call /tcb/getenvinfo for {owner}: it must list {env} as NORMAL."
 TELL_MAINTAINERS: Final = (
     "If none does, report the rid and the request's id to whoever maintains the bot's code."

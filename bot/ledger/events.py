@@ -121,7 +121,14 @@ def outcome_events(
 def step_events(steps: Sequence[Step]) -> list[tuple[str, dict[str, object]]]:
     """Return the kind and columns of the event that records each step."""
     return [
-        (step.kind, {"seconds": round(step.seconds, 3), "detail": step.result, **_error(step.said)})
+        (
+            step.kind,
+            {
+                "seconds": round(step.seconds, 3),
+                "detail": _with_address(step.result, step.said),
+                **_error(step.said),
+            },
+        )
         for step in steps
     ]
 
@@ -129,8 +136,8 @@ def step_events(steps: Sequence[Step]) -> list[tuple[str, dict[str, object]]]:
 def _detail(outcome: Outcome) -> str | None:
     """Return the detail that distinguishes outcomes of one kind."""
     match outcome:
-        case Failed(guidance) | Unknown(guidance):
-            return guidance.key
+        case Failed(guidance, said) | Unknown(guidance, said):
+            return _with_address(guidance.key, said)
         case Expired(waited_for):
             return waited_for
         case Denied(ground):
@@ -139,6 +146,19 @@ def _detail(outcome: Outcome) -> str | None:
             return why.value
         case _:
             return None
+
+
+_CALLED_FROM = ", called from "
+
+
+def _with_address(why: str, said: Said | None) -> str:
+    """Return why something failed and, if WeChat does not take calls from the bot's address, which it is."""
+    return f"{why}{_CALLED_FROM}{said.address}" if said and said.address else why
+
+
+def why_in(detail: str) -> str:
+    """Return the guidance's key in the detail of an event, which may name the bot's address too."""
+    return detail.partition(_CALLED_FROM)[0]
 
 
 def _error(said: Said | None) -> dict[str, object]:

@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from bot.ledger.entries import Entry
 
 LEASE = 6.0
-"""Seconds for which a replica holds its requests after its last heartbeat."""
+"""Seconds for which a replica holds its requests after its last heartbeat, by its own clock.
 
-SILENCE = 3.0
-"""Seconds of the taker's own clock for which a replica has sent no heartbeat before its requests are taken over."""
+Another one takes them over once it has seen no heartbeat for as long, by its own.
+"""
 
 # Seconds of the loop's clock: how long work may go on after the machine has woken up.
 _CHECK_EVERY = 0.1

@@ -8,7 +8,7 @@ from bot.ledger.acceptance import NewRequests
 from bot.ledger.batches import BatchItems
 from bot.ledger.click_moves import ClickMoves
 from bot.ledger.database import Opened
-from bot.ledger.lease import LEASE, SILENCE
+from bot.ledger.lease import LEASE
 from bot.ledger.rechecks import Rechecks
 from bot.ledger.replica import Replica
 from bot.ledger.seal import Seal
@@ -31,7 +31,7 @@ class Ledger:
         *,
         clock: Callable[[], float],
         lease: float = LEASE,
-        silence: float = SILENCE,
+        silence: float = LEASE,
         recheck_after: float = 45.0,
     ) -> None:
         self.writer = writer

@@ -129,6 +129,6 @@ def told_steps(on: Connection, request: Request) -> bool:
 def end(on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:
     """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
 
-    The detail of delivered is "ready" if the env was ready to use, so that the answer had no remaining steps.
+    The detail of delivered is "ready" if the env's function was active, so that the answer had the remaining steps behind a button.
     """
     return _move(on, entry, State.ENDED, [(how, {"detail": why})], {})

@@ -59,7 +59,10 @@ _OWE = (
 )
 _OWED = select(OWED_SECONDS).where(OPEN)
 
-_LEASE_UNTIL = {"lease_until": NOW + seconds("seconds")}
+_FROM_NOW = NOW + seconds("seconds")
+_LEASE_UNTIL = {"lease_until": _FROM_NOW}
+# One that ends later than it can have been given was given before the clock was set back.
+_LASTS = and_(replicas.c.lease_until > NOW, replicas.c.lease_until <= _FROM_NOW)
 _HEARTBEAT = upsert(
     lambda insert: (
         insert(replicas)
@@ -68,7 +71,7 @@ _HEARTBEAT = upsert(
     )
 )
 _DELETE_REPLICAS = delete(replicas)
-_DELETE_EXPIRED = _DELETE_REPLICAS.where(replicas.c.lease_until < NOW)
+_DELETE_EXPIRED = _DELETE_REPLICAS.where(~_LASTS)
 _DELETE_REPLICA = delete(replicas).where(compared(replicas.c.id))
 _OTHERS = replicas.alias("others")
 _RUNNING = (
@@ -83,7 +86,7 @@ _GREETED = _REFUSED.values(
 )
 
 _ME = bindparam("me", type_=_r.holder.type)
-_ALIVE = exists().where(replicas.c.id == _r.holder, replicas.c.lease_until > NOW)
+_ALIVE = exists().where(replicas.c.id == _r.holder, _LASTS)
 # A replica that crashed still holds its requests, and one that stops releases them. With `wake` nobody was working on it.
 _TIMES = case(
     (_r.wake.is_not(None), _r.taken_over),
@@ -127,7 +130,8 @@ _RELEASE_ALL = update(requests).where(compared(_r.holder), OPEN).values(holder=N
 class Replica(Operations):
     """Holds requests by leases of `seconds`; `exclusive` if no other process can use the ledger.
 
-    It takes over from a replica that has been silent for `silence` seconds.
+    It takes over from a replica that has been silent for `silence` seconds; with less than those of a lease, the former
+    holder may still be working if the database's clock leaps.
     """
 
     def __init__(  # noqa: PLR0913  # as Ledger
@@ -142,7 +146,7 @@ class Replica(Operations):
         clock: Callable[[], float],
     ) -> None:
         super().__init__(writer)
-        self._seconds = seconds
+        self._given = {"seconds": seconds}
         self._silence = 0.0 if exclusive else silence
         self._clock = clock
         self.lease = Lease(math.inf if exclusive else seconds, clock)
@@ -162,7 +166,7 @@ class Replica(Operations):
     async def start(self) -> None:
         """Send the first heartbeat, and delete the leases that have expired or, if this replica is exclusive, all."""
         dead = _DELETE_REPLICAS if self._exclusive else _DELETE_EXPIRED
-        await self._writer.run(lambda on: on.execute(dead))
+        await self._writer.run(lambda on: on.execute(dead, self._given))
         await self._writer.run(self._beat)
         await self.heartbeat()  # which also reads the requests: a damaged ledger ends the start
 
@@ -249,7 +253,7 @@ class Replica(Operations):
 
         def work(on: Connection) -> list[Entry]:
             which = {"me": self.holder, "most": max(limit, 0), "silent": self._silent(on)}
-            rows = on.execute(_TAKE_OVER, which | self._recheck).mappings()
+            rows = on.execute(_TAKE_OVER, which | self._recheck | self._given).mappings()
             taken[:] = sorted(map(entry_of, rows.all()), key=lambda entry: entry.created)
             for entry in taken:
                 if entry.wake is None:  # else nobody was working on it
@@ -272,10 +276,11 @@ class Replica(Operations):
         The database's clock alone would not do: if it jumps, all leases expire at once. A replica that did not look for
         so long, as it was frozen or the database was down, watches anew.
         """
-        now = self._clock()
+        holders = on.execute(_HOLDERS, {"me": self.holder}).all()
+        now = self._clock()  # when the heartbeats that it found had been sent
         before = self._watched if now - self._looked < self._silence else {}
         self._looked, self._watched = now, {}
-        for holder, lease_until in on.execute(_HOLDERS, {"me": self.holder}):
+        for holder, lease_until in holders:
             seen, since = before.get(holder, (lease_until, now))
             self._watched[holder] = lease_until, since if seen == lease_until else now
         return [
@@ -298,7 +303,7 @@ class Replica(Operations):
         return result
 
     def _beat(self, on: Connection) -> None:
-        _HEARTBEAT.run(on, {"the_id": self.holder, "seconds": self._seconds})
+        _HEARTBEAT.run(on, {"the_id": self.holder, **self._given})
 
     def _release(self, on: Connection, entry: Entry) -> None:
         still = {"the_holder": self.holder, "the_state": entry.state.value}

@@ -48,11 +48,17 @@ _WHO: Final[Mapping[Fixer | RetryHelps, str]] = {
     RetryHelps.LATER: msgid(
         "*Nothing for you to fix.* Try again in a few minutes. If it fails again, send this message to {contact}."
     ),
+    RetryHelps.IF_ALLOWED: msgid(
+        "*Nothing for you to fix.* Ask again only if {command} says that you may. If it should, send this message to {contact}."
+    ),
     RetryHelps.IN_HOURS: msgid(
         "*Nothing for you to fix.* Try again in some hours, or send this message to {contact}."
     ),
 }
 """Who acts, and what the requester does; where operators act, by whether trying again helps."""
+_FIXED_IN_DOUBT = msgid(
+    "*You can fix this.* The same values would fail again; an earlier try may have worked."
+)
 
 
 def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
@@ -66,8 +72,10 @@ def titled(words: Words, outcome: Failed | Unknown) -> Mrkdwn:
 def who_acts(say: Words, outcome: Failed | Unknown) -> Mrkdwn:
     """Return who acts, and whether the requester may try again; `say` is bound to the request."""
     guidance = outcome.guidance
+    if isinstance(outcome, Unknown) and guidance.fixer is Fixer.REQUESTER:
+        return say(_FIXED_IN_DOUBT)
     who = say(_WHO[guidance.retry_helps or guidance.fixer])
-    if isinstance(outcome, Failed) or guidance.fixer is Fixer.REQUESTER:
+    if isinstance(outcome, Failed):
         return who
     return sentences(say, who, say("Sharing twice should do no harm."))
 
@@ -161,46 +169,52 @@ def _footer(say: Words, outcome: Called) -> Part:
     return small(capital(Mrkdwn(line)))
 
 
-_IN_CODE = msgid("In the receiver's code: {snippet}, then `init()`.")
+_IN_CODE = msgid("In a mini program: {snippet}, then `init()`.")
+_ACCEPTED = msgid("✅ *Shared.* WeChat accepted {env} of {owner} for {appid}.")
 _LEFT = msgid("*What is left to do*")
 _LACKING = msgid(
-    "{env} has no active cloud function `cloudbase_auth`; its owner's developers deploy it."
+    "{env} has no active cloud function `cloudbase_auth`; the platform's developers deploy it."
 )
-_READY = msgid("The env is ready to use: its cloud function `cloudbase_auth` is active.")
+_READY = msgid(
+    "The env's `cloudbase_auth` is active, and must let the appid in; 开通环境共享 may be missing."
+)
 
 
 def _shared(words: Words, request: Request, after: AfterShare) -> tuple[str | Buttons | None, ...]:
     """Return the parts of the answer after a share."""
     say = words.about(request)
     if after.readiness is Readiness.READY:
-        return say("✅ *Shared, ready to use.* {env} of {owner} with {appid}."), say(_IN_CODE)
+        accepted = sentences(say, say(_ACCEPTED), say(_READY))
+        return accepted, _left_behind_a_button(say, request)
     lacking = after.readiness is Readiness.LACKING
     headline = say(
-        "✅ *Shared, not usable yet.* {env} of {owner} with {appid}."
-        if lacking
-        else "✅ *Shared.* WeChat accepted {env} of {owner} for {appid}."
+        "✅ *Shared, not usable yet.* {env} of {owner} with {appid}." if lacking else _ACCEPTED
     )
-    lacks = say(_LACKING) if lacking else None
+    lacks = say(_LACKING) if lacking and after.told_before else None  # else the first step says it
     return headline, lacks, _to_do(say, request, after, say(_LEFT))
 
 
 def _to_do(say: Words, request: Request, after: AfterShare, title: str) -> str | Buttons:
     """Return the steps below their title or, if they were told before, a button for them."""
     if after.told_before:
-        return Buttons((Button(say("What is left to do"), Act.STEPS, request.id),))
+        return _left_behind_a_button(say, request)
     return _what_is_left(say, title)
+
+
+def _left_behind_a_button(say: Words, request: Request) -> Buttons:
+    return Buttons((Button(say("What is left to do"), Act.STEPS, request.id),))
 
 
 def _what_is_left(say: Words, title: str) -> str:
     """Return what the developers on both sides do after a share, below a title."""
     lines = [
         say(
-            "The developers of {owner} deploy a cloud function `cloudbase_auth` in {env}: without it the receiver's `init()` fails."
+            "The platform's developers deploy a cloud function `cloudbase_auth` in {env} (WeChat DevTools, `extAppid` {owner}) that lets {receivers} in, and 开通环境共享 if needed."
         ),
         say(_IN_CODE),
         say("{owner} pays for what the receiver uses."),
         say(
-            "To take access away, the admin of {owner} opens 云开发, 更多, 环境共享 in WeChat DevTools."
+            "To take access away, ask {contact}: they can look there, in 云开发 › 环境共享 (the owner's admin only after withdrawing)."
         ),
     ]
     return f"{title}\n{steps(lines)}"
@@ -219,7 +233,7 @@ def steps_after_batch(
     say = words.about(request)
     title = say("*What is left to do, for each that was shared*")
     if after.readiness is Readiness.READY:
-        return say(_READY), f"{title}\n{say(_IN_CODE)}"
+        return say(_READY), say(_IN_CODE), _left_behind_a_button(say, request)
     lacking = say("*Not usable yet:* {lacking}", lacking=say(_LACKING))
     return (
         lacking if after.readiness is Readiness.LACKING else None,

@@ -117,7 +117,7 @@ def question(
 def limits(words: Words, request: Request, until: float) -> Part:
     """Return that a share cannot be undone, and when the question expires."""
     say = words.about(request)
-    expiry = say("Without a decision the request ends {when}. Request {id}.", when=when(until))
+    expiry = say("Without a decision the request expires {when}. Request {id}.", when=when(until))
     return small(sentences(words, words(FOR_GOOD), expiry))
 
 
@@ -154,7 +154,7 @@ def _earlier(words: Words, earlier: Line) -> str:
     say, receivers = words.about(earlier.request), how_many(words, earlier.request.receivers)
     if isinstance(earlier.outcome, Finished):
         count = earlier.outcome.tally.shared
-        receivers = words.count("{count} mini program", "{count} mini programs", count)
+        receivers = words.count("{count} app", "{count} apps", count)
     shared = say("with {receivers} by {who}, {when}", receivers=receivers, when=when(earlier.at))
     return shared + (f" · <{earlier.link}|{say('thread')}>" if earlier.link else "")
 
@@ -164,7 +164,7 @@ def reminder(words: Words, request: Request, until: float, approvers: str) -> Me
     say = words.about(request)
     return message(
         say(
-            "{approvers}: this still waits for a decision, and ends {when}. Request {id}.",
+            "{approvers}: this still waits for a decision, and expires {when}. Request {id}.",
             approvers=Mrkdwn(approvers) or words("Approvers"),
             when=when(until),
         )

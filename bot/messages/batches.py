@@ -63,7 +63,7 @@ def _pause(words: Words, pause: Pause) -> str:
             )
         case InDoubt():
             return words(
-                "Slack does not tell me who asked for this, so the batch pauses. Once it does, the batch goes on by itself, if the policy still allows it."
+                "Slack does not answer who asked for this, so the batch pauses. Once it does, the batch goes on by itself, if the policy still allows it."
             )
         case _:
             assert_never(pause)
@@ -135,14 +135,10 @@ def _advice(words: Words, request: Request, outcome: Failed | Unknown) -> str:
 
 def denied_some(words: Words, env: str, appids: Sequence[str], total: int) -> Message:
     """Say that the policy denies some appids of a batch or, for several reasons, all; the reason for the first one follows."""
-    text = msgid(
-        "🚫 You may not share {env} with {count} of these {total} mini programs. Nothing was done."
-    )
+    text = msgid("🚫 You may not share {env} with {count} of these {total} apps. Nothing was done.")
     ask = msgid("Ask for the right to share with these, or leave them out. About the first:")
     if len(appids) == total:
-        text = msgid(
-            "🚫 You may not share {env} with any of these mini programs. Nothing was done."
-        )
+        text = msgid("🚫 You may not share {env} with any of these apps. Nothing was done.")
         ask = msgid("Ask for the right to share with these. About the first:")
     told = words(text, env=code(env), count=len(appids), total=total)
     return message(told, _some(words, appids), words(ask))
@@ -155,7 +151,7 @@ def several_rules(words: Words, by_rule: Mapping[str, Sequence[str]]) -> Message
         for rule, appids in by_rule.items()
     ]
     return message(
-        words("🚫 Different rules decide about these mini programs. Nothing was done."),
+        words("🚫 Different rules decide about these apps. Nothing was done."),
         words("Send one command for each rule."),
         *first(words, lines, _GROUPS),
     )

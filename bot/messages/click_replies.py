@@ -88,7 +88,7 @@ def requester_asked(words: Words, request: Request, until: float) -> Announcemen
     """Tell somebody who tries again for the requester that the requester has to confirm first."""
     say = words.about(request)
     said = say(
-        "The rule wants {who} to confirm this first, so I asked them. They have until {when}. Request {id}.",
+        "The rule requires {who} to confirm this first, so I asked them. They have until {when}. Request {id}.",
         when=when(until),
     )
     return Announcement((Part(said),), request.id)
@@ -98,7 +98,7 @@ def denied_for_them(words: Words, ask: Ask, appids: Sequence[str]) -> Message:
     """Tell somebody who tries again for the requester that the policy denies it."""
     return message(
         words(
-            "🚫 {who} cannot have {env} shared with {receivers} now. Nothing was done.",
+            "🚫 {who} may not share {env} with {receivers} now. Nothing was done.",
             who=mention(ask.person.user_id),
             env=code(ask.env),
             receivers=how_many(words, appids),
@@ -135,7 +135,7 @@ def cannot_tell_requester(words: Words, doubt: Doubt, *, other: str | None = Non
 
 def rest_cancelled(words: Words, request: Request, count: int) -> Announcement:
     """Say how many requests of a batch were cancelled."""
-    said = words("Nothing was left to cancel. What has begun goes on to its end.")
+    said = words("Everything has already started, and will finish.")
     if count:
         said = words("Cancelled {count} that had not begun. Those under way go on.", count=count)
     return Announcement((Part(said),), request.id)
@@ -144,7 +144,7 @@ def rest_cancelled(words: Words, request: Request, count: int) -> Announcement:
 def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message:
     """Say that the click came too late for what it should do, and how the request ended, if it has."""
     said = words(
-        "That came too late: {state}. The answer to the request says more.",
+        "This is settled already: {state}. The answer to the request says more.",
         state=became(words, request, outcome),
     )
     return message(said) if outcome else Announcement((Part(said),), request.id)

@@ -78,7 +78,7 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
     Ground.SEVERAL_RULES: Ending(
         "🚫",
         msgid("denied, since different rules apply to it now"),
-        msgid("🚫 *Different rules now apply to these mini programs.* Nothing was shared."),
+        msgid("🚫 *Different rules now apply to these apps.* Nothing was shared."),
         msgid(
             "When you asked, one rule covered all of them. Now send one command for each rule. {command} shows the rule for one appid; type it for the others too."
         ),
@@ -90,6 +90,12 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
         msgid(
             "The policy named {owner} when you asked, and does not any more. To share it all the same, send the command again."
         ),
+    ),
+    Ground.OWN_RECEIVER: Ending(
+        "🚫",
+        msgid("denied, since a receiver owns the env now"),
+        msgid("🚫 *A receiver owns the env now.* Nothing was shared."),
+        msgid("An owner needs no share. For other receivers, send the command without it."),
     ),
     Stopped: Ending(
         "🚫",
@@ -107,7 +113,7 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
     ),
     SkipReason.UNDER_WAY: Ending(
         "🚫",
-        msgid("left to another request"),
+        msgid("skipped, since another request does it"),
         msgid(
             "🚫 *Another request is sharing it just now, or waiting to*, so this one did nothing."
         ),
@@ -167,14 +173,14 @@ def became(words: Words, request: Request, outcome: Outcome | None) -> Mrkdwn:
         return state(words, outcome)
     if request.approval:
         return words("approved by <@{by}>", by=request.approval.by)
-    return words("under way already")
+    return words("under way")
 
 
 def counts(words: Words, tally: Tally) -> Mrkdwn:
     """Return how many items ended in each way, without zeros."""
     told = (
         (tally.shared, words("{count} shared", count=tally.shared)),
-        (tally.skipped, words("{count} left out", count=tally.skipped)),
+        (tally.skipped, words("{count} skipped", count=tally.skipped)),
         (tally.failed, words("{count} not shared", count=tally.failed)),
         (tally.unknown, words("{count} unknown", count=tally.unknown)),
         (tally.cancelled, words("{count} cancelled", count=tally.cancelled)),

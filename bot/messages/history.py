@@ -79,7 +79,9 @@ _OWN = (
 )
 _ABOUT = (
     msgid("*Requests about {about}, the newest first*"),
-    msgid("There are no requests about an env or appid {about} that you may see."),
+    msgid(
+        "There are no requests about an env or appid {about} that you may see, and none with that id."
+    ),
     msgid("There are older ones."),
 )
 
@@ -96,6 +98,12 @@ def history(words: Words, lines: Sequence[Line], about: str | None, most: int = 
         f"{words(title, about=shared)}\n{bullets(shown)}",
         small(words(older)) if len(shown) < len(lines) else None,
     )
+
+
+def one_request(words: Words, line: Line) -> Message:
+    """Say how one request stands."""
+    title = words("*Request {id}*", id=code(line.request.id))
+    return message(f"{title}\n{bullets([in_a_line(words, line)])}")
 
 
 def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:

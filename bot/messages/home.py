@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bot.domain.link import LinkState
+from bot.domain.link import Link, LinkState
 from bot.domain.request import Act
 from bot.messages.answers import LINK_NAMES
 from bot.messages.approvals import choice, details, limits
@@ -39,7 +39,8 @@ def home(
     version: str,
 ) -> Message:
     """Return one person's page; `records` is None if the ledger does not answer."""
-    page = message(_health(words, person, records, version), may_share(words, person, rules))
+    health = _health(words, person, records, version, named=bool(rules))
+    page = message(health, may_share(words, person, rules))
     if rules:
         page += message(
             words(
@@ -90,20 +91,28 @@ def _undecided(words: Words, waiting: Line) -> Message:
 
 
 def _health(
-    words: Words, person: Person | Unreadable, records: Records | None, version: str
+    words: Words,
+    person: Person | Unreadable,
+    records: Records | None,
+    version: str,
+    *,
+    named: bool,
 ) -> str:
-    """Return one line: that the bot is healthy, or what is wrong."""
-    bad = [state.link for state in (records.links if records else ()) if not is_well(state)]
+    """Return one line: that the bot is healthy, or what is wrong; owners are `named` to whoever may share anything."""
+    bad = [state for state in (records.links if records else ()) if not is_well(state)]
+    theirs = listed(words, [code(state.owner) for state in bad if state.owner and named])
     wrong = [
         *([words("I could not find out who you are")] if isinstance(person, Unreadable) else []),
-        *([] if records else [words("the ledger does not answer")]),
+        *([] if records else [words("my database does not answer")]),
         *(
             words("trouble with {link}", link=words(LINK_NAMES[link]))
-            for link in dict.fromkeys(bad)
+            for link in dict.fromkeys(state.link for state in bad)
+            if not (named and link is Link.OWNER)
         ),
+        *([words("trouble with the tokens of {owners}", owners=theirs)] if theirs else []),
     ]
-    said = words("✅ I know of no trouble with Slack, the ledger or tokens")
+    said = words("✅ I know of no trouble with Slack, my database or WeChat's tokens")
     if wrong:
         problem = words("⚠️ Problem: {what}.", what=listed(words, wrong))
-        said = sentences(words, problem, words("If this goes on, tell {contact}."))
+        said = sentences(words, problem, words("If this keeps happening, tell {contact}."))
     return f"{said} · share-env-bot {version}"

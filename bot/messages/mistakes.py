@@ -31,16 +31,18 @@ def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:
     if line and len(escape(line)) <= COPIED_LIMIT:
         yield _instead(words, line)
         yield Copied(line)
-        if BLANK_REASON in line:  # the words that it stands for may have been `for two days`
-            yield small(words(FOR_GOOD))
+        if kind is Wrong.UNLIKE_AN_ENV:
+            yield small(words("If an env has that id, share it with the form: `/share-env`."))
     elif line is None and kind is not Wrong.ONLY_SHARES:
         # Not only without that word: what is left of `from A to B` would be shared with both.
-        yield words("To share, send only each receiver's appid, then the env.")
-        if kind is Wrong.UNKNOWN_OPTION:  # such as `--until friday`
+        yield words(
+            "To share, send only each receiver's appid, then the env; a reason goes behind `--reason`."
+        )
+        if kind is Wrong.LIMITED:
             yield small(words(FOR_GOOD))
     if kind in {Wrong.ONLY_SHARES, Wrong.NOT_UNDERSTOOD}:
         yield words(
-            "To take access away, the admin of the env's owner opens 云开发, 更多, 环境共享 in WeChat DevTools. What has not begun yet, you can cancel with the button on its message; `/share-env history` lists your requests."
+            "To take access away, ask {contact}: they can look in 云开发 › 更多 › 环境共享 in WeChat DevTools, with the owner as `extAppid`. A request that has not started can be cancelled with the button on its message; `/share-env history` lists your requests."
         )
 
 

@@ -59,7 +59,7 @@ def _fields(words: Words) -> list[Block]:
     )
     return [
         _field(ENV, words("Env"), env),
-        _field(APPIDS, words("Appids of the mini programs that receive access"), appids, some),
+        _field(APPIDS, words("Appids of the apps that receive access"), appids, some),
         _field(REASON, words("Reason"), reason, optional=True),
         _field(DRY_RUN, words("Dry run"), dry_run, optional=True),
     ]

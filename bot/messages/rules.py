@@ -29,7 +29,7 @@ UNREADABLE = {
     Unreadable.PAID_PLAN: msgid("user groups need a paid Slack plan"),
     Unreadable.RATE_LIMITED: msgid("Slack asked me to slow down; try again in a minute"),
     Unreadable.NOT_FOUND: msgid("Slack does not know the id"),
-    Unreadable.SLACK_DOWN: msgid("Slack did not tell me; try again in a minute"),
+    Unreadable.SLACK_DOWN: msgid("Slack did not answer; try again in a minute"),
 }
 LISTED_RULES = 10
 _LIST_ROOM = 2000  # characters of one message's 4000
@@ -37,13 +37,13 @@ _NAME_LIMIT = 80
 
 
 _FITS = {
-    Effect.ALLOW: msgid("it fits, and allows it"),
-    Effect.APPROVE: msgid("it fits, and asks for an approval"),
-    Effect.DENY: msgid("it fits, and says no"),
+    Effect.ALLOW: msgid("it matches, and allows it"),
+    Effect.APPROVE: msgid("it matches, and asks for an approval"),
+    Effect.DENY: msgid("it matches, and denies it"),
 }
 _MISSED = {
     Miss.WHO: msgid("you are not among its users and groups"),
-    Miss.CHANNEL: msgid("it does not count here"),
+    Miss.CHANNEL: msgid("it does not apply in this channel"),
     Miss.UNREADABLE: msgid("I could not find out whether you are in its groups ({trouble})"),
 }
 """What a full member can miss in a rule for this env and appid; nobody else is told, and nothing about others."""
@@ -51,7 +51,7 @@ _MISSED = {
 
 def who_can_fix(words: Words) -> str:
     """Return whom to contact if the bot cannot find out who a person is, or who is in a group."""
-    return words("*Who can fix it:* {contact}, if this goes on.")
+    return words("If this keeps happening, tell {contact}.")
 
 
 def under(words: Words, title: str, lines: Sequence[str]) -> str:

@@ -60,6 +60,18 @@ def no_owner(words: Words, ask: Ask) -> Message:
     )
 
 
+def own_receiver(words: Words, owner: str, env: str) -> Message:
+    """Say that one of the receivers is the env's owner."""
+    return message(
+        words(
+            "{owner} owns {env}, so there is nothing to share with it. Nothing was done.",
+            owner=code(owner),
+            env=code(env),
+        ),
+        words("Name the mini program that is to receive access; leave the owner out."),
+    )
+
+
 def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
     """Say what would happen without `--dry-run`; this must not be mistaken for a success."""
     say = words.about(request)
@@ -101,7 +113,7 @@ def _looked_at(words: Words, ask: Ask, policy: Policy) -> str | None:
         words("{rule}: {fit}", rule=rule_name(verdict.rule), fit=fit(words, verdict))
         for verdict in looked
     ]
-    title = words("*The rules about this, in order; the first that fits decides*")
+    title = words("*The rules about this, in order; the first that matches decides*")
     return under(words, title, lines) if lines else None
 
 
@@ -162,11 +174,11 @@ def _because(words: Words, no: Deny, ask: Ask) -> str:
                 trouble=words(UNREADABLE[trouble]),
             )
         case DeniedByRule(rule) if not _is_stranger(ask):
-            return words("Rule {rule} says no.", rule=rule_name(rule))
+            return words("Rule {rule} denies it.", rule=rule_name(rule))
         case NoRule(()) if not _is_stranger(ask):
             return words(
-                "No rule allows this, whoever asks. Check env and appid for typing mistakes; if they are right, it "
-                "takes a new rule."
+                "No rule allows this for anybody. Check env and appid for typing mistakes; if they are right, "
+                "a new rule is needed."
             )
         case DeniedByRule() | NoRule() | NotEntitled():
             return words("No rule lets you do that.")

@@ -103,7 +103,7 @@ def msgid(text: str) -> str:
 
 
 FOR_GOOD: Final = msgid(
-    "A share cannot be undone through WeChat's API; only the owner's admin can, in WeChat DevTools."
+    "A share cannot be undone through WeChat's API. To end one, ask {contact}: they can look in 云开发 › 环境共享 (WeChat DevTools, `extAppid` = owner)."
 )
 
 
@@ -161,7 +161,7 @@ def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
     """Return the appid if there is one, else their number."""
     if len(appids) == 1:
         return code(appids[0])
-    return words.count("{count} mini program", "{count} mini programs", len(appids))
+    return words.count("{count} app", "{count} apps", len(appids))
 
 
 PLACEHOLDERS: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
@@ -171,6 +171,7 @@ PLACEHOLDERS: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
     "owner": lambda _, request: code(request.owner),
     "appid": lambda _, request: code(request.appid),
     "receivers": lambda words, request: how_many(words, request.appids or (request.appid,)),
+    "command": lambda _, request: why_command(request.receivers[0], request.env),
     "rule": lambda _, request: plainly(request.rule),
     "reason": lambda _, request: plainly(request.reason or ""),
     "snippet": lambda _, request: code(

@@ -53,7 +53,7 @@ ENDED_BY: Final = ("answered", "confirmed", "approved", "rejected", "cancelled",
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
 DENIALS: Final = (
     *(kind.__name__ for kind in get_args(Denial)),
-    *("SeveralRules", "NoApprover", "TooManyBatches"),
+    *("SeveralRules", "OwnReceiver", "NoApprover", "TooManyBatches"),
 )
 ANSWERS: Final = frozenset({"0", *map(str, CODES), *(each.value.key for each in Trouble)})
 LINKS: Final = (Link.PLATFORM.value, Link.OWNER.value, TOKEN_SERVER)

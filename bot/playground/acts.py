@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bot.command.grammar import SLASH_COMMAND
+from bot.domain.language import Language
 from bot.messages.words import escape
 from bot.playground.loopback import Json
 from bot.playground.slack.payloads import element_of
@@ -16,7 +17,7 @@ from bot.playground.slack.surfaces import View, placed
 from bot.playground.slack.workspace import Where
 from bot.playground.stage import Stage
 from bot.playground.targets import Targets, request_in, request_of
-from bot.playground.troubles import behave
+from bot.playground.troubles import behave, is_pending
 from bot.playground.world import PLACES
 from bot.slack.forms import MESSAGE_SHORTCUT, SHORTCUT
 
@@ -31,6 +32,7 @@ class Acts:
     lines: list[str] = field(default_factory=list)
     _who: str = ""
     _where: str = ""
+    _ordered: str = ""
 
     def __post_init__(self) -> None:
         self.targets = Targets(self.stage.slack)
@@ -114,8 +116,23 @@ class Acts:
     async def wechat(self, order: str) -> str:
         """Set how WeChat behaves from its next call on; return a sentence about it."""
         said = await behave(self.stage.wechat, order)
+        self._ordered = order
         self._write(f":wechat {order}")
         return said
+
+    @property
+    def planned(self) -> str:
+        """What WeChat was told to do and has not done yet; empty if nothing."""
+        return self._ordered if self._ordered and is_pending(self.stage.wechat) else ""
+
+    async def language(self, tag: str) -> None:
+        """Let the bot start again, to speak another language in channels."""
+        spoken = [each for each in Language if each.value == tag]
+        if not spoken:
+            tags = ", ".join(each.value for each in Language)
+            raise ImpossibleError(f"The bot does not speak “{tag}”, but {tags}.")
+        await self.stage.bot.speak(spoken[0])
+        self._write(f":language {tag}")
 
     def _slackbot(self, word: str, rest: str, channel: str, thread: str) -> str:
         """Return Slack's own reply to a command that is not the bot's."""

@@ -124,6 +124,11 @@ class Faults:
         for fault in faults:
             planned += [Planned(fault, times is None, only) for _ in range(times or 1)]
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any fault is still to be met."""
+        return any(self._planned.values())
+
     def clear(self, method: str | None = None, **only: str) -> None:
         """Remove planned faults, of one method or for certain arguments; calls that are silent go on at once."""
         for each in list(self._planned) if method is None else [_name(method)]:

@@ -29,6 +29,7 @@ HELP = (
     (":json [WORDS]", "what Slack holds of the newest message with these words"),
     (":audit [REQUEST]", "what the ledger holds"),
     (":policy [FILE]", "show the policy, or put another one into force"),
+    (":language TAG", "start the bot again, to speak en or zh-CN in channels"),
     (":save FILE", "keep what was done, as a script"),
     (":replay FILE", "do again what a script holds"),
     ("help, quit", ""),
@@ -73,7 +74,7 @@ def _choices(before: Sequence[str]) -> Sequence[Choice]:
             return []
 
 
-_MANY = " ".join(f"wx{number:016x}" for number in range(1, 13))
+_MANY = " ".join(f"wx{number:016x}" for number in range(1, 61))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +94,12 @@ class ThingToTry:
 
     def is_done(self, messages: Iterable[PostedMessage], lines: Iterable[str]) -> bool:
         """Return whether the step is done, judging by the messages and the typed lines."""
-        told = (*lines, *(each.text for each in messages if not each.thread_ts))
-        return any(re.match(self.done, each) for each in told)
+        typed = any(re.match(self.done, each) for each in lines)
+        return typed or any(map(self.shows, messages))
+
+    def shows(self, message: PostedMessage) -> bool:
+        """Return whether a message shows that the step is done."""
+        return not message.thread_ts and re.match(self.done, message.text) is not None
 
 
 STEPS = (
@@ -119,10 +124,11 @@ STEPS = (
         then="approver",
     ),
     ThingToTry(
-        title="Share with twelve at once",
-        words="A batch is one message, whose progress you can watch.",
+        title="Share with sixty at once",
+        words="A batch is one message, whose progress you can watch while WeChat takes its time.",
         line=f"/share-env {_MANY} prod-3",
         done=r"[✅❌❔].* with \d+ mini programs",
+        wechat="batch",
     ),
     ThingToTry(
         title="Ask why",

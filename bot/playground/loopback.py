@@ -32,8 +32,8 @@ class Loopback:
         """The server's URL, `http://127.0.0.1:PORT`."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def start(self, handler: Handler) -> None:
-        """Listen on a free port."""
+    async def start(self, handler: Handler, port: int = 0) -> None:
+        """Listen on a free port, or the given one; raises OSError if that is not possible."""
         self._stopping.clear()
 
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -47,7 +47,7 @@ class Loopback:
         server = web.Server(answer, access_log=None)
         self._runner = web.ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", port)
         await site.start()
         self.port = int(self._runner.addresses[0][1])
 

@@ -113,6 +113,9 @@ class Orders:
             case ":policy", value:
                 text = _text(value) if value.startswith('"') else content(value)
                 return "\n".join(await acts.policy(text)) or "The policy is in force."
+            case ":language", tag:
+                await acts.language(tag)
+                return "The bot has started again."
             case ":save", path if path:
                 _keep(path, "\n".join([*acts.lines, ""]))
                 return f"Play it again with: python -m bot demo --script {path}"

@@ -2,8 +2,14 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,6 +18,7 @@ import aiohttp
 from sqlalchemy import select
 
 from bot.app.running import running
+from bot.domain.language import Language
 from bot.domain.request import State
 from bot.ledger.audit import EventFilter, open_for_audit, read
 from bot.ledger.schema import requests
@@ -68,6 +75,27 @@ class Rules:
         return []
 
 
+class StagedBot:
+    """The bot on the stage, which operators can start again with another LANGUAGE; `start` returns it running."""
+
+    def __init__(self, start: Callable[[Language], AbstractAsyncContextManager[object]]) -> None:
+        self.language = Language.ENGLISH
+        self._start = start
+        self._stack = AsyncExitStack()
+        self._starting = asyncio.Lock()
+
+    async def speak(self, language: Language) -> None:
+        """Stop the bot if it runs, and return once it is ready in this language."""
+        async with self._starting:
+            await self._stack.aclose()
+            self.language = language
+            await self._stack.enter_async_context(self._start(language))
+
+    async def stop(self) -> None:
+        """Stop it for good."""
+        await self._stack.aclose()
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """The running bot and its surroundings; after `moment` seconds without a change it counts as quiet."""
@@ -76,6 +104,7 @@ class Stage:
     wechat: LocalWeChat
     rules: Rules
     database_url: str
+    bot: StagedBot
     moment: float = _MOMENT
 
     def events(self, request: str | None = None) -> Iterator[JsonObject]:
@@ -153,15 +182,35 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
             kept = {"POLICY_FILE": str(policy), "DATABASE_URL": database_url}
             port = free_port()
             chain = chain_environment(wechat, port)
-            settings = load(slack_environment(slack) | chain | kept | more)
-            if not isinstance(settings, Settings):
-                raise ValueError("; ".join(settings))
+            environ = slack_environment(slack) | chain | kept | more
+            settings = _settings(environ)
             rules = Rules(policy, settings)
             # Whoever takes an env's function away wants to see it at once.
             eager = replace(runtime or Runtime(), ready_for=0.0)
-            async with running(settings, eager, rules.reload, lambda _: rules.taken.set()):
-                await _ready(port)
-                yield Stage(slack, wechat, rules, database_url)
+
+            @asynccontextmanager
+            async def start(language: Language) -> AsyncIterator[None]:
+                spoken = environ | {"LANGUAGE": language.value}
+                async with running(
+                    _settings(spoken), eager, rules.reload, lambda _: rules.taken.set()
+                ):
+                    await _ready(port)
+                    yield
+
+            bot = StagedBot(start)
+            try:
+                await bot.speak(settings.language)
+                yield Stage(slack, wechat, rules, database_url, bot)
+            finally:
+                await bot.stop()
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    """Read the settings, and the policy as it now is."""
+    settings = load(environ)
+    if not isinstance(settings, Settings):
+        raise ValueError("; ".join(settings))
+    return settings
 
 
 async def _ready(port: int) -> None:

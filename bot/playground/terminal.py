@@ -11,7 +11,7 @@ from prompt_toolkit.patch_stdout import patch_stdout
 from bot.playground.acts import Acts
 from bot.playground.guide import HELP, completions
 from bot.playground.orders import Orders
-from bot.playground.troubles import ERRCODES, TROUBLES
+from bot.playground.troubles import WORDS
 from bot.playground.world import ABOUT, PLACES
 
 _ORDERS = {typed.split()[0]: about for typed, about in HELP if typed.startswith(":")}
@@ -46,7 +46,7 @@ class Offers(Completer):
         values: dict[str, dict[str, str]] = {
             ":as": ABOUT,
             ":in": dict.fromkeys([*PLACES, "app"], ""),
-            ":wechat": {**TROUBLES, **ERRCODES},
+            ":wechat": {**WORDS},
             ":click": {each.label: "" for each in buttons},
         }
         return values.get(order, {})

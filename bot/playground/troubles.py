@@ -19,8 +19,8 @@ _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
     "drop": ("shares, and hangs up before it says so, four times", (Drop(after_effect=True),) * 4),
     "html": ("a gateway answers 502 in its place", (Status(502),)),
     "batch": (
-        "takes its time for each of the next two hundred calls, and refuses the eighth",
-        (*[Slow(0.4)] * 7, Code(85088), *[Slow(0.4)] * 192),
+        "takes its time for each of the next sixty calls, and refuses the eighth",
+        (*[Slow(1.5)] * 7, Code(85088), *[Slow(1.5)] * 52),
     ),
     "expired": ("the owner's token has just expired", ()),
     "not-on-list": (
@@ -33,8 +33,15 @@ _TROUBLES: Mapping[str, tuple[str, tuple[Fault, ...]]] = {
 TROUBLES: Mapping[str, str] = {word: about for word, (about, _) in _TROUBLES.items()}
 """The names and their descriptions; errcodes come in addition."""
 
-ERRCODES: Mapping[str, str] = {str(code): row.title for code, row in CODES.items()}
-"""The errcodes for which the bot has guidance, with their meanings."""
+WORDS: Mapping[str, str] = {**TROUBLES, **{str(code): row.title for code, row in CODES.items()}}
+"""The troubles, and the errcodes for which the bot has guidance, with what they mean."""
+
+
+def is_pending(wechat: LocalWeChat) -> bool:
+    """Tell whether anything that was set has not happened yet, or still holds."""
+    lacking = any(_NEEDED not in functions for functions in wechat.functions.values())
+    revoked = OWNER not in wechat.platform.authorized
+    return wechat.faults.waiting or wechat.has_expired(OWNER) or revoked or lacking
 
 
 async def behave(wechat: LocalWeChat, word: str) -> str:
@@ -61,7 +68,7 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
     wechat.changed()
     if about:
         return f"WeChat: {about}."
-    return f"WeChat's next call meets {word}: {ERRCODES.get(word, 'a code that nobody knows')}."
+    return f"WeChat's next call meets {word}: {WORDS.get(word, 'a code that nobody knows')}."
 
 
 async def _reset(wechat: LocalWeChat) -> None:

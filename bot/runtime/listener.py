@@ -31,6 +31,7 @@ _BACKLOG = 128  # connections that wait to be accepted
 
 _DESCRIPTORS = "/proc/self/fd"
 _NO_DESCRIPTORS = {errno.EMFILE, errno.ENFILE}
+_CLOSED = "Invalid file descriptor: -1"
 _NEARLY_ALL, _MINUTE = 0.9, 60.0
 
 # Bytes buffered per connection, before anybody knows whether its request is Slack's.
@@ -104,7 +105,10 @@ async def _finish(runner: web.AppRunner) -> None:
 def _handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     """Log an error of the loop, but not each connection that finds no file descriptor: `FewDescriptors` warns of those."""
     error = context.get("exception")
-    if not (isinstance(error, OSError) and error.errno in _NO_DESCRIPTORS):
+    lacking = isinstance(error, OSError) and error.errno in _NO_DESCRIPTORS
+    # A second after each of those, asyncio listens again, also if the socket was closed meanwhile.
+    closed = isinstance(error, ValueError) and _CLOSED in str(error)
+    if not (lacking or closed):
         loop.default_exception_handler(context)
 
 

@@ -12,6 +12,9 @@ from bot.settings.table import Table
 SETTINGS_RULE = "SHARE_ENV_ALLOWED settings"
 """The name of the one rule that the settings make, without a policy file."""
 
+UNTOUCHED = 1.0
+"""Seconds for which nobody must have changed a policy file, so that a read does not find half of what they are writing."""
+
 Content = str | Problem
 """The text of a policy file, or why it cannot be read."""
 
@@ -65,6 +68,14 @@ def content_of(path: Path) -> Content:
             "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
         )
     return Problem(f"The policy file “{path}” cannot be read: {why}", fix)
+
+
+def settles_in(changed: float, now: float) -> float:
+    """Return in how many seconds a file that was last changed then can be believed; both are Unix times.
+
+    The disk's clock may be ahead of the machine's.
+    """
+    return max(0.0, UNTOUCHED - abs(now - changed))
 
 
 def read_content(path: Path, content: Content, default_owner: str | None) -> Tested | list[Problem]:

@@ -212,7 +212,7 @@ class Posts:
         result = await self.delete(at)
         if not isinstance(result, Answered) and result != Refused("message_not_found"):
             facts = {"channel": at.channel, "reason": str(result)}
-            _log.error("a reply stands outside of its thread", extra=facts)
+            _log.error("a reply was posted outside of its thread", extra=facts)
         return Refused("thread_not_found")
 
     async def edit(self, at: Posted, message: Message, request_id: str) -> Result:

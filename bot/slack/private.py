@@ -127,7 +127,7 @@ class PrivateReplies:
         if doubts:
             _log.error("Slack did not confirm what one person was told", extra=facts)
         else:
-            _log.error("Slack took nowhere what one person was to be told", extra=facts)
+            _log.error("a message to one person was not delivered", extra=facts)
 
     async def _is_outdated(self, message: Message, superseded: asyncio.Event) -> bool:
         """Tell whether a message that failed would tell how a request stood before."""

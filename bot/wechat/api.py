@@ -97,9 +97,15 @@ class NoAnswer:
 
     @property
     def facts(self) -> dict[str, object]:
-        """The extras of a log line: the reason, the link that broke and, if WeChat answered, its errcode and rid."""
-        said = {"errcode": self.said.errcode, "rid": self.said.rid} if self.said else {}
-        return {"reason": self.guidance.key, "link": self.link and self.link.value, **said}
+        """The extras of a log line: the reason, the link that broke and, if WeChat answered, its errcode, rid and the address it saw."""
+        facts: dict[str, object] = {
+            "reason": self.guidance.key,
+            "link": self.link and self.link.value,
+        }
+        if said := self.said:
+            facts |= {"errcode": said.errcode, "rid": said.rid}
+            facts |= {"address": said.address} if said.address else {}
+        return facts
 
 
 def share_env(token: str, env: str, appid: str) -> Call:

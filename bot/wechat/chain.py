@@ -53,6 +53,17 @@ def link_of(name: str) -> Link:
     return _LINKS.get(name, Link.OWNER)
 
 
+def _push_answered(answer: str) -> dict[str, object]:
+    """Return the extras of a log line on WeChat's answer to the call that starts its pushes (api_startpushticket)."""
+    stopped = "they had stopped", "Wait ten minutes for the next."
+    lost = (
+        "they go out, and do not arrive",
+        "Check 授权事件接收URL, its reverse proxy and the firewall.",
+    )
+    why, fix = stopped if answer == "ok" else lost
+    return {"answer": answer, "why": why, "fix": fix}
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class TokenCache:
     """Caches the tokens of one platform; `refused` is one that WeChat rejected. Raises LedgerDownError."""
@@ -225,11 +236,12 @@ class Chain:
         """Ask WeChat to push a ticket, unless a replica did within the last ten minutes; return why there is no token."""
         claim = await self._tokens.claim(TICKET, PUSH_EVERY)
         if claim is not None:
-            _log.warning("no ticket: WeChat is asked to push one")
-            refused = await self._component.start_push()
-            if refused is not None:
-                await self._tokens.failed(claim, refused.guidance.key, free=False)
-                return refused
+            answer = await self._component.start_push()
+            said = answer.facts if isinstance(answer, NoAnswer) else _push_answered(answer)
+            _log.warning("no ticket: WeChat was asked to push them", extra=said)
+            if isinstance(answer, NoAnswer):
+                await self._tokens.failed(claim, answer.guidance.key, free=False)
+                return answer
             return NoAnswer(Trouble.NO_TICKET.value, link=Link.TICKET)
         kept = await self._tokens.find(TICKET)
         known = by_key(kept.error) if kept and kept.error else None

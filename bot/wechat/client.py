@@ -1,4 +1,4 @@
-"""Client for WeChat's API with owners' tokens: a share is retried as its guidance allows, a read is tried once."""
+"""Client for WeChat's API with owners' tokens, renewed if WeChat refuses one; else a share is retried as its guidance allows, and a read is not."""
 
 import logging
 from collections import Counter
@@ -55,11 +55,20 @@ class WeChat:
         call: Callable[[str], api.Call],
         read: Callable[[Mapping[str, object]], _Read | api.NoAnswer],
     ) -> _Read | api.NoAnswer:
-        """Return what `read` makes of the answer to `call(token)`, or why there is none. Not retried."""
+        """Return what `read` makes of the answer to `call(token)`, or why there is none.
+
+        Not retried, unless WeChat refuses the token: then once, with a newer one.
+        """
         token = await self.tokens.token(owner)
         if isinstance(token, api.NoAnswer):
             return token
-        return await self._post(call(token), self.timeout, read)
+        answer = await self._post(call(token), self.timeout, read)
+        if not (isinstance(answer, api.NoAnswer) and answer.guidance.retry is AutoRetry.RENEW):
+            return answer
+        newer = await self.tokens.token(owner, token)
+        if isinstance(newer, api.NoAnswer):
+            return newer
+        return await self._post(call(newer), self.timeout, read)
 
     async def share(
         self,
@@ -153,7 +162,7 @@ def _failed(answer: api.NoAnswer, tries: int) -> Failed:
 
 
 class Envs:
-    """Reads what owners' envs are and whether they are ready for other mini programs; each call is tried once.
+    """Reads what owners' envs are and whether they are ready for other mini programs.
 
     A mini program cannot use a shared env without the function `cloudbase_auth` in it. "Ready" is cached for five minutes,
     since that function is rarely removed, and "unknown" for one. "Not ready" may be fixed at any time: it is cached for two

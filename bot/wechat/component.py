@@ -31,9 +31,11 @@ _MOST_OWNERS, _MOST_IN_A_LIST = 50_000, 500
 _WRONG_SECRET = 40125
 _UNKNOWN_APPID = 40013
 _NOT_AUTHORISED, _NO_PLATFORM = 61003, 61011
+_SYSTEM_ERROR = -1
 
 _TOKEN = re.compile(r"[!-~]+")
 _LONGEST_LIFE = 7200.0
+_LONGEST_ERRMSG = 80
 
 T = TypeVar("T")
 
@@ -126,10 +128,13 @@ class Component:
                 break
         return NoAnswer(for_code(61003), link=Link.OWNER)
 
-    async def start_push(self) -> NoAnswer | None:
-        """Ask WeChat to push tickets again; return why it refused. Only this call names the secret `component_secret`."""
+    async def start_push(self) -> str | NoAnswer:
+        """Ask WeChat to push tickets again; return its answer, which is "ok" if it had stopped, or why it refused.
+
+        Only this call names the secret `component_secret`.
+        """
         secret = {"component_secret": self._appsecret}
-        return await self._call(Link.TICKET, "api_start_push_ticket", secret, read_done)
+        return await self._call(Link.TICKET, "api_start_push_ticket", secret, read_push)
 
     async def _call(
         self,
@@ -165,6 +170,8 @@ def _no_token(answer: NoAnswer, link: Link) -> NoAnswer:
         guidance = for_code(_NOT_AUTHORISED if link is Link.OWNER else _NO_PLATFORM)
     elif errcode in DEAD_TICKET:
         link = Link.TICKET
+    elif errcode == _SYSTEM_ERROR and link is Link.TICKET:
+        guidance = Trouble.NO_PUSH.value
     if guidance.in_doubt:  # it says that a share may have happened, and no share was attempted here
         guidance = Trouble.NO_TOKEN_ANSWER.value
     return NoAnswer(guidance, answer.said, answer.status, link, answer.way)
@@ -181,6 +188,11 @@ def read_issued(answer: Mapping[str, object], name: str) -> Issued | NoAnswer:
 
 read_component_token = partial(read_issued, name="component_access_token")
 read_authorizer_token = partial(read_issued, name="authorizer_access_token")
+
+
+def read_push(answer: Mapping[str, object]) -> str | NoAnswer:
+    """Return how WeChat answered that it is to push tickets, shortened."""
+    return read_done(answer) or str(answer.get("errmsg") or "")[:_LONGEST_ERRMSG]
 
 
 def read_query_auth(answer: Mapping[str, object]) -> Authorization | NoAnswer:

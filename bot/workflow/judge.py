@@ -51,6 +51,11 @@ class Decisions:
         return owner_of(self.policy, self.env)
 
     @property
+    def own_receiver(self) -> str | None:
+        """The appid of the owner, if it is one of the receivers, for which there is nothing to share."""
+        return next((ask.appid for ask, _ in self.of_each if ask.appid == self.owner), None)
+
+    @property
     def strictest(self) -> Decided:
         """The decision that counts for a batch: the first sure denial, else one in doubt, else the first."""
 
@@ -75,6 +80,8 @@ class Decisions:
             rules.add(decision.rule.name)
         if len(rules) > 1:
             return Ground.SEVERAL_RULES
+        if self.own_receiver:
+            return Ground.OWN_RECEIVER
         return None if self.owner == request.owner else Ground.OTHER_OWNER
 
     def deciding_rules(self, request: Request) -> tuple[Rule, ...]:

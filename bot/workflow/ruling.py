@@ -7,7 +7,7 @@ from bot.domain.request import State
 from bot.messages import Message
 from bot.messages.batches import denied_some, several_rules
 from bot.messages.click_replies import cannot_tell_requester, denied_for_them
-from bot.messages.rulings import denied, no_owner, why_denied
+from bot.messages.rulings import denied, no_owner, own_receiver, why_denied
 from bot.messages.words import Words
 from bot.policy.decide import deciding_rule
 from bot.policy.kinds import Allow, Ask, Decided, Deny, NeedsApproval, Permitted, Rule, Standing
@@ -49,6 +49,8 @@ def ruling(words: Words, decisions: Decisions, *, own: bool = True) -> Refusal |
         return Refusal("denied", several_rules(words, by_rule), "SeveralRules", None)
     if not decisions.owner:
         return Refusal("no owner", no_owner(words, ask), None, strictest.rule)
+    if owner := decisions.own_receiver:
+        return Refusal("denied", own_receiver(words, owner, ask.env), "OwnReceiver", strictest.rule)
     return strictest
 
 

@@ -14,10 +14,10 @@ from bot.domain.request import Origin
 from bot.ledger.entries import Entry
 from bot.messages import Message
 from bot.messages.click_replies import NothingDone, refused
-from bot.messages.history import Line, history
+from bot.messages.history import Line, history, one_request
 from bot.messages.mistakes import misread
 from bot.messages.people import help_, whoami
-from bot.messages.rulings import no_owner, why
+from bot.messages.rulings import no_owner, own_receiver, why
 from bot.messages.words import Words
 from bot.policy.kinds import Deny, NeedsApproval
 from bot.workflow.deadline import in_time, within
@@ -51,6 +51,8 @@ class SlashCommands:
         person = asker.person
         words = self._ports.languages.to(person)
         if isinstance(command, Misread):
+            command = await self._looked_up(command, text, asker, until)
+        if isinstance(command, Misread):
             wrong = {"outcome": "mistake", "detail": command.mistake.wrong.label}
             await self._intake.record_event("mistake", origin, wrong, until)
             return misread(words, command)
@@ -76,8 +78,28 @@ class SlashCommands:
             case _:
                 assert_never(command.verb)
 
+    async def _looked_up(
+        self, misread: Misread, text: str, asker: Asker, until: float
+    ) -> Share | Misread:
+        """Return the share after all, if the word in the env's place is the id of an env that they may share.
+
+        Known are the envs that the policy names in full, and those of earlier shares.
+        """
+        env = misread.doubtful
+        if env is None or not asker.may_share_env(env):
+            return misread
+        if env not in asker.named_envs:
+            reading = self._ports.ledger.shares(env, _LOOKED_THROUGH)
+            if not await in_time(reading, "the ledger does not tell past shares", until=until):
+                return misread
+        read = parse(text, self._ports.most_appids, {env})
+        return read if isinstance(read, Share) else misread
+
     async def _why(self, words: Words, decisions: Decisions, until: float) -> Message:
-        """Say which rule decides and, of a permitted share, what it would meet: no owner, nobody who can approve it, the env's state."""
+        """Say which rule decides and, of a permitted share, what it would meet.
+
+        That is: no owner, the owner itself, nobody who can approve it, or the env's state.
+        """
         ask, decision = decisions.strictest
         explanation = why(words, decision, ask, decisions.policy)
         if isinstance(decision, Deny):
@@ -85,6 +107,8 @@ class SlashCommands:
         owner = decisions.owner
         if owner is None:
             return explanation + no_owner(words, ask)
+        if decisions.own_receiver:
+            return explanation + own_receiver(words, owner, ask.env)
         if isinstance(decision, NeedsApproval):
             ruled = await self._intake.reachable(words, decision, ask.person.user_id, until)
             if isinstance(ruled, Refusal):
@@ -99,7 +123,12 @@ class SlashCommands:
         may_see: Callable[[Entry], bool],
         until: float,
     ) -> Message:
-        """List this requester's requests or, with `about`, everybody's that they may see."""
+        """List this requester's requests or, with `about`, everybody's that they may see.
+
+        The id of a request counts before an env of that name; if they may not see it, it is none.
+        """
+        if about and (shown := await self._request(words, origin, about, may_see, until)):
+            return shown
         mine = (origin.team_id, origin.user_id)
         reading = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
         found = await in_time(reading, "the ledger does not tell the history", until=until)
@@ -109,6 +138,21 @@ class SlashCommands:
         return history(
             words, [line_of(entry, self._ports.link, origin.user_id) for entry in seen], about
         )
+
+    async def _request(
+        self,
+        words: Words,
+        origin: Origin,
+        request_id: str,
+        may_see: Callable[[Entry], bool],
+        until: float,
+    ) -> Message | None:
+        """Return what is known of one request; None if there is none that they may see."""
+        reading = self._ports.ledger.find(request_id)
+        entry = await in_time(reading, "the ledger does not tell a request", until=until)
+        if entry is None or not may_see(entry):
+            return None
+        return one_request(words, line_of(entry, self._ports.link, origin.user_id))
 
 
 def _may_see(asker: Asker, origin: Origin, entry: Entry) -> bool:

@@ -205,7 +205,7 @@ class Worker:
             await self.ledger.end(entry, "delivered", ready)
             return
         facts = {"request": request.id, "outcome": type(outcome).__name__.lower()}
-        _log.error("Slack takes the answer nowhere", extra=facts)
+        _log.error("the answer was not delivered", extra=facts)
         await self.ledger.end(entry, "not delivered", "refused")
 
     def _show_decided(self, entry: Entry, where: str) -> None:

@@ -159,6 +159,9 @@ async def test_an_error_of_a_handler_is_logged_and_answered_with_500(
     assert "made-up" in str(logged.exc_info)
 
 
+_AGAIN = 0.2  # seconds until asyncio listens again; a second, as it comes
+
+
 @contextmanager
 def file_descriptors(left: int) -> Iterator[None]:
     """Let this process open only so many more files."""
@@ -186,9 +189,16 @@ async def test_few_file_descriptors_are_reported_once_a_minute(
     assert caplog.messages == ["file descriptors run out"] * 2
 
 
+@pytest.mark.parametrize("closes_at_once", [False, True])
 async def test_connections_without_a_file_descriptor_do_not_flood_the_log(
-    served: Served, caplog: pytest.LogCaptureFixture
+    served: Served,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    closes_at_once: bool,
 ) -> None:
+    monkeypatch.setattr("asyncio.constants.ACCEPT_RETRY_DELAY", _AGAIN)
+
     async def fine(_: web.Request) -> web.Response:
         return web.Response()
 
@@ -199,5 +209,7 @@ async def test_connections_without_a_file_descriptor_do_not_flood_the_log(
             with suppress(BlockingIOError):
                 client.connect(("127.0.0.1", served.port))
             await asyncio.sleep(0.01)  # the loop tries to accept it
-        assert (await served.get("/healthz"))[0] == 200
+        if not closes_at_once:
+            assert (await served.get("/healthz"))[0] == 200
+    await asyncio.sleep(2 * _AGAIN)  # asyncio tries to listen again
     assert caplog.messages == []

@@ -77,6 +77,11 @@ def watched(tmp_path: Path) -> WatchedFile:
 
 
 @pytest.fixture(autouse=True)
+def _soon_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.app.policy_watcher.UNTOUCHED", 0.001)
+
+
+@pytest.fixture(autouse=True)
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     caplog.set_level("INFO", logger="bot")
     return caplog
@@ -335,6 +340,31 @@ async def test_a_reload_reads_the_file_at_once_and_is_answered_whatever_is_in_it
     assert watched.rules == ["second"]
     in_force, refused = "INFO policy in force 1", REFUSED[:22]
     assert [line[:22] for line in lines(log)] == [in_force, in_force, refused, refused, in_force]
+
+
+async def test_a_reload_does_not_believe_what_a_look_just_before_it_found(
+    watched: WatchedFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.app.policy_watcher.UNTOUCHED", 3600)
+    reads, judged = list[asyncio.Future[Content]](), list[Content]()
+
+    def read() -> asyncio.Future[Content]:
+        reads.append(asyncio.get_running_loop().create_future())
+        reads[-1].set_result(SECOND)
+        return reads[-1]
+
+    async def judge(content: Content) -> list[str]:
+        judged.append(content)
+        return []
+
+    watched.file = replace(watched.file, read=read, judge=judge)
+    watched.watcher = watched.new_watcher(every=3600)
+    await watched.looks(1)
+    async with watching(watched):
+        watched.reload.set()
+        await soon(lambda: len(reads) == 2)
+        await asyncio.sleep(0.01)
+    assert judged == []
 
 
 async def test_a_reload_without_a_policy_file_only_logs_that_there_is_none(

@@ -248,7 +248,7 @@ async def test_a_ledger_in_memory_is_no_ledger_that_somebody_may_miss(
     async with start(DATABASE_URL="sqlite://"):
         pass
     told = [line.msg for line in caplog.records if "ledger" in line.msg]
-    assert told == ["the ledger does not last"]
+    assert told == ["the ledger is in memory, and lost at a stop"]
 
 
 async def test_a_ledger_that_cannot_be_written_ends_the_start(

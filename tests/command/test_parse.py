@@ -22,8 +22,8 @@ from bot.command.grammar import (
     is_env,
 )
 from bot.command.mistake import Misread, Mistake, Wrong
+from bot.command.naming import is_like_an_id
 from bot.command.parse import RECEIVED_LIMIT, parse
-from bot.command.vocabulary import sense, subcommand
 from tests.command.test_tokenizer import LOOK_BLANK
 
 A = "wx5fe6bb43205e9e70"
@@ -36,7 +36,7 @@ LONG = "long " * 70
 
 APPIDS = st.from_regex(r"wx[0-9a-f]{16}", fullmatch=True)
 ENVS = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62}[A-Za-z0-9])?", fullmatch=True).filter(
-    lambda word: is_env(word) and not sense(word)  # an everyday word is not taken for an env
+    lambda word: is_env(word) and is_like_an_id(word)  # a word is not taken for an env
 )
 REASONS = (
     st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=REASON_LIMIT)
@@ -136,8 +136,7 @@ def sent_by_slack(line: str | None) -> str:
         ("ｗｘ５ｆｅ６ｂｂ４３２０５ｅ９ｅ７０　ｐｒｏｄ－１", Share((A,), "prod-1")),
         (f"{A} Prod-1", Share((A,), "Prod-1")),
         (f"{A} 1", Share((A,), "1")),
-        (f"{A} {'e' * 64}", Share((A,), "e" * 64)),
-        (f"{A} help", Share((A,), "help")),
+        (f"{A} {'e1' * 32}", Share((A,), "e1" * 32)),
         (f"{A} prod-1 --dry-run", Share((A,), "prod-1", dry_run=True)),
         (f"--dry-run {A} prod-1", Share((A,), "prod-1", dry_run=True)),
         (f"{A} —dry-run prod-1", Share((A,), "prod-1", dry_run=True)),
@@ -148,7 +147,6 @@ def sent_by_slack(line: str | None) -> str:
         (f"{A} prod-1 --again --reason QA", Share((A,), "prod-1", "QA", again=True)),
         (f'{A} prod-1 --reason "--again"', Share((A,), "prod-1", "--again")),
         (f"{A} prod-1 --reason again", Share((A,), "prod-1", "again")),
-        (f"{A} history", Share((A,), "history")),
         (f"{A} env-1", Share((A,), "env-1")),
         (f"{A} prod-1 --reason test", Share((A,), "prod-1", "test")),
         (f"{A} prod-1 --reason=test", Share((A,), "prod-1", "test")),
@@ -170,7 +168,6 @@ def sent_by_slack(line: str | None) -> str:
         (f"{A} {B} {A} prod-1", Share((A, B), "prod-1")),
         (f"{A} {A} prod-1", Share((A,), "prod-1")),
         (f"```{A} {B}``` prod-1", Share((A, B), "prod-1")),
-        (f"{A} {B} help", Share((A, B), "help")),
         (f"{A} --dry-run {B} prod-1", Share((A, B), "prod-1", dry_run=True)),
         (
             f"—again {A} {B} prod-1 --reason “for QA”",
@@ -275,8 +272,8 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"{UPPER} prod-1", Mistake(Wrong.NOT_AN_APPID, (UPPER,)), f"{A} prod-1"),
     (UPPER, Mistake(Wrong.NOT_AN_APPID, (UPPER,)), f"{A} <env>"),
     ("my_app prod-1", Mistake(Wrong.NOT_AN_APPID, ("my_app",)), "<appid> prod-1"),
-    ("orders-app prod-1", Mistake(Wrong.NOT_AN_APPID, ("orders-app",)), "<appid> <env>"),
-    ("orders-app prod_1", Mistake(Wrong.MISSING_APPID), "<appid> orders-app"),
+    ("orders-app prod-1", Mistake(Wrong.NOT_AN_APPID, ("orders-app",)), "<appid> prod-1"),
+    ("orders-app prod_1", Mistake(Wrong.NOT_AN_APPID, ("orders-app",)), "<appid> <env>"),
     (
         "wx5fe6 prod-1 --dry-run",
         Mistake(Wrong.NOT_AN_APPID, ("wx5fe6",)),
@@ -322,8 +319,12 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"—appid={A} —env=prod—1", Mistake(Wrong.NOT_AN_APPID, (f"--appid={A}",)), f"{A} <env>"),
     (f"prod—1 {A}", Mistake(Wrong.NOT_AN_ENV, ("prod—1",)), f"{A} <env>"),
     (f"{A} prod—1 “QA", Mistake(Wrong.UNCLOSED_QUOTE), f"{A} <env>"),
-    (f"{A} prod—1- test", Mistake(Wrong.NOT_AN_ENV, ("prod—1-",)), f"{A} <env>"),
-    (f"{A} dev— release", Mistake(Wrong.NOT_UNDERSTOOD, ("dev—",)), None),
+    (
+        f"{A} prod—1- test",
+        Mistake(Wrong.UNKNOWN_WORD, ("test",), "--dry-run"),
+        f"{A} <env> --dry-run",
+    ),
+    (f"{A} dev— release", Mistake(Wrong.NOT_AN_ENV, ("dev—",)), f"{A} <env>"),
     (f"don’t—share {A} prod-1", Mistake(Wrong.ONLY_SHARES, ("don’t—share",)), None),
     (f"cancel—it {A} prod-1", Mistake(Wrong.ONLY_SHARES, ("cancel—it",)), None),
     (
@@ -339,18 +340,17 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
         f'{A} <env> --reason "for"',
     ),
     (f"{A} -prod-1 test", Mistake(Wrong.UNKNOWN_OPTION, ("-prod-1",)), None),
-    (f"{A} test for v1.2", Mistake(Wrong.EXTRA_WORDS, ("for", "v1.2")), f"{A} test {WHY}"),
+    (
+        f"{A} test for v1.2",
+        Mistake(Wrong.UNKNOWN_WORD, ("test",), "--dry-run"),
+        f"{A} <env> --dry-run",
+    ),
     (f"{A} prod_1 prod-1", Mistake(Wrong.NOT_AN_ENV, ("prod_1",)), f"{A} <env>"),
     (f"{A} prod_1 --dry-run", Mistake(Wrong.NOT_AN_ENV, ("prod_1",)), f"{A} <env> --dry-run"),
     (f"why {A} prod.1", Mistake(Wrong.NOT_AN_ENV, ("prod.1",)), f"why {A} <env>"),
     (f"{A}/prod-1", Mistake(Wrong.NOT_AN_APPID, (f"{A}/prod-1",)), f"{A} prod-1"),
     (f"{A}-&gt;prod-1", Mistake(Wrong.NOT_AN_APPID, (f"{A}->prod-1",)), f"{A} prod-1"),
     (f"{A}-&gt;{B} prod-1", Mistake(Wrong.NOT_AN_APPID, (f"{A}->{B}",)), "<appid> prod-1"),
-    (
-        f"appid={A}&amp;env=prod-1 --again",
-        Mistake(Wrong.NOT_AN_APPID, (f"appid={A}&env=prod-1",)),
-        f"{A} prod-1 --again",
-    ),
     (f"prod-1 {A}", Mistake(Wrong.SWAPPED), f"{A} prod-1"),
     (f"prod-1 {UPPER}", Mistake(Wrong.NOT_AN_APPID, (UPPER,)), f"{A} prod-1"),
     (f"prod-1 {A} --again", Mistake(Wrong.SWAPPED), f"{A} prod-1 --again"),
@@ -375,22 +375,18 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"{A} --again", Mistake(Wrong.MISSING_ENV), f"{A} <env> --again"),
     (f"{A} --reason QA", Mistake(Wrong.MISSING_ENV), f'{A} <env> --reason "QA"'),
     (f"why {A}", Mistake(Wrong.MISSING_ENV), f"why {A} <env>"),
-    (f"{A} prod-1 for QA", Mistake(Wrong.EXTRA_WORDS, ("for", "QA")), f"{A} prod-1 {WHY}"),
+    (f"{A} prod-1 for QA", Mistake(Wrong.NOT_UNDERSTOOD, ("QA",)), None),
     (
         f"{A} prod-1 --reason for QA",
         Mistake(Wrong.EXTRA_WORDS, ("QA",)),
         f'{A} prod-1 --reason "for QA"',
     ),
-    (
-        f"{A} prod-1 --reason QA --reason for QA",
-        Mistake(Wrong.EXTRA_WORDS, ("--reason",)),
-        f"{A} prod-1 {WHY}",
-    ),
-    (f'{A} prod-1 say"yes"', Mistake(Wrong.EXTRA_WORDS, ('say"yes"',)), f"{A} prod-1 {WHY}"),
+    (f"{A} prod-1 --reason QA --reason for QA", Mistake(Wrong.EXTRA_WORDS, ("--reason",)), None),
+    (f'{A} prod-1 say"yes"', Mistake(Wrong.NOT_UNDERSTOOD, ('say"yes"',)), None),
     (f'{A} prod-1 ""', Mistake(Wrong.EXTRA_WORDS, ("",)), f"{A} prod-1"),
     (f"{A} test not-now", Mistake(Wrong.ONLY_SHARES, ("not-now",)), None),
-    (f"{A} prod-1 3天", Mistake(Wrong.EXTRA_WORDS, ("3", "天")), f"{A} prod-1 {WHY}"),
-    (f"{A} prod-1 quick", Mistake(Wrong.EXTRA_WORDS, ("quick",)), f"{A} prod-1 {WHY}"),
+    (f"{A} prod-1 3天", Mistake(Wrong.LIMITED, ("天",)), None),
+    (f"{A} prod-1 quick", Mistake(Wrong.NOT_UNDERSTOOD, ("quick",)), None),
     (f"why {A} prod-1 now", Mistake(Wrong.EXTRA_WORDS, ("now",)), f"why {A} prod-1"),
     ("help me now", Mistake(Wrong.EXTRA_WORDS, ("me", "now")), "help"),
     ("WHOAMI really", Mistake(Wrong.EXTRA_WORDS, ("really",)), "whoami"),
@@ -399,12 +395,10 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"history prod-1 {A}", Mistake(Wrong.EXTRA_WORDS, ("prod-1",)), f"history {A}"),
     ("history Prod-1 a_b", Mistake(Wrong.EXTRA_WORDS, ("a_b",)), "history Prod-1"),
     (f"{A} t1 prod-1", Mistake(Wrong.NOT_UNDERSTOOD, ("t1",)), None),
-    (f"{A} {B} prod-1 a_b", Mistake(Wrong.EXTRA_WORDS, ("a_b",)), f"{A} {B} prod-1 {WHY}"),
+    (f"{A} {B} prod-1 a_b", Mistake(Wrong.NOT_UNDERSTOOD, ("a_b",)), None),
     (f"{A} prod-1\n{B} prod-1", Mistake(Wrong.SWAPPED), f"{A} {B} prod-1"),
     (f"“{A} prod-1”", Mistake(Wrong.NOT_AN_APPID, (f"{A} prod-1",)), f"{A} prod-1"),
     (f"{A} prod-1 --reason“for QA", Mistake(Wrong.UNCLOSED_QUOTE), f'{A} prod-1 --reason "for QA"'),
-    (f"• {A}\n• {B}\nprod-1", Mistake(Wrong.EXTRA_WORDS, ("•",)), f"{A} {B} prod-1"),
-    (f"- {A}\n- {B}\nprod-1", Mistake(Wrong.EXTRA_WORDS, ("-",)), f"{A} {B} prod-1"),
     (f"给{A}开通prod-1", Mistake(Wrong.EXTRA_WORDS, ("给", "开通")), f"{A} prod-1"),
     (f"{A}/prod-1 {A}/prod-1", Mistake(Wrong.NOT_AN_APPID, (f"{A}/prod-1",)), f"{A} prod-1"),
     ("history prod-1 test", Mistake(Wrong.EXTRA_WORDS, ("test",)), "history prod-1"),
@@ -420,8 +414,12 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"{A} {B} env", Mistake(Wrong.MISSING_ENV), f"{A} {B} <env>"),
     (f"{A} {B} [prod-1]", Mistake(Wrong.NOT_AN_ENV, ("[prod-1]",)), f"{A} {B} prod-1"),
     (f"prod-1 {A} {B}", Mistake(Wrong.SWAPPED), f"{A} {B} prod-1"),
-    (f"{A} prod-1 {B} {A} --again", Mistake(Wrong.SWAPPED), f"{A} {B} prod-1 --again"),
-    (f"{A} {B} prod-1 for QA", Mistake(Wrong.EXTRA_WORDS, ("for", "QA")), f"{A} {B} prod-1 {WHY}"),
+    (
+        f"{A} prod-1 {B} {A} --again",
+        Mistake(Wrong.WHICH_APPIDS, (A, B)),
+        None,
+    ),
+    (f"{A} {B} prod-1 for QA", Mistake(Wrong.NOT_UNDERSTOOD, ("QA",)), None),
     (f"{A} {B} prod-1 prod-2", Mistake(Wrong.WHICH_ENV, ("prod-1", "prod-2")), f"{A} {B} <env>"),
     (f"share {A} {B} prod-1", Mistake(Wrong.EXTRA_WORDS, ("share",)), f"{A} {B} prod-1"),
     (f"{A} {B} a_b c_d", Mistake(Wrong.NOT_AN_ENV, ("a_b",)), f"{A} {B} <env>"),
@@ -526,7 +524,6 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     ),
     (f"{A} prod-1 --not-again", Mistake(Wrong.UNKNOWN_OPTION, ("--not-again",)), None),
     (f"--receiver {A} prod-1", Mistake(Wrong.UNKNOWN_OPTION, ("--receiver",)), None),
-    (f"--help {A} prod-1", Mistake(Wrong.UNKNOWN_OPTION, ("--help",)), None),
     (f"history {A} --foo", Mistake(Wrong.UNKNOWN_OPTION, ("--foo",)), f"history {A}"),
     (
         f"{A} prod-1 -reason qa-2",
@@ -599,7 +596,7 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (
         f'{A} prod-1 -reason "-x-" y --again',
         Mistake(Wrong.UNKNOWN_WORD, ("-reason",), "--reason"),
-        f'{A} prod-1 --reason "<reason>" --again',
+        None,
     ),
     (
         f"{A} prod-1 --again --again --dry-run --dry-run --reason",
@@ -633,8 +630,8 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     ),
     (
         f"{A} prod-1 {'x' * 301}",
-        Mistake(Wrong.EXTRA_WORDS, ("x" * 301,)),
-        f"{A} prod-1 {WHY}",
+        Mistake(Wrong.NOT_UNDERSTOOD, ("x" * 301,)),
+        None,
     ),
     (
         f"{A} prod-1 --dry-run —dry-run",
@@ -676,6 +673,12 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f'{A} prod-1 --reason "…"', Mistake(Wrong.MISSING_REASON), f"{A} prod-1 {WHY}"),
     (f'{A} prod-1 --reason "..."', Mistake(Wrong.MISSING_REASON), f"{A} prod-1 {WHY}"),
     (f"unshare {A} prod-1 {WHY}", Mistake(Wrong.ONLY_SHARES, ("unshare",)), None),
+    (f"{A} help", Mistake(Wrong.UNLIKE_AN_ENV, ("help",)), f"{A} <env>"),
+    (f"{A} {B} history", Mistake(Wrong.UNLIKE_AN_ENV, ("history",)), f"{A} {B} <env>"),
+    (f"{A} prod-1…", Mistake(Wrong.CUT_OFF, ("prod-1…",)), f"{A} <env>"),
+    (f"{A}... prod-1", Mistake(Wrong.CUT_OFF, (f"{A}...",)), "<appid> prod-1"),
+    (f"{A} prod-1 until 3", Mistake(Wrong.LIMITED, ("until",)), None),
+    (f"can I share prod-1 with {A}?", Mistake(Wrong.QUESTION, (), "why"), f"why {A} prod-1"),
 ]
 
 
@@ -684,7 +687,10 @@ def test_each_mistake_is_recognised_and_corrected(
     text: str, mistake: Mistake, instead: str | None
 ) -> None:
     received = text.strip()[:RECEIVED_LIMIT]
-    assert parse(text) == Misread(mistake, received, instead and f"/share-env {instead}")
+    wrong = parse(text)
+    assert isinstance(wrong, Misread)
+    line = instead and f"/share-env {instead}"
+    assert (wrong.mistake, wrong.received, wrong.instead) == (mistake, received, line)
 
 
 def test_the_table_has_every_kind_of_mistake() -> None:
@@ -887,6 +893,7 @@ def test_a_history_takes_any_appid_or_env(word: str) -> None:
 @given(st.lists(PIECES, max_size=4))
 def test_a_history_is_only_corrected_into_a_history(words: list[str]) -> None:
     wrong = parse(" ".join(["history", *words]))
+    assume(wrong != Query(Verb.HELP))  # by `--help`
     if isinstance(wrong, Misread):
         wrong = parse(sent_by_slack(wrong.instead))
     assert isinstance(wrong, Query)
@@ -978,14 +985,24 @@ def test_a_corrected_line_keeps_every_valid_appid(
         assert named == [word for word in words if word in appids]
 
 
-@given(SEVERAL, ENVS, st.permutations(range(3)))
+@given(SEVERAL, ENVS)
 def test_a_batch_in_another_order_is_corrected_but_not_accepted(
-    appids: list[str], env: str, order: list[int]
+    appids: list[str], env: str
 ) -> None:
-    assume(order[-1] != 2 and not re.match("(?i)appid$|wx[^-]{10}", env))
-    assume(not subcommand(env))
-    parts = [appids[0], " ".join(appids[1:]), env]
-    wrong = parse(" ".join(parts[place] for place in order))
+    assume(not re.match("(?i)wx[^-]{10}", env))
+    wrong = parse(" ".join([env, *appids]))
     assert isinstance(wrong, Misread)
     assert wrong.mistake == Mistake(Wrong.SWAPPED)
     assert isinstance(parse(sent_by_slack(wrong.instead)), Share)
+
+
+@given(SEVERAL, ENVS, st.data())
+def test_of_appids_on_both_sides_of_the_env_one_may_be_its_owner(
+    appids: list[str], env: str, data: st.DataObject
+) -> None:
+    assume(not re.match("(?i)wx[^-]{10}", env))
+    at = data.draw(st.integers(1, len(appids) - 1))
+    wrong = parse(" ".join([*appids[:at], env, *appids[at:]]))
+    assert isinstance(wrong, Misread)
+    assert wrong.mistake == Mistake(Wrong.WHICH_APPIDS, tuple(appids))
+    assert wrong.instead is None

@@ -201,3 +201,19 @@ def test_there_is_a_count_for_every_outcome() -> None:
     kinds = (Shared, Skipped, Failed, Unknown, Cancelled, Stopped)
     names = {kind.__name__.lower() for kind in kinds}
     assert {field.name for field in fields(Tally)} == {"total"} | names
+
+
+@pytest.mark.parametrize(
+    ("errmsg", "address"),
+    [
+        ("invalid ip 203.0.113.7 ipv6 ::ffff:203.0.113.7, not in whitelist", "203.0.113.7"),
+        ("invalid ip 2001:db8::7, not in whitelist", "2001:db8::7"),
+        ("access clientip is not registered requestip: 203.0.113.7", "203.0.113.7"),
+        ("api unauthorized", None),
+        ("invalid credential, version 1.2.3.4", None),
+    ],
+)
+def test_the_address_that_wechat_saw_is_read_from_its_words(
+    errmsg: str, address: str | None
+) -> None:
+    assert Said(40164, errmsg, None).address == address

@@ -2,7 +2,9 @@ import asyncio
 import os
 import pty
 import re
+import socket
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,8 +31,8 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
         "✅ @approver approved this",
         "Approved by @approver",
         "They said: “Fine, after the release”",
-        " of 200",
-        "199 shared, 1 not shared, of 200.",
+        " of 60",
+        "59 shared, 1 not shared, of 60.",
         "正在处理：将环境 prod-8",
         "🚫 You may not share prod-1",
         "✅ @requester shared prod-2",
@@ -73,7 +75,7 @@ async def test_one_line_can_be_run_in_a_role_and_a_place(tmp_path: Path) -> None
             "/share-env wx5fe6bb43205e9e70 core-1",
             "🕓 @share-approvers: @requester asks",
         ),
-        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "✅ Shared, ready to use."),
+        ("mei", "/share-env wx5fe6bb43205e9e70 prod-1", "it must let the appid in."),
     ],
 )
 async def test_the_demo_of_one_line_ends_when_its_effects_are_shown(
@@ -91,6 +93,7 @@ async def test_the_demo_of_one_line_ends_when_its_effects_are_shown(
         (["--in", "space", "/share-env"], "There is no place “space”."),
         (["help"], "A line begins with /share-env"),
         (["--script=", "/share-env"], "--script plays a whole scenario."),
+        (["--port", "70000"], "There is no port 70000. Use one from 1 to 65535."),
         (["--script", "nowhere.txt"], "nowhere.txt cannot be read: No such file"),
         (
             ["--script", sys.executable],
@@ -128,6 +131,8 @@ async def test_the_demo_refuses_real_tokens(
 
 SCRIPT = """\
 # Lines as the demo's page and :save write them.
+:language zh-CN
+:language en
 /share-env wx5fe6bb43205e9e70 core-1 --reason "release 4.2"
 :as approver
 :click Approve demo0001
@@ -152,7 +157,7 @@ async def test_a_script_is_played_and_the_one_it_saves_does_the_same(tmp_path: P
         "Approved by @approver",
         "They said: “Fine by me”",
         "appids: “nonsense” is not an appid: that is “wx” and 16 of",
-        "✅ @requester asked to share prod-4 with 2 mini programs: 2 shared.",
+        "✅ @requester asked to share prod-4 with 2 apps: 2 shared.",
         "❌ @requester asked to share prod-5",
         "✅ @requester shared prod-5 with wx5fe6bb43205e9e70.",
         "approved demo0001",
@@ -200,13 +205,53 @@ def read_to_the_end(terminal: int) -> str:
     return shown.decode()
 
 
-async def on_a_terminal(folder: Path, typed: list[str], *arguments: str, **more: str) -> str:
+UNREACHABLE = """
+import socket
+def connect(*_):
+    raise ConnectionRefusedError("made-up")
+socket.socket.connect = connect
+"""
+
+
+async def test_the_demo_says_in_a_sentence_that_this_machine_blocks_its_address(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(UNREACHABLE, encoding="utf-8")
+    environ = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    code, _, err = await finished(environ, tmp_path, "demo", "/share-env help")
+    assert code == 2
+    assert err.startswith("The demo's own servers cannot be reached at 127.0.0.1.")
+
+
+async def test_the_page_has_the_port_that_was_asked_for_unless_it_is_taken(
+    tmp_path: Path, unused_tcp_port: int
+) -> None:
+    asked = "--port", str(unused_tcp_port)
+    shown = await on_a_terminal(tmp_path, ["quit"], *asked)
+    assert f"http://127.0.0.1:{unused_tcp_port}/" in shown
+    with socket.create_server(("127.0.0.1", unused_tcp_port)):
+        shown = await on_a_terminal(tmp_path, [], *asked, code=2)
+    assert f"Port {unused_tcp_port} is taken." in shown
+
+
+async def on_a_terminal(
+    folder: Path,
+    typed: list[str],
+    *arguments: str,
+    code: int = 0,
+    environ: Mapping[str, str] | None = None,
+) -> str:
     """Run the demo on a pseudo-terminal with these lines, and return what it shows, in one line."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bot", "demo", *arguments),
         cwd=folder,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TERM": "dumb", **more},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "TERM": "dumb",
+            **(environ or {}),
+        },
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -215,7 +260,7 @@ async def on_a_terminal(folder: Path, typed: list[str], *arguments: str, **more:
     os.write(ours, ("\n".join(typed) + "\n").encode())
     reading = asyncio.create_task(asyncio.to_thread(read_to_the_end, ours))
     try:
-        assert await asyncio.wait_for(process.wait(), 60) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == code
     finally:
         if process.returncode is None:
             process.kill()
@@ -269,8 +314,10 @@ async def test_the_page_is_opened_in_a_browser_if_there_is_one_and_it_may_be(
     browser.write_text(f'#!/bin/sh\necho "$1" > "{opened}"\n', encoding="utf-8")
     browser.chmod(0o755)
     graphical = {"DISPLAY": ":0", "BROWSER": f"{browser} %s"}
-    assert "Open this in" in await on_a_terminal(tmp_path, ["quit"], "--no-open", **graphical)
-    assert "Open this in" in await on_a_terminal(tmp_path, ["quit"], BROWSER=graphical["BROWSER"])
+    assert "Open this in" in await on_a_terminal(tmp_path, ["quit"], "--no-open", environ=graphical)
+    assert "Open this in" in await on_a_terminal(
+        tmp_path, ["quit"], environ={"BROWSER": f"{browser} %s"}
+    )
     assert not opened.exists()
-    text = await on_a_terminal(tmp_path, ["quit"], **graphical)
+    text = await on_a_terminal(tmp_path, ["quit"], environ=graphical)
     assert f"Look at your browser: {opened.read_text(encoding='utf-8').strip()} " in text

@@ -46,7 +46,7 @@ POSTING = (
 )
 REFUSALS = (UNKNOWN, "`token_revoked`", "`account_inactive`", "`msg_too_long`")
 
-NOT_TOLD = "Slack did not tell me; try again in a minute"
+NOT_TOLD = "Slack did not answer; try again in a minute"
 CANNOT_TELL = (
     "I could not find out whether the channel where you asked is shared with another organisation"
 )

@@ -7,11 +7,12 @@ import psycopg
 import pytest
 from sqlalchemy import Connection
 
-from bot.domain.outcome import Shared, Step
+from bot.domain.outcome import Failed, Said, Shared, Step
 from bot.domain.request import Origin, State
+from bot.guidance import for_code
 from bot.ledger.acceptance import Accepted
 from bot.ledger.click_moves import Move
-from bot.ledger.events import MOST, Event, outcome_events, record_event
+from bot.ledger.events import MOST, Event, outcome_events, record_event, why_in
 from bot.ledger.writer import LedgerDownError
 from tests.conftest import soon
 from tests.databases import Database, started_writer
@@ -237,3 +238,11 @@ def test_durations_are_recorded_in_milliseconds_and_none_if_nobody_measured_it()
     for seconds, expected in ((1.0327476, [0.002, 1.033]), (0.0, [0.002, None])):
         written = outcome_events(Shared(), seconds, [call])
         assert [facts["seconds"] for _, facts in written] == expected
+
+
+def test_events_name_the_address_that_wechat_takes_no_calls_from() -> None:
+    said = Said(61004, "access clientip is not registered requestip: 203.0.113.7", None)
+    failed, call = Failed(for_code(61004), said), Step("call", 0.1, "61004", said)
+    details = [str(facts["detail"]) for _, facts in outcome_events(failed, 1.0, [call])]
+    assert details == ["61004, called from 203.0.113.7"] * 2
+    assert {why_in(detail) for detail in details} == {"61004"}

@@ -12,12 +12,12 @@ from bot.domain.request import Retry, State
 from bot.guidance import all_guidance
 from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
-from bot.ledger.lease import LEASE, SILENCE
+from bot.ledger.lease import LEASE
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import LedgerDownError
 from bot.runtime.clock import since_boot
 from tests.conftest import no_room, soon
-from tests.databases import Database, PostgreSQL, writes
+from tests.databases import Database, PostgreSQL, ledger_of, writes
 from tests.ledger.conftest import (
     SOON,
     FullOnce,
@@ -72,10 +72,10 @@ class Clock:
 
 
 SILENT = [
-    pytest.param([0.0, 1.0, 2.0, 3.0], [False, False, False, True], id="for three seconds"),
-    pytest.param([0.0, 2.9], [False, False], id="for less"),
+    pytest.param([0.0, 2.0, 4.0, LEASE], [False, False, False, True], id="for a lease"),
+    pytest.param([0.0, LEASE - 0.1], [False, False], id="for less"),
     pytest.param(
-        [0.0, 60.0, 62.0, 63.0],
+        [0.0, 60.0, 64.0, 60.0 + LEASE],
         [False, False, False, True],
         id="while this one slept, or the database was down",
     ),
@@ -87,7 +87,7 @@ async def test_a_replica_counts_as_silent_by_the_clock_of_the_one_that_takes_ove
     on_postgresql: Database, looks: list[float], taken: list[bool]
 ) -> None:
     clock = Clock()
-    taker = on_postgresql.ledger("taker", clock=clock, silence=SILENCE)
+    taker = on_postgresql.ledger("taker", clock=clock, silence=LEASE)
     gone = on_postgresql.ledger("gone")
     await gone.start()
     await accepted(gone)
@@ -103,21 +103,41 @@ async def test_no_live_replica_is_taken_over_from_after_a_jump_of_the_databases_
     on_postgresql: Database,
 ) -> None:
     clock = Clock()
-    taker = on_postgresql.ledger("taker", clock=clock, silence=SILENCE)
-    alive = on_postgresql.ledger("alive", clock=clock, silence=SILENCE)
+    taker = on_postgresql.ledger("taker", clock=clock, silence=LEASE)
+    alive = on_postgresql.ledger("alive", clock=clock, silence=LEASE)
     await alive.start()
     await accepted(alive)
     for _ in range(9):
         await alive.replica.heartbeat()
         on_postgresql.execute("UPDATE replicas SET lease_until = lease_until - 300")
-        clock.now += SILENCE / 2
+        clock.now += LEASE / 2
         assert await taker.replica.take_over(9) == []
+
+
+@pytest.mark.parametrize("leap", [60.0, -3600.0])
+async def test_a_replica_that_is_cut_off_is_taken_over_from_as_its_own_lease_ends_wherever_the_databases_clock_leaps(
+    on_postgresql: Database, leap: float
+) -> None:
+    clock = Clock()
+    opened, cut_off = on_postgresql.open(), on_postgresql.ledger("cut off", clock=clock)
+    taker = ledger_of(opened, "taker", clock=clock)  # with the silence of a real one
+    on_postgresql.ledgers.append(taker)
+    await cut_off.start()
+    entry = await accepted(cut_off)
+    on_postgresql.execute("UPDATE replicas SET lease_until = lease_until - :leap", leap=leap)
+    looks, taken = 0, await taker.replica.take_over(9)
+    while not taken and looks < 20:
+        looks += 1
+        clock.now += 0.5
+        taken = await taker.replica.take_over(9)
+        assert not (taken and cut_off.lease.covers(entry))
+    assert looks * 0.5 == LEASE
 
 
 async def test_what_a_replica_released_is_taken_over_at_the_first_look(
     on_postgresql: Database,
 ) -> None:
-    taker, leaving = on_postgresql.ledger("taker", silence=SILENCE), on_postgresql.ledger("b")
+    taker, leaving = on_postgresql.ledger("taker", silence=LEASE), on_postgresql.ledger("b")
     await leaving.start()
     entry = await accepted(leaving)
     await leaving.close()
@@ -656,3 +676,14 @@ async def test_the_ledger_counts_as_writable_if_the_last_renewal_succeeded(
     assert ledger.replica.writable
     assert ledger.writer.alive
     assert ledger.writer.queued == 0
+
+
+async def test_a_lease_that_ends_further_ahead_than_one_can_be_given_is_over(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await accepted(other)
+    database.execute("UPDATE replicas SET lease_until = :ahead", ahead=database.now() + 3600)
+    assert ids(await ledger.replica.take_over(9)) == ids([entry])
+    late = database.ledger("late")
+    await late.start()
+    assert {row["id"] for row in database.rows("SELECT id FROM replicas")} == {"late"}

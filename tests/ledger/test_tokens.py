@@ -285,7 +285,7 @@ async def test_only_a_newer_ticket_counts(
 async def test_a_ticket_is_valid_for_twelve_hours(tokens: Tokens) -> None:
     await tokens.ticket("ticket-1", 100)
     assert TICKET_LIFE == 12 * 60 * 60
-    assert (await found(tokens, TICKET)).life == pytest.approx(TICKET_LIFE, abs=0.01)
+    assert (await found(tokens, TICKET)).life == pytest.approx(TICKET_LIFE, abs=0.5)
 
 
 async def test_a_new_ticket_clears_the_trouble_and_keeps_the_claim_to_request_one(
@@ -455,7 +455,6 @@ async def the_owner_withdraws(_: Database, others: Tokens) -> None:
     assert (kept.issued, kept.expires, kept.error) == (None, None, "61003")
 
 
-@pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
 @pytest.mark.parametrize(
     ("meanwhile", "then"),
     [
@@ -472,14 +471,14 @@ async def test_a_late_result_changes_nothing(
     others: Tokens,
     meanwhile: Callable[[Database, Tokens], Awaitable[None]],
     then: tuple[str | None, str | None] | None,
-    late: Late,
 ) -> None:
     await saved(tokens, "token-1", "refresh-1")
     claim = await claimed(tokens)
     await meanwhile(database, others)
     before = rows(database)
-    assert not await late(tokens, claim)
-    assert rows(database) == before
+    for late in LATE.values():
+        assert not await late(tokens, claim)
+        assert rows(database) == before
     again = await tokens.claim(OWNER, LEASE)
     assert (again and secrets(again)) == then
 
@@ -490,7 +489,7 @@ async def test_the_granted_tokens_of_an_unknown_owner_are_stored(
     assert await granted(tokens, "token-1", "refresh-1")
     kept = await found(tokens)
     assert secrets(kept) == ("token-1", "refresh-1")
-    assert kept.life == pytest.approx(LIFE, abs=0.01)
+    assert kept.life == pytest.approx(LIFE, abs=0.5)
 
 
 async def test_a_new_authorisation_clears_an_owners_trouble(tokens: Tokens) -> None:

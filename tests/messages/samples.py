@@ -21,6 +21,7 @@ from bot.messages.conversation import parent
 from bot.messages.history import (
     Line,
     history,
+    one_request,
     shared_before,
     under_way,
     untold,
@@ -37,7 +38,7 @@ from bot.messages.notices import (
     unknown_command,
 )
 from bot.messages.people import help_, whoami
-from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, why
+from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, own_receiver, why
 from bot.messages.words import Words, code
 from bot.playground.loopback import Json
 from bot.policy.decide import decide, nearest
@@ -171,13 +172,24 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     yield "swapped", Mistake(Wrong.SWAPPED), f"{ENV} {APPID}", fixed
     yield "no appid", Mistake(Wrong.MISSING_APPID), ENV, f"/share-env <appid> {ENV}"
     yield "no env", Mistake(Wrong.MISSING_ENV), APPID, f"/share-env {APPID} <env>"
-    extra = Mistake(Wrong.EXTRA_WORDS, ("for", "the", "release"))
     blank = f'{fixed} --reason "<reason>"'
-    yield "extra words", extra, f"{APPID} {ENV} for the release", blank
+    extra = Mistake(Wrong.EXTRA_WORDS, ("for", "us", "please"))
+    yield "extra words", extra, f"{APPID} {ENV} for us please", fixed
     many = Mistake(Wrong.EXTRA_WORDS, tuple("abcdefgh"))
     yield "many extra words", many, f"{APPID} {ENV} a b c d e f g h", fixed
     two = Mistake(Wrong.WHICH_ENV, ("prod-1", "prod-2"))
     yield "which env", two, f"{APPID} prod-1 prod-2", f"/share-env {APPID} <env>"
+    unlike = Mistake(Wrong.UNLIKE_AN_ENV, ("rollback",))
+    yield "unlike an env", unlike, f"{APPID} rollback", f"/share-env {APPID} <env>"
+    cut = Mistake(Wrong.CUT_OFF, ("prod-1…",))
+    yield "cut off", cut, f"{APPID} prod-1…", f"/share-env {APPID} <env>"
+    which = Mistake(Wrong.WHICH_APPIDS, (OWNER, APPID))
+    yield "which appids", which, f"{OWNER}: {ENV} {APPID}", None
+    limited = Mistake(Wrong.LIMITED, ("until",))
+    yield "limited", limited, f"{APPID} {ENV} until friday", None
+    question = Mistake(Wrong.QUESTION, (), "why")
+    asked = f"can I share {ENV} with {APPID}?"
+    yield "question", question, asked, f"/share-env why {APPID} {ENV}"
     yield "only shares", Mistake(Wrong.ONLY_SHARES, ("unshare",)), f"unshare {APPID} {ENV}", None
     yield (
         "not understood",
@@ -399,6 +411,8 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
     unread = Deny(PersonUnreadable(Unreadable.SLACK_DOWN))
     yield "why: person unreadable", why(words, unread, OF_NOBODY, POLICY)
     yield "no owner", no_owner(words, ASK)
+    yield "own receiver", own_receiver(words, OWNER, ENV)
+    yield "one request", one_request(words, Line(request(), None, NOW, LINK))
     for name, decision in (
         ("allowed", Allow(PLATFORM)),
         ("to be confirmed", NeedsConfirmation(RELEASES)),
@@ -656,6 +670,10 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "word for the opposite": _misread(Wrong.ONLY_SHARES),
     "word for anything": _misread(Wrong.NOT_UNDERSTOOD),
     "extra words": _misread(Wrong.EXTRA_WORDS, 9),
+    "unlike an env": _misread(Wrong.UNLIKE_AN_ENV),
+    "cut off": _misread(Wrong.CUT_OFF),
+    "which appids": _misread(Wrong.WHICH_APPIDS, 9),
+    "word for a time": _misread(Wrong.LIMITED),
     "unknown word": _misread(Wrong.UNKNOWN_WORD),
     "unknown option": _misread(Wrong.UNKNOWN_OPTION),
     "env and appid": lambda words, word: denied(

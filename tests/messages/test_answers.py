@@ -18,15 +18,15 @@ from tests.messages.samples import CONTACT, RID, answers, request, sent_to
 
 _AT_MOST = {"failed": 90, "steps": 80, "shared": 25}
 _WHO = re.compile(
-    r"\*?(Nothing for you to fix(?::\* [^.]+\.|\.\*)|You can fix this\.\*|What is left to do|In the receiver's code)"
+    r"\*?(Nothing for you to fix(?::\* [^.]+\.|\.\*)|You can fix this\.\*|What is left to do|In a mini program)"
 )
 _CONCRETE = re.compile(
-    r"[A-Z]+_[A-Z_]+|access_token|/[a-z][\w/-]+|\w+\.(qq\.com|Cloud)|[\u4e00-\u9fff]{2,}|share-env-bot doctor"
+    r"[A-Z]+_[A-Z_]+|access_token|/[a-z][\w/-]+|\w+\.(qq\.com|Cloud)|[\u4e00-\u9fff]{2,}|share-env-bot (?:doctor|request)"
     r"|compare|copy|policy file|clock|proxy|rid|one command|admin|wait|cloudbase_auth|send this message"
     r"|WeChat said below|appid|\btokens?\b|address|server|cache|channel|phone number|the log|pays for|what is left|users:read",
     re.IGNORECASE,
 )
-_AGAIN = re.compile(r"[Tt]ry again|would fail again|Once it is fixed")
+_AGAIN = re.compile(r"[Tt]ry again|would fail again|Once it is fixed|Ask again only if")
 
 
 @dataclass(frozen=True)

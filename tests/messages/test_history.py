@@ -60,7 +60,7 @@ FAILED = for_code(85088)
         (Stopped(), State.ENDED, "🚫 stopped by the policy"),
         (Expired("approval"), State.ENDED, "⌛ expired"),
         (Skipped(SkipReason.SHARED_BEFORE), State.ENDED, "✅ already shared by another request"),
-        (Skipped(SkipReason.UNDER_WAY), State.ENDED, "🚫 left to another request"),
+        (Skipped(SkipReason.UNDER_WAY), State.ENDED, "🚫 skipped, since another request does it"),
         (Finished(Tally(3, shared=2, failed=1)), State.ENDED, "❌ 2 shared, 1 not shared"),
     ],
 )

@@ -15,6 +15,7 @@ from bot.guidance import for_code
 from bot.messages import Message
 from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home, view
+from bot.messages.people import is_well
 from bot.messages.words import Words
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.views import MAX_BYTES, view_errors
@@ -133,7 +134,7 @@ def test_the_page_says_how_many_requests_are_left_out() -> None:
     assert "and 2 more" in text
     assert "There are older ones." in text
     assert " more" not in page(records=Records((), WAITING[:1] * LISTED)).text
-    assert len(re.findall("Without a decision the request ends", text)) == LISTED
+    assert len(re.findall("Without a decision the request expires", text)) == LISTED
 
 
 def test_one_line_shows_the_bots_health(snapshot: SnapshotAssertion) -> None:
@@ -143,13 +144,13 @@ def test_one_line_shows_the_bots_health(snapshot: SnapshotAssertion) -> None:
 
 def test_without_a_problem_the_page_says_that_the_bot_knows_of_none() -> None:
     assert health(NOTHING) == (
-        "✅ I know of no trouble with Slack, the ledger or tokens · share-env-bot 1.2.3"
+        "✅ I know of no trouble with Slack, my database or WeChat's tokens · share-env-bot 1.2.3"
     )
 
 
 def test_every_problem_is_named() -> None:
     assert health(None) == (
-        "⚠️ Problem: the ledger does not answer. If this goes on, tell the people who run this bot. "
+        "⚠️ Problem: my database does not answer. If this keeps happening, tell the people who run this bot. "
         "· share-env-bot 1.2.3"
     )
     both = health(Records((), (), CHAINS["no ticket"]), Unreadable.SLACK_DOWN)
@@ -157,9 +158,13 @@ def test_every_problem_is_named() -> None:
     assert "trouble with the platform's ticket" in both
 
 
-def test_the_page_does_not_mention_owners() -> None:
+def test_the_page_names_an_owner_with_trouble_only_to_whoever_may_share_anything() -> None:
     for name, links in CHAINS.items():
-        assert not re.search("wx[0-9a-f]{16}", health(Records((), (), links))), name
+        trouble = any(link.owner and not is_well(link) for link in links)
+        records = Records((), (), links)
+        assert bool(re.search("wx[0-9a-f]{16}", health(records))) is trouble, name
+        others = page(rules=(), records=records).text
+        assert not re.search("wx[0-9a-f]{16}", others), name
 
 
 @in_each_language

@@ -98,7 +98,7 @@ def test_a_mistake_says_that_nothing_was_done_and_gives_a_line_to_copy_or_who_ca
             with check(name):
                 assert "Nothing was done." in said.text
                 line = re.search(r"Try this instead[^:]*:\n`/share-env[^`]*`", said.text)
-                who = "the admin of the env's owner opens 云开发" in said.text
+                who = "To take access away" in said.text
                 assert line or who or "To share, send only" in said.text
                 assert who == (name in {"mistake: only shares", "mistake: not understood"})
 
@@ -128,14 +128,22 @@ def test_whoever_names_an_owner_is_told_to_send_only_the_receivers_and_not_merel
     wrong = parse(typed)
     assert isinstance(wrong, Misread)
     said = misread(ENGLISH, wrong).text
-    assert "To share, send only each receiver's appid, then the env." in said
+    assert "To share, send only each receiver's appid, then the env;" in said
+
+
+def test_no_owners_admin_is_sent_to_a_console_that_the_platforms_permission_sets_close() -> None:
+    told = [each.text for each in messages(ENGLISH).values() if "› 环境共享" in each.text]
+    assert told
+    assert [text for text in told if "extAppid" not in text] == []
+    everything = " ".join(each.text for each in messages(ENGLISH).values())
+    assert "only the owner's admin can" not in everything
 
 
 @pytest.mark.parametrize("option", ["--until friday", "--for 2h", "--ttl=3d", "-t 3d"])
 def test_whoever_types_an_option_for_a_share_that_ends_is_told_that_none_does(option: str) -> None:
     wrong = parse(f"{APPID} {ENV} {option}")
     assert isinstance(wrong, Misread)
-    assert FOR_GOOD in misread(ENGLISH, wrong).text
+    assert ENGLISH(FOR_GOOD) in misread(ENGLISH, wrong).text
 
 
 def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
@@ -143,7 +151,9 @@ def test_a_refusal_says_that_nothing_was_done_and_who_can_help() -> None:
         for name, said in named_like("denied|no owner").items():
             with check(name):
                 assert "Nothing was done." in said.text
-                helps = re.search(r"\*Who can (grant|fix) it:\* |If this goes on, tell ", said.text)
+                helps = re.search(
+                    r"\*Who can (grant|fix) it:\* |If this keeps happening, tell ", said.text
+                )
                 assert helps
 
 
@@ -153,7 +163,7 @@ def test_a_message_about_a_failed_lookup_names_a_contact() -> None:
             with check(name):
                 unread = re.search(r"I could not (find out|read)", said.text)
                 assert not unread or re.search(
-                    r"\*Who can \w+ it:\* |If this goes on, tell ", said.text
+                    r"\*Who can \w+ it:\* |If this keeps happening, tell ", said.text
                 )
 
 

@@ -277,11 +277,11 @@ def test_an_answer_has_the_bots_decision_and_how_each_rule_matches(run: Run) -> 
         f"/share-env why {A} prod-1",
         f"│ ✅ You may share prod-1 with {A} from here. Rule “ops” allows it.",
         "│ The rules about this, in order; the first that fits decides",
-        "│ • “ops”: it fits, and allows it",
+        "│ • “ops”: it matches, and allows it",
         f"Owner: {OWNER}, whose token is used",
         "All rules, in order; the first that fits decides:",
         "1. “no live”: it is about other envs (live-*)",
-        "2. “ops”: it fits, and allows it",
+        "2. “ops”: it matches, and allows it",
         "3. “core”: it is about other envs (core-*)",
         "4. “tests”: it is about other envs (test-*)",
     ]

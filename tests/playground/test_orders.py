@@ -182,7 +182,7 @@ async def test_a_click_with_a_request_goes_to_the_older_of_two_questions(prompt:
 
 async def test_a_command_can_have_a_line_for_each_appid(prompt: Prompt) -> None:
     said = await prompt.play(f':say "/share-env\\n{APPID}\\nwx0000000000000001\\nprod-1"')
-    assert "with 2 mini programs: 2 shared." in said
+    assert "with 2 apps: 2 shared." in said
 
 
 async def test_nobody_joins_a_direct_message(prompt: Prompt) -> None:

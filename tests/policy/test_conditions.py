@@ -93,7 +93,7 @@ def test_a_condition_is_met_or_missed_and_the_operator_is_told_which(
     assert condition.met(WIDE, missing)
     assert condition.met(narrow, missing) is False
     fits, misses = ([*explanation(Policy((narrow,)), asked)][-1] for asked in (ASKED, missing))
-    assert fits == "  1. “wide”: it fits, and allows it"
+    assert fits == "  1. “wide”: it matches, and allows it"
     assert misses.startswith("  1. “wide”: it ")
     assert misses != fits
 

@@ -68,6 +68,24 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspend:
+    """The machine of a replica is suspended, and wakes up later; asyncio's clock stands still meanwhile."""
+
+    at: float
+    replica: str
+    seconds: float
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Suspend it, and wake it up."""
+        process = world.replicas[self.replica].process
+        world.note(self.replica, f"is suspended for {self.seconds:.1f} s")
+        process.freeze(suspended=True)
+        await asyncio.sleep(self.seconds)
+        process.thaw()
+        world.note(self.replica, "wakes up")
+
+
+@dataclass(frozen=True, slots=True)
 class Jump:
     """A clock jumps: the database's, or that of a replica's machine."""
 

@@ -79,10 +79,11 @@ class SimulatedPlatform(PlatformStandIn):
         self.without_refresh_token.add(owner)
         return code
 
-    def keep_pushing(self) -> None:
+    def keep_pushing(self) -> bool:
         """Push a ticket soon, as a call asks for; those of every ten minutes go on besides."""
         if not self.silent:
             self._pushing = asyncio.get_running_loop().create_task(self._push_soon())
+        return not self.silent
 
     async def _push_soon(self) -> None:
         await self.push_ticket()

@@ -92,7 +92,7 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
 
 def _refused_before(world: "World", share: Share, token: str) -> Iterator[str]:
     """Yield an error if a token is used that WeChat refused, or its owner withdrew, longer ago than a cache lasts."""
-    owner, now = world.wechat.owner_of(token), world.loop.time()
+    owner, now = world.wechat.owner_of(token), world.loop.true_time()
     if now - world.wechat.refused.get(token, (now, ""))[0] > _CACHED:
         yield f"no refused token is kept: {share.replica} uses {owner}'s"
     if world.chain and now - world.withdrawn.get(str(owner), now) > _CACHED:

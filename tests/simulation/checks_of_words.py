@@ -26,16 +26,18 @@ FINAL: Final[Mapping[str, str]] = {
 }
 """With which sign people are told of each outcome; of one that was left to another request, it is ✅ or 🚫."""
 _SIGNS = "✅❌❔🚫⌛⏳"
-_COUNTED: Final[Mapping[str, str]] = {
-    "shared": "shared",
-    "skipped": "left out",
-    "failed": "not shared",
-    "unknown": "unknown",
-    "cancelled": "cancelled",
-    "stopped": "stopped by the policy",
+_COUNTED: Final[Mapping[str, tuple[str, str]]] = {
+    "shared": ("shared", "已共享"),
+    "skipped": ("left out", "已略过"),
+    "failed": ("not shared", "未共享"),
+    "unknown": ("unknown", "结果未知"),
+    "cancelled": ("cancelled", "已取消"),
+    "stopped": ("stopped by the policy", "被策略中止"),
 }
-_COUNTS = re.compile(r"(\d+) (shared|left out|not shared|unknown|cancelled|stopped by the policy)")
-_GROUP = re.compile(r"^([✅❌❔🚫⌛]) \*.+\* [((]\d+[))]")
+"""How the answer to a batch counts each outcome, in both languages."""
+_OUTCOMES = {words: outcome for outcome, both in _COUNTED.items() for words in both}
+_COUNTS = re.compile(rf"(\d+) (?:个)?({'|'.join(_OUTCOMES)})")
+_GROUP = re.compile(r"^([✅❌❔🚫⌛]) \*.+\* (?:[((]\d+[))]|· \d+ 个)")
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _NAMED = re.compile(r"(?:[Rr]equest|申请|请求) ?`([2-9a-z]{8})`")
 _MALFORMED = {
@@ -76,11 +78,15 @@ def each_item_is_told(world: "World") -> Iterator[str]:
             yield from _of_batch(id_, items, said)
 
 
+def _all_shared(count: int) -> tuple[str, str]:
+    return f"All {count} shared.", f"{count} 个已全部共享。"
+
+
 def _of_batch(id_: str, items: Mapping[str, str], said: PostedMessage) -> Iterator[str]:
     first, *rest = said.text.splitlines()
-    told = {what: int(count) for count, what in _COUNTS.findall(first)}
-    there = {_COUNTED[outcome]: times for outcome, times in Counter(items.values()).items()}
-    whole = f"*All {len(items)} shared.*" in first
+    told = {_OUTCOMES[words]: int(count) for count, words in _COUNTS.findall(first)}
+    there = dict(Counter(items.values()))
+    whole = any(f"*{all_}*" in first for all_ in _all_shared(len(items)))
     if (not whole and told != there) or (whole and there != {"shared": len(items)}):
         yield f"the items of {id_} are {there}, and its answer says “{first}”"
     sign = ""

@@ -19,6 +19,9 @@ from random import Random
 from typing import Any, NoReturn, TypeVar, TypeVarTuple, Unpack, cast
 from weakref import WeakSet
 
+_TOLERANCE = 1e-6
+"""Seconds by which a timer may be early: more than what is lost in rounding."""
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -26,8 +29,19 @@ PROCESS: ContextVar["Process"] = ContextVar("process")
 """The process that runs; only the loop and the processes set it."""
 
 
+MOST_TURNS = 2_000_000
+"""Thirty times as many as the longest run takes."""
+
+
 class NothingHappensError(Exception):
     """All tasks wait for each other: no timer is left, and nothing comes from outside."""
+
+
+class NeverEndsError(Exception):
+    """It has gone on for longer than it may; the message tells what the world waits for."""
+
+
+_MOST_CLOSES = 100
 
 
 @dataclass(slots=True, eq=False)
@@ -38,6 +52,8 @@ class _Turn:
     args: tuple[Any, ...]
     context: Context
     handle: asyncio.Handle | None = None
+    when: float = -inf
+    """Not before this time by the clock of its process."""
 
 
 @dataclass(eq=False)
@@ -54,11 +70,17 @@ class Process:
     freezes: int = 0
     seconds_frozen: float = 0.0
     """For how long it has been frozen until it thawed, in all."""
+    seconds_asleep: float = 0.0
+    """For how long its machine has been suspended until it woke up, in all: its clock stood still."""
+    fell_asleep: float | None = None
+    """When its machine was suspended, while it is."""
     turns: int = 0
     dies_at: int | None = None
     """The turn before which it dies."""
     on_death: Callable[[], object] = bool
     ready: deque[_Turn] = field(default_factory=deque)
+    late: list[_Turn] = field(default_factory=list)
+    """What fell due while its clock stood still."""
     tasks: WeakSet[asyncio.Task[Any]] = field(default_factory=WeakSet)
 
     def __post_init__(self) -> None:
@@ -72,7 +94,7 @@ class Process:
 
     def later(self, seconds: float, call: Callable[[Unpack[Ts]], object], *args: *Ts) -> None:
         """Call this in `seconds`, if the process lives then; it is how anything from outside arrives."""
-        self.loop.call_later(seconds, call, *args, context=self.context.copy())
+        self.loop.arrive(seconds, call, args, self.context.copy())
 
     def kill(self) -> None:
         """End the process at once; its tasks stay where they are."""
@@ -81,19 +103,35 @@ class Process:
             self.loop.bury(self)
             self.on_death()
 
-    def freeze(self) -> None:
-        """Hold back all that it would do."""
+    @property
+    def clock(self) -> float:
+        """The time by its own clock."""
+        now = self.loop.true_time() if self.fell_asleep is None else self.fell_asleep
+        return now - self.seconds_asleep
+
+    def freeze(self, *, suspended: bool = False) -> None:
+        """Hold back all that it would do; if its machine is suspended, its clock stands still meanwhile."""
+        now = self.loop.true_time()
         if not self.frozen:
-            self.seconds_frozen -= self.loop.time()
+            self.seconds_frozen -= now
+        if suspended and self.fell_asleep is None:
+            self.fell_asleep = now
         self.frozen = True
         self.freezes += 1
 
     def thaw(self) -> None:
         """Let a frozen process go on, with all that came meanwhile, in order."""
+        now = self.loop.true_time()
         if self.frozen:
-            self.seconds_frozen += self.loop.time()
+            self.seconds_frozen += now
+        if self.fell_asleep is not None:
+            self.seconds_asleep += now - self.fell_asleep
+            self.fell_asleep = None
         self.frozen = False
-        self.loop.wake(len(self.ready))
+        late, self.late = self.late, []
+        for turn in late:
+            self.loop.queue_at(turn)
+        self.loop.wake()
 
     @property
     def unfinished(self) -> list[asyncio.Task[Any]]:
@@ -105,9 +143,14 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
     """The loop; `world` is the process that everything outside of the replicas belongs to."""
 
     def __init__(self, seed: int | str) -> None:
+        self.ends_at = inf
+        """By when all has to be over, by its time."""
+        self.turns = 0
         self._now = 1000.0
         self._choice = Random(f"order {seed}")  # noqa: S311  # no secret
         self._own = Context()
+        self._awake = False
+        """Whether the next turns will be taken."""
         self._over = False
         self._graves: list[tuple[Process, list[asyncio.Task[Any]]]] = []
         self.processes: list[Process] = []
@@ -119,7 +162,12 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self.set_exception_handler(self._note)
 
     def time(self) -> float:
-        """Return the virtual time, in seconds."""
+        """Return the virtual time in seconds, by the clock of the process that asks."""
+        process = PROCESS.get(None)
+        return process.clock if process else self._now
+
+    def true_time(self) -> float:
+        """Return the virtual time in seconds, which never stands still."""
         return self._now
 
     def call_soon(
@@ -151,19 +199,34 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """Queue a callback at this time; once due, it waits for its process like any other."""
-        turn = _Turn(callback, args, context or copy_context())
-        timer = super().call_at(when, self._queue, turn, context=self._own)
-        turn.handle = timer
+        if self._over:  # what is thrown away still asks for this
+            return asyncio.TimerHandle(when, callback, args, self)
+        return self.queue_at(_Turn(callback, args, context or copy_context(), when=when))
+
+    def queue_at(self, turn: _Turn) -> asyncio.TimerHandle:
+        """Queue a turn when it is due by the clock of its process."""
+        process = turn.context.get(PROCESS, None)
+        when = turn.when + (process.seconds_asleep if process else 0.0)
+        timer = super().call_at(when, self._queue_due, turn, context=self._own)
+        turn.handle = turn.handle or timer
         return timer
+
+    def arrive(
+        self, seconds: float, call: Callable[..., object], args: tuple[Any, ...], context: Context
+    ) -> None:
+        """Queue a callback in so many seconds, whatever its process's clock says then."""
+        turn = _Turn(call, args, context)
+        super().call_at(self._now + seconds, self._queue, turn, context=self._own)
 
     def run_in_executor(self, *_: object) -> NoReturn:
         """Refuse: a thread would run by the machine's time."""
         raise NotImplementedError("no threads in a simulation")
 
-    def wake(self, turns: int = 1) -> None:
-        """Let so many more turns be taken."""
-        for _ in range(turns):
-            super().call_soon(self._take_turn, context=self._own)
+    def wake(self) -> None:
+        """Let the turns be taken that can be."""
+        if not self._awake:
+            self._awake = True
+            super().call_soon(self._take_turns, context=self._own)
 
     def bury(self, process: Process) -> None:
         """Drop what a dead process was to do; its tasks are kept, since Python would run their `finally` otherwise."""
@@ -172,25 +235,39 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         process.ready.clear()
 
     def close(self) -> None:
-        """Close the loop; the tasks of dead processes are thrown away, and whatever they still do is ignored."""
+        """Close the loop; the tasks that are left are thrown away, and whatever they still do is ignored."""
         self._over = True
+        self._graves += [(each, each.unfinished) for each in self.processes]
         usual, sys.unraisablehook = sys.unraisablehook, _ignore
+        # What awaits in a `finally` looks for its loop; if there is none, asyncio makes one that nobody closes.
+        asyncio._set_running_loop(self)  # noqa: SLF001  # documented for those who write loops
         try:
             for process, tasks in self._graves:
                 for task in tasks:
-                    with suppress(
-                        Exception
-                    ):  # such as RuntimeError for one that awaits in a `finally`
-                        process.context.copy().run(task.get_coro().close)
+                    process.context.copy().run(_throw_away, task)
             self._graves.clear()
             gc.collect()
         finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001  # see above
             sys.unraisablehook = usual
         super().close()
 
     def _pass(self, seconds: float) -> None:
+        if self._now > self.ends_at or self.turns > MOST_TURNS:
+            waiting = sorted(filter(None, map(_place_of, self.world.unfinished)))
+            raise NeverEndsError(f"after {self.turns} turns: {', '.join(waiting)}")
         # Past the timer's time in any case: with a large clock, asyncio's own tolerance is lost in rounding.
         self._now = nextafter(self._now + seconds, inf) if seconds else self._now
+
+    def _queue_due(self, turn: _Turn) -> None:
+        """Queue a timer's turn, but not before its process's clock has come so far."""
+        process = turn.context.get(PROCESS, None)
+        if process is None or process.clock + _TOLERANCE >= turn.when:
+            self._queue(turn)
+        elif process.fell_asleep is not None:
+            process.late.append(turn)
+        else:
+            self.queue_at(turn)
 
     def _queue(self, turn: _Turn) -> None:
         process = turn.context.get(PROCESS, self.world) if self.processes else None
@@ -198,16 +275,25 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
             process.ready.append(turn)
             self.wake()
 
-    def _take_turn(self) -> None:
-        """Run the next callback of a process that can run."""
-        able = [each for each in self.processes if each.ready and not each.frozen]
-        if not able:
-            return
-        process = able[0] if len(able) == 1 else self._choice.choice(able)
+    def _take_turns(self) -> None:
+        """Take as many turns as can be taken now, and let those that follow from them be taken next."""
+        self._awake = False
+        for _ in range(sum(len(process.ready) for process in self._able())):
+            if able := self._able():
+                self._take_turn(able[0] if len(able) == 1 else self._choice.choice(able))
+        if self._able():
+            self.wake()
+
+    def _able(self) -> list[Process]:
+        return [each for each in self.processes if each.ready and not each.frozen]
+
+    def _take_turn(self, process: Process) -> None:
+        """Run the next callback of a process."""
         turn = process.ready.popleft()
         if turn.handle and turn.handle.cancelled():
             return
         process.turns += 1
+        self.turns += 1
         if process.dies_at is not None and process.turns >= process.dies_at:
             process.kill()
             return
@@ -240,6 +326,13 @@ def _ignore(_: object) -> None:
     """Ignore an exception in what is thrown away."""
 
 
+def _place_of(task: asyncio.Task[Any]) -> str:
+    """Return where a task waits."""
+    return "".join(
+        f"{at.f_code.co_qualname} in line {at.f_lineno}" for at in task.get_stack(limit=1)
+    )
+
+
 class _Selector(selectors.SelectSelector):
     """Lets virtual time pass instead of waiting; nothing ever comes over a socket."""
 
@@ -253,3 +346,12 @@ class _Selector(selectors.SelectSelector):
             raise NothingHappensError
         self._advance(timeout)
         return []
+
+
+def _throw_away(task: asyncio.Task[Any]) -> None:
+    """Close a task's coroutine, and again after each `finally` that awaits."""
+    coroutine = task.get_coro()
+    for _ in range(_MOST_CLOSES):
+        with suppress(Exception):  # such as RuntimeError for one that awaits
+            coroutine.close()
+            return

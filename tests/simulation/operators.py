@@ -8,7 +8,7 @@ from bot.playground.world import BOT
 from tests.simulation.policies import MISTAKES, POLICIES
 from tests.simulation.world import World
 
-_TO_WRITE = 1.5  # seconds, less than between two looks of the watcher
+_TO_WRITE = 0.9  # seconds, less than the bot waits until it believes a file
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,19 @@ class PutIntoForce:
         text, in_place = POLICIES[self.policy], dice.random() < 0.5
         how = "writes" if in_place else "replaces the policy file by"
         world.note("an operator", f"{how}: {self.policy}")
+        if dice.random() < 0.3:
+            world.loop.call_later(dice.uniform(0, 2), _reload, world)
         if in_place:
             lines = text.splitlines(keepends=True)
             half = dice.choice([None, "".join(lines[: dice.randrange(len(lines))])])
             await world.write_policy(text, half, dice.uniform(0.01, _TO_WRITE))
         else:
             await world.write_policy(text)
-        if dice.random() < 0.3:
-            world.note("an operator", "tells all to read it")
-            world.reload_policies()
+
+
+def _reload(world: World) -> None:
+    world.note("an operator", "tells all to read it")
+    world.reload_policies()
 
 
 @dataclass(frozen=True, slots=True)

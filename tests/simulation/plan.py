@@ -6,7 +6,7 @@ from random import Random
 from typing import Final
 
 from bot.playground.world import CHANNELS, OWNER
-from tests.simulation.bad_luck import Freeze, Jump, Kill, Meet
+from tests.simulation.bad_luck import Freeze, Jump, Kill, Meet, Suspend
 from tests.simulation.chain import NoTickets, Supersede, Withdraw
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
@@ -29,11 +29,13 @@ from tests.simulation.policy_file import Reading
 from tests.simulation.world import Step
 
 PEOPLE = ("U0REQUESTER", "U0SECOND", "U0CHINESE", "U0APPROVER", "U0APPROVER2", "U0STRANGER")
+_ASKERS = (*PEOPLE, *["U0REQUESTER", "U0CHINESE"] * 4)
+"""Of whom most may share something."""
 _CHANNELS = ("C0RELEASES", "C0RELEASES", "C0LOUNGE", "C0SECRET", "D0BOT", "C0PARTNERS")
-_APPIDS = tuple(f"wx{number:016x}" for number in range(1, 9))
+_APPIDS = tuple(f"wx{number:016x}" for number in range(1, 25))
 Names = tuple[str, ...]
 Part = Callable[[Random, float, Names], Iterator[Step]]
-_ASKS = 22
+_ASKS = 50
 _SPAN = 150.0
 _SPANS = {"chain": 700.0}
 _LIVES = (300, 450, 7200)
@@ -85,7 +87,7 @@ def _people(dice: Random, span: float, _: Names) -> Iterator[Step]:
 def _asked(dice: Random, span: float) -> Iterator[Step]:
     """Yield what people ask, and how they confirm."""
     for _number in range(_ASKS):
-        at, user = dice.uniform(1, span), dice.choice(PEOPLE)
+        at, user = dice.uniform(1, span), dice.choice(_ASKERS)
         channel = dice.choice([each for each in _CHANNELS if _enters(user, each)])
         env, appid = dice.choice(ENVS), dice.choice(_APPIDS)
         words = [appid, env]
@@ -279,6 +281,15 @@ def _frozen(dice: Random, span: float, names: Names) -> Iterator[Step]:
     yield Meet(dice.uniform(0, span / 2), span / 2, slow)
 
 
+def _suspended(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield suspensions of machines, most for longer than a lease and some for hours, while most calls to WeChat are made again."""
+    for _number in range(8):
+        yield Suspend(dice.uniform(5, span), dice.choice(names), dice.uniform(4, 30))
+    if dice.random() < 0.3:
+        yield Suspend(dice.uniform(5, span), dice.choice(names), dice.uniform(600, 7200))
+    yield Meet(0, span, Trouble("wechat", dice.choice([Ending.LIMITED, Ending.BROKEN]), 0.7))
+
+
 def _away(dice: Random, span: float, names: Names) -> Iterator[Step]:
     """Yield an outage of Slack, up to two minutes long, and the death of a replica meanwhile."""
     at, seconds = dice.uniform(5, span / 2), dice.choice([5.0, 30.0, 120.0])
@@ -334,7 +345,7 @@ def _few_calls(dice: Random, span: float, _: Names) -> Iterator[Step]:
 
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
-    "people": (_people, _people, _changes, _policy_file, _deletions),
+    "people": (_people, _changes, _policy_file, _deletions),
     "leavers": (_people, _leavers, _deletions),
     "slack": (_people, _calls("slack"), _deliveries),
     "away": (_people, _absence),
@@ -345,6 +356,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "posts": (_people, _half_told),
     "outage": (_people, _away),
     "freezes": (_people, _frozen),
+    "suspended": (_people, _suspended),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),

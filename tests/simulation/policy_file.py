@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
+from math import inf
 from pathlib import Path
 from random import Random
 
@@ -40,6 +41,8 @@ class SimulatedFile:
         """What is in it; None while it is gone."""
         self.versions = 0
         """How often it was changed."""
+        self.changed = -inf
+        """When it was last changed, by the loop's time."""
         self.hampered_until: dict[str, float] = {}
         """By the loop's time, until when a read of a replica meets something else than an answer at once."""
         self._loop = loop
@@ -50,6 +53,7 @@ class SimulatedFile:
         """Put another text there at once, or take the file away."""
         self.text = text
         self.versions += 1
+        self.changed = self._loop.true_time()
 
     async def write(self, text: str, half: str | None, seconds: float) -> None:
         """Write a text in place, of which half is there, or nothing, until the end."""
@@ -64,7 +68,7 @@ class SimulatedFile:
         fate = self._fate_of(process.name)
         seconds = self._dice.uniform(*_SECONDS.get(fate, _HANGING))
         if fate:
-            before, now = self.hampered_until.get(process.name, 0.0), self._loop.time()
+            before, now = self.hampered_until.get(process.name, 0.0), self._loop.true_time()
             self.hampered_until[process.name] = max(before, now + seconds)
         done: asyncio.Future[Content] = self._loop.create_future()
         self._loop.world.later(seconds, self._arrive, process, fate, done)

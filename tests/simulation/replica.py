@@ -20,6 +20,7 @@ from bot.policy.kinds import Policy, Tested
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
+from bot.settings import policy as settings
 from bot.settings.access import SlackSettings, TokenServerSettings, TokenSettings
 from bot.settings.load import policy_of as policy_in
 from bot.settings.policy import Content
@@ -77,8 +78,8 @@ class Machine:
     write_fate: Callable[[str], WriteFate]
     now: Callable[[], float]
     file: SimulatedFile
-    heard_policy: Callable[["Replica", str | None, Policy], None]
-    """Is told of each policy that comes into force on a replica; of the first one with its text."""
+    heard_policy: Callable[["Replica", Policy], None]
+    """Is told of each policy that comes into force on a replica."""
     slack_url: str
     note: Callable[[str, str], None]
     listeners: Sequence[EventListener]
@@ -122,9 +123,9 @@ class Replica:
     async def _serve(self, stack: AsyncExitStack) -> None:
         """Do as `running` does, without what listens."""
         read = partial(self._machine.file.read, self.process)
-        content = await read()
+        content = await self._settled(read)
         policy = _started_with(await _judge(content))
-        self._machine.heard_policy(self, content, policy)
+        self._machine.heard_policy(self, policy)
         resources = await self._open(stack, policy)
         self.ledger = resources.ledger
         parts = wire(stack, resources, self._machine.tokens, Language.ENGLISH, _WECHATS_SECONDS)
@@ -135,11 +136,20 @@ class Replica:
         await self._stop.wait()
         self.parts = None
 
+    async def _settled(self, read: Callable[[], asyncio.Future[Content]]) -> Content:
+        """Read the policy file as a start does: again while it may be half written."""
+        while True:
+            content = await read()
+            left = settings.settles_in(self._machine.file.changed, self._machine.loop.true_time())
+            if not left:
+                return content
+            await asyncio.sleep(left)
+
     async def _open(self, stack: AsyncExitStack, policy: Policy) -> Resources:
         machine, dice = self._machine, self._dice
         runtime = Runtime(
             clock=machine.loop.time,
-            since_boot=machine.loop.time,
+            since_boot=machine.loop.true_time,
             now=machine.now,
             jitter=dice.random,
             token_hex=lambda size: f"{dice.randrange(256**size):0{2 * size}x}",
@@ -154,7 +164,7 @@ class Replica:
         )
         ledger = await open_ledger(stack, machine.database.opened, writer, runtime)
         self.in_force = PolicyInForce(policy)
-        self.in_force.subscribe(partial(machine.heard_policy, self, None))
+        self.in_force.subscribe(partial(machine.heard_policy, self))
         return Resources(
             runtime=runtime,
             metrics=None,

@@ -1,7 +1,9 @@
 """Run seeds, and cut the plan of a failing one down to the steps that it needs."""
 
+import gc
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from multiprocessing.pool import Pool
@@ -30,7 +32,7 @@ class Run:
 def run(plan: Plan) -> Run:
     """Run a plan to its end."""
     world = World(plan.seed, plan.steps, plan.replicas, limits=plan.limits, chain=plan.chain)
-    with warnings.catch_warnings():
+    with _nothing_older_collected(), warnings.catch_warnings():
         # Coroutines of killed processes are thrown away before they began.
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
@@ -38,6 +40,16 @@ def run(plan: Plan) -> Run:
         except Exception as error:  # noqa: BLE001  # the story tells how it came to that
             world.violation(f"the world ends: {error!r}")
     return Run(plan, tuple(world.story), tuple(world.broken), world.digest)
+
+
+@contextmanager
+def _nothing_older_collected() -> Iterator[None]:
+    """Let the collector look at the objects of this run alone, which takes a tenth of a second less."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def run_seed(seed: int, profile: str) -> Run:

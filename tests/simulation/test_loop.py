@@ -1,10 +1,11 @@
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from time import perf_counter
 
 import pytest
 
-from tests.simulation.loop import NothingHappensError, Process, SimulatedLoop
+from tests.simulation.loop import NeverEndsError, NothingHappensError, Process, SimulatedLoop
 
 
 @pytest.fixture
@@ -60,6 +61,48 @@ def test_a_frozen_process_goes_on_in_order_when_it_thaws(loop: SimulatedLoop) ->
     assert seen == ["thaws", "1", "2", "3"]
 
 
+def test_the_clock_of_a_suspended_process_stands_still_and_its_timers_wait_for_it(
+    loop: SimulatedLoop,
+) -> None:
+    seen = list[str]()
+
+    async def sleep(seconds: float) -> None:
+        began = loop.time()
+        await asyncio.sleep(seconds)
+        seen.append(f"{seconds} for {loop.time() - began:.1f} at {loop.true_time() - start:.1f}")
+
+    start, process = loop.true_time(), Process("one", loop)
+    for seconds in (1.0, 3.0, 30.0):
+        process.spawn(sleep(seconds))
+    process.later(4, seen.append, "a packet")
+    loop.call_later(2, partial(process.freeze, suspended=True))
+    loop.call_later(12, process.thaw)
+    loop.run_until_complete(asyncio.sleep(100))
+    assert seen == [
+        "1.0 for 1.0 at 1.0",
+        "a packet",
+        "3.0 for 3.0 at 13.0",
+        "30.0 for 30.0 at 40.0",
+    ]
+
+
+def test_a_timer_that_is_cancelled_after_a_suspension_does_not_run(loop: SimulatedLoop) -> None:
+    seen, process = list[str](), Process("one", loop)
+
+    async def time_out() -> None:
+        async with asyncio.timeout(5):
+            await asyncio.sleep(4)
+        seen.append("in time")
+        await asyncio.sleep(60)
+        seen.append("later")
+
+    process.spawn(time_out())
+    loop.call_later(3, partial(process.freeze, suspended=True))
+    loop.call_later(20, process.thaw)
+    loop.run_until_complete(asyncio.sleep(100))
+    assert seen == ["in time", "later"]
+
+
 def test_a_timeout_that_fell_due_in_a_freeze_beats_the_answer_that_came_in_it(
     loop: SimulatedLoop,
 ) -> None:
@@ -109,6 +152,25 @@ def test_a_cancelled_callback_does_not_run_though_it_was_due(loop: SimulatedLoop
 def test_a_deadlock_is_an_error(loop: SimulatedLoop) -> None:
     with pytest.raises(NothingHappensError):
         loop.run_until_complete(loop.create_future())
+
+
+async def _wait(seconds: float) -> None:
+    while True:  # noqa: ASYNC110  # nothing else is to happen
+        await asyncio.sleep(seconds)
+
+
+def test_what_waits_for_ever_ends_with_an_error_that_tells_where(loop: SimulatedLoop) -> None:
+    loop.ends_at = loop.time() + 3600
+    with pytest.raises(NeverEndsError, match="_wait in line"):
+        loop.run_until_complete(_wait(60))
+
+
+def test_what_takes_turns_for_ever_ends_with_an_error(
+    loop: SimulatedLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.simulation.loop.MOST_TURNS", 1000)
+    with pytest.raises(NeverEndsError, match="after 1001 turns"):
+        loop.run_until_complete(_wait(0))
 
 
 def test_there_are_no_threads(loop: SimulatedLoop) -> None:

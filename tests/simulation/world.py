@@ -28,7 +28,7 @@ from bot.playground.wechat.pushes import Push
 from bot.playground.wechat.server import SHARE
 from bot.playground.world import OWNER
 from bot.policy.kinds import Policy
-from tests.simulation import checks, checks_of_state
+from tests.simulation import checks, checks_at_rest, checks_of_state
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
 from tests.simulation.database import Commit, Database, WriteFate
 from tests.simulation.facts import History, Memory, Share
@@ -47,6 +47,8 @@ _BIRTH = 1_790_000_000.0  # Unix time at the loop's zero
 _ACK_SECONDS = 3.0
 _PUSH_SECONDS = 5.0
 _TO_SETTLE = 600.0
+_AT_MOST = 4 * 3600.0
+"""Seconds after the last step, of which one may take two hours, by which all is over."""
 _TO_TAKE = 8.0
 """Seconds within which a policy file that is settled is in force: two looks, two seconds apart."""
 _LATEST = {"slack": (15.5, 30.0), "wechat": (5.5, 20.0), "tokens": (5.5, 10.0)}
@@ -78,7 +80,8 @@ class World(Memory):
         self.steps = sorted(steps, key=lambda step: step.at)
         self.loop = SimulatedLoop(seed)
         self.dice = Random(f"world {seed}")  # noqa: S311  # no secret
-        self.began = self.loop.time()
+        self.began = self.loop.true_time()
+        self.loop.ends_at = self.began + max((step.at for step in steps), default=0.0) + _AT_MOST
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
         self.acted: list[asyncio.Task[None]] = []
@@ -96,7 +99,7 @@ class World(Memory):
         self.slack.limits.on = limits
         self.slack.on_change, self.slack.on_view = self._on_change, self._on_view
         self._remember_people()
-        self.wechat = SimulatedWeChat(self.loop.time, self._on_effect)
+        self.wechat = SimulatedWeChat(self.loop.true_time, self._on_effect)
         self.wechat.envs[OTHER_OWNER] = {}
         for env in ENVS:
             for owner in (OWNER, OTHER_OWNER):
@@ -126,11 +129,11 @@ class World(Memory):
 
     def seconds(self) -> float:
         """Return the seconds since the beginning."""
-        return self.loop.time() - self.began
+        return self.loop.true_time() - self.began
 
     def now(self) -> float:
         """Return the true Unix time."""
-        return _BIRTH + self.loop.time()
+        return _BIRTH + self.loop.true_time()
 
     def database_now(self) -> float:
         """Return the time by the database's clock."""
@@ -173,7 +176,7 @@ class World(Memory):
         supervisor = self.loop.create_task(self._supervise())
         pushing = self._grant_all()
         for step in self.steps:
-            await asyncio.sleep(max(0.0, self.began + step.at - self.loop.time()))
+            await asyncio.sleep(max(0.0, self.began + step.at - self.loop.true_time()))
             dice = Random(f"{self.seed} {step}")  # noqa: S311  # no secret
             task = self.loop.create_task(step.act(self, dice))
             self.acted.append(task)
@@ -210,11 +213,12 @@ class World(Memory):
             replica.process.thaw()
 
     async def _settle(self) -> None:
-        """Wait until nothing is open but what waits for people."""
-        until = self.loop.time() + _TO_SETTLE
-        while self.loop.time() < until:
+        """Wait until nothing is open but what waits for people, and no private reply is to be sent again."""
+        until = self.loop.true_time() + _TO_SETTLE
+        while self.loop.true_time() < until:
             await asyncio.sleep(5)
-            if len(self._up()) == len(self._names) and not checks.unfinished(self):
+            busy = checks.unfinished(self) or any(checks_at_rest.only_the_kept_tasks_run(self))
+            if len(self._up()) == len(self._names) and not busy:
                 break
         await asyncio.sleep(10)
 
@@ -239,8 +243,8 @@ class World(Memory):
             for name in self._names:
                 replica = self.replicas[name]
                 gone = replica.over or not replica.process.alive
-                if gone and self.loop.time() >= self._down_until.setdefault(
-                    name, self.loop.time() + self.dice.uniform(1, 15)
+                if gone and self.loop.true_time() >= self._down_until.setdefault(
+                    name, self.loop.true_time() + self.dice.uniform(1, 15)
                 ):
                     del self._down_until[name]
                     self._start(name)
@@ -291,15 +295,14 @@ class World(Memory):
         self._look_soon()
 
     def reload_policies(self) -> None:
-        """Tell all replicas to read the file, as SIGHUP does, but not while somebody writes it."""
-        if self.file.text == self.newest_policy:
-            for replica in self.replicas.values():
-                replica.process.later(0, replica.reload.set)
+        """Tell all replicas to read the file, as SIGHUP does."""
+        for replica in self.replicas.values():
+            replica.process.later(0, replica.reload.set)
 
     def _look_soon(self) -> None:
         """See to it that the replicas that are up have judged the file, once they have had the time."""
         up = [(each, each.process.freezes) for each in self._up() if not each.process.frozen]
-        now = self.loop.time()
+        now = self.loop.true_time()
         self.loop.call_later(_TO_TAKE, self._look_at_policies, self.file.versions, now, up)
 
     def _look_at_policies(
@@ -339,7 +342,7 @@ class World(Memory):
 
     def keep_down(self, name: str, seconds: float) -> None:
         """Stop a replica cleanly, and start it again only after so long."""
-        self._down_until[name] = self.loop.time() + seconds
+        self._down_until[name] = self.loop.true_time() + seconds
         self.replicas[name].stop()
 
     # The ways between the world and the replicas.
@@ -507,7 +510,7 @@ class World(Memory):
     def _on_push(self, info_type: str, owner: str, created: int) -> None:
         """Note what WeChat may take for known from now on: it does not push that again."""
         if info_type == "unauthorized":
-            self.withdrawn[owner] = self.loop.time()
+            self.withdrawn[owner] = self.loop.true_time()
         elif info_type == "authorized":
             kept = self.database.rows(
                 "SELECT 1 FROM tokens WHERE name = :owner AND told >= :created",
@@ -524,10 +527,10 @@ class World(Memory):
         for what in checks.of_event(self, event):
             self.violation(what)
 
-    def _on_policy(self, replica: Replica, text: str | None, policy: Policy) -> None:
-        """Note what a replica decides by from now on; a start may have read half a file, a watcher may not."""
+    def _on_policy(self, replica: Replica, policy: Policy) -> None:
+        """Note what a replica decides by from now on."""
         known = [each for each in POLICIES.items() if policy_of(each[1]) == policy]
-        name, whole = known[0] if known else ("half a policy", text)
+        name, whole = known[0] if known else ("half a policy", None)
         self.note(replica.name, f"puts into force: {name}")
         if whole is None:
             self.violation(f"a policy comes into force: {replica.name} has one that nobody wrote")

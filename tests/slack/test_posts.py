@@ -125,7 +125,7 @@ async def test_a_reply_to_a_deleted_message_that_cannot_be_removed_is_reported(
     slack.delete(parent.ts)
     slack.fail("chat.delete", Code("cant_delete_message"))
     assert isinstance(await posts.post(ENGLISH, RELEASES, HELLO, MARK, parent.ts), Refused)
-    assert "a reply stands outside of its thread" in caplog.text
+    assert "a reply was posted outside of its thread" in caplog.text
 
 
 async def test_a_parent_whose_thread_slack_does_not_find_stays_and_gets_its_reply_with_a_note(

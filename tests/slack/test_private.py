@@ -221,7 +221,7 @@ async def test_a_reply_that_slack_never_takes_is_tried_for_some_minutes_and_then
     slack.fail("chat.postMessage", RateLimited(90), times=None)
     await replies_by(api).send(CLICKED, message("told"))
     assert sleep.naps == [90.0, 90.0, 90.0, 120.0, 300.0]
-    assert caplog.messages == ["Slack took nowhere what one person was to be told"]
+    assert caplog.messages == ["a message to one person was not delivered"]
     assert told(slack) == []
 
 

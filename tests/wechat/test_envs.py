@@ -95,7 +95,6 @@ async def test_the_owners_envs_are_those_that_are_in_service(
     ("answer", "reason"),
     [
         (Code(61007), "61007"),
-        (Code(40001), "40001"),
         (Code("85088"), "85088"),
         (Status(502), "gateway-broken"),
         (Drop(), "lost"),
@@ -127,6 +126,45 @@ async def test_a_read_tells_whether_wechat_took_the_token(make: Maker, wechat: T
     wechat.fail("getenvinfo", Code(42001))
     await envs.of(OWNER)
     assert told == [None, for_code(42001)]
+
+
+@pytest.mark.parametrize("refuse", [TokenWeChat.supersede, TokenWeChat.expire])
+async def test_a_read_whose_token_is_refused_is_made_once_more_with_another(
+    make: Maker, wechat: TokenWeChat, refuse: Callable[[TokenWeChat, str], None]
+) -> None:
+    wechat.functions["prod-1"] = {NEEDED: "Active"}
+    for call in ("getenvinfo", "listfunctions"):
+        token, envs = wechat.issue(OWNER), make()
+        await envs.of(OWNER)
+        refuse(wechat, token)
+        before = wechat.transcript().count(call)
+        if call == "getenvinfo":
+            assert await envs.of(OWNER) == (("prod-1", "test-1"), GOOD)
+        else:
+            assert await envs.readiness(OWNER, "prod-1") is Readiness.READY
+        assert wechat.transcript().count(call) - before == 2
+
+
+async def test_a_read_is_made_once_more_at_most_whatever_wechat_says_of_the_tokens(
+    make: Maker, wechat: TokenWeChat
+) -> None:
+    class _NewTokens:
+        async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:  # noqa: ARG002  # from the port
+            return wechat.issue(owner)
+
+    wechat.fail("getenvinfo", Code(40001), times=None)
+    assert await make(_NewTokens()).of(OWNER) == ((), BAD)
+    assert wechat.transcript().count("getenvinfo") == 2
+
+
+async def test_a_read_without_a_newer_token_tells_why_there_is_none(
+    make: Maker, wechat: TokenWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    fixed = make(FixedToken(OWNER, wechat.issue(OWNER), Clock()))
+    wechat.fail("getenvinfo", Code(40001))
+    assert await fixed.of(OWNER) == ((), BAD)
+    [line] = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert vars(line)["reason"] == Trouble.TOKEN_FIXED_DEAD.value.key
 
 
 async def test_without_a_valid_token_no_env_is_listed(make: Maker, wechat: TokenWeChat) -> None:

@@ -303,26 +303,6 @@ async def test_while_slack_does_not_return_the_group_of_a_running_batch_no_item_
 THEIRS = '[[rule]]\nname = "theirs"\nusers = ["U0SECOND"]\neffect = "allow"\n'
 
 
-async def test_a_batch_that_waits_for_its_turn_after_slacks_doubt_is_stopped_if_the_policy_denies_it_by_then(
-    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, change: Change
-) -> None:
-    clock = Clock()
-    rig.runtime = replace(rig.runtime, clock=clock)
-    async with rig.bot(THEIRS + BY_GROUP):
-        await in_doubt(rig, 3, reads=9)
-        with wechat.thinking():
-            await rig.ask(line(3, env="test-1"), SECOND)
-            await wechat.until(lambda wechat: wechat.in_flight == 3)
-            slack.clear("usergroups.list")
-            clock.now += 60
-            waits = "SELECT 1 FROM requests WHERE lane IS NULL AND NOT paused AND batch IS NULL"
-            await soon(lambda: rows(rig.database, waits))
-            await soon(lambda: PAUSED_IN_DOUBT not in slack.parents(RELEASES)[0].text)
-            await change(THEIRS + DENY)
-        await soon(lambda: "3 stopped" in slack.parents(RELEASES)[0].text)
-    assert {env for _, env, _ in wechat.shared} == {"test-1"}
-
-
 async def test_other_batches_run_while_slack_does_not_return_a_batchs_group(
     rig: Rig, slack: LocalSlack, wechat: LocalWeChat
 ) -> None:

@@ -346,7 +346,7 @@ def test_a_person_whose_group_slack_does_not_know_is_not_sent_to_click_again(act
     assert isinstance(step, Reply)
     told = "which groups you are in, so I did nothing: Slack does not know the id"
     assert told in step.message.text
-    assert "Who can fix it" in step.message.text
+    assert "If this keeps happening, tell" in step.message.text
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,18 @@ async def test_a_form_that_is_submitted_after_a_change_of_the_policy_is_decided_
     assert kinds(rig.database) == ["denied"]
 
 
+async def test_a_form_that_names_the_owner_as_a_receiver_is_refused(
+    slack: LocalSlack, rig: Rig
+) -> None:
+    async with rig.bot(OWNERS + ANYTHING):
+        view = await asked(slack)
+        await offered(slack, view)
+        await slack.submit(REQUESTER, view, {ENV: "prod-1", APPIDS: f"{APPID} {OWNER}"})
+        await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+        assert f"`{OWNER}` owns `prod-1`" in slack.shown_to(REQUESTER)[0].text
+    assert rig.wechat.calls == []
+
+
 @pytest.mark.parametrize(
     ("rules", "shown"), [(ANYTHING, "✅"), (APPROVED, "🕓")], ids=["carried out", "waits"]
 )

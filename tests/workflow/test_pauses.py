@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from tests.conftest import (
     Sleep,
     appids,
     calls_of,
-    ledger_down,
     rows,
     soon,
 )
@@ -479,7 +477,7 @@ async def test_items_that_wait_in_one_batch_are_skipped_in_the_next(
         assert "sharing `prod-1` with" in said
         assert "already" in said
         await rig.ask(line(3, "--again"))
-        await soon(lambda: "1 shared, 2 left out" in last(rig).text)
+        await soon(lambda: "1 shared, 2 skipped" in last(rig).text)
         time.now = IN_AN_HOUR
         await answer_to_all(rig)
     assert shared(rig) == appids(3)
@@ -540,28 +538,6 @@ async def test_a_batch_that_waits_for_another_can_be_cancelled_and_ends_at_once(
 # Failures.
 
 
-async def test_while_the_ledger_is_down_no_call_is_made_without_being_recorded(
-    rig: Rig, time: ManualClock, wechat: LocalWeChat
-) -> None:
-    async with rig.bot(ALLOW):
-        with ExitStack() as held:
-            held.enter_context(wechat.thinking())
-            await rig.ask(line(100))
-            await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
-            with ledger_down(rig.database):
-                held.close()
-                await time.sleeps(100)
-                await soon(lambda: wechat.in_flight == 0)
-                calls = {call.appid for call in wechat.calls}
-                begun = rows(rig.database, "SELECT appid FROM requests_elsewhere WHERE begun")
-                assert calls == {appid for (appid,) in begun}
-                await time.sleeps(100)
-                assert len(wechat.calls) == len(calls) < 100
-        answer = await answer_to_all(rig)
-    assert answer.text.startswith("✅ *All 100 shared.*")
-    assert sorted(call.appid for call in wechat.calls) == appids(100)
-
-
 async def stopped_during_a_batch(rig: Rig, rules: str = ALLOW) -> tuple[list[str], list[str]]:
     """Stop a bot without grace during a batch of a hundred; return the items that had begun, and all open ones."""
     rig.environ["SHUTDOWN_GRACE"] = "0"
@@ -615,25 +591,6 @@ async def test_items_that_were_not_called_again_after_a_restart_are_not_said_to_
     assert len(wechat.calls) == calls
     assert f"{len(begun)} unknown" in answer.text
     assert CALLED_TWICE not in answer.text
-
-
-async def test_items_that_had_begun_are_unknown_after_a_restart_if_the_rest_was_cancelled(
-    rig: Rig, wechat: LocalWeChat
-) -> None:
-    rig.environ["SHUTDOWN_GRACE"] = "0"
-    wechat.fail("shareenv", Slow(), times=None)
-    async with rig.bot(ALLOW):
-        await rig.ask(line(30))
-        await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
-        await rig.click(REQUESTER, first(rig), "cancel")
-    wechat.clear("shareenv")
-    await soon(lambda: wechat.in_flight == 0)
-    calls = len(wechat.calls)
-    async with rig.bot(ALLOW):
-        answer = await answer_to_all(rig)
-    assert len(wechat.calls) == calls
-    assert f"{AT_ONCE} unknown" in answer.text
-    assert Trouble.CANCELLED.value.title in answer.text
 
 
 async def test_the_progress_after_a_restart_counts_each_earlier_answer_once(

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import replace
-from itertools import cycle
 
 import pytest
 
@@ -29,7 +28,6 @@ from tests.rig import (
 )
 from tests.said import (
     NEEDS_APPROVAL,
-    NOT_AN_APPROVER,
     YOU_APPROVED,
     answer_to,
     late_answer,
@@ -39,7 +37,6 @@ OPEN = '[[rule]]\nname = "open"\nusers = ["*"]\neffect = "allow"\n'
 FREEZE = f'[[rule]]\nname = "freeze"\ngroups = ["S0PLATFORM"]\neffect = "deny"\n{OPEN}'
 
 OTHER_APPID = "wx00000000000000aa"
-THEIRS = f'[[owner]]\nappid = "{OTHER_APPID}"\nenvs = ["{ENV}"]\n'
 
 
 async def test_a_new_policy_decides_the_next_command(rig: Rig, change: Change) -> None:
@@ -53,37 +50,20 @@ async def test_a_new_policy_decides_the_next_command(rig: Rig, change: Change) -
     assert rig.wechat.shared == [(OWNER, ENV, APPID)]
 
 
-async def test_a_person_who_is_no_longer_an_approver_decides_nothing(
-    rig: Rig, change: Change
-) -> None:
-    async with rig.bot(APPROVE):
-        await rig.ask()
-        view = await rig.open(APPROVER, "approve")
-        await change(approved_by(SECOND_APPROVER))
-        said = await rig.send(APPROVER, view)
-        assert said.startswith(NOT_AN_APPROVER)
-        assert rig.wechat.calls == []
-        assert YOU_APPROVED in await rig.decide(SECOND_APPROVER, "approve")
-        await rig.over()
-    assert rig.column("decided_by") == SECOND_APPROVER
-    assert len(rig.wechat.calls) == 1
+THEIRS = f'[[owner]]\nappid = "{OTHER_APPID}"\nenvs = ["{ENV}"]\n'
 
 
-@pytest.mark.parametrize("asked", [f"{APPID} {ENV}", f"{APPID} {OTHER_APPID} {ENV}"])
-async def test_an_approval_does_not_count_if_the_env_has_another_owner_than_the_question_says(
+@pytest.mark.parametrize("asked", [f"{OTHER_APPID} {ENV}", f"{APPID} {OTHER_APPID} {ENV}"])
+async def test_an_approval_does_not_count_if_a_receiver_has_become_the_owner(
     rig: Rig, change: Change, asked: str
 ) -> None:
     async with rig.bot(APPROVE):
         await rig.ask(asked)
-        assert OWNER in (await rig.question()).text
         view = await rig.open(APPROVER, "approve")
         await change(f"{APPROVE}{THEIRS}")
-        said = await rig.send(APPROVER, view)
-        assert late_answer(Denied(Ground.OTHER_OWNER)) in said
+        assert late_answer(Denied(Ground.OWN_RECEIVER)) in await rig.send(APPROVER, view)
         await rig.over()
-        assert answer_to(Denied(Ground.OTHER_OWNER)) in rig.replies()[-1]
-        assert "send the command again" in rig.replies()[-1]
-    assert (rig.column("outcome"), rig.column("kind", "events")) == ("denied", "delivered")
+        assert answer_to(Denied(Ground.OWN_RECEIVER)) in rig.replies()[-1]
     assert rig.wechat.calls == []
 
 
@@ -245,28 +225,3 @@ async def test_a_new_owner_gets_a_token_before_the_first_request(
         assert not has_a_token(APPID)
         await change(f'{ALLOW}[[owner]]\nappid = "{APPID}"\nenvs = ["other-*"]\n')
         await wechat.until(lambda _: has_a_token(APPID))
-
-
-async def test_each_answer_of_a_burst_follows_one_policy_while_the_policy_keeps_changing(
-    rig: Rig, change: Change
-) -> None:
-    async def answers(times: int) -> set[str]:
-        why = (rig.ask(f"why {APPID} {ENV}") for _ in range(times))
-        return set(await asyncio.gather(*why))
-
-    async def flip() -> None:
-        for rules in cycle((OPEN, FREEZE)):
-            await change(rules)
-
-    async with rig.bot(OPEN):
-        [opened] = await answers(1)
-        await change(FREEZE)
-        [frozen] = await answers(1)
-        assert opened != frozen
-        flipping, said = asyncio.create_task(flip()), set[str]()
-        for _ in range(10):
-            said |= await answers(20)
-        while len(said) < 2:
-            said |= await answers(20)
-        flipping.cancel()
-    assert said == {opened, frozen}

@@ -20,13 +20,13 @@ SNIPPET = f"new wx.cloud.Cloud({{resourceAppid: '{OWNER}', resourceEnv: '{ENV}'}
 @pytest.mark.parametrize(
     ("functions", "said", "steps"),
     [
-        ({"cloudbase_auth": "Active"}, "✅ *Shared, ready to use.*", False),
-        ({"login": "Active"}, f"`{ENV}` has no active cloud function `cloudbase_auth`;", True),
+        ({"cloudbase_auth": "Active"}, "is active; it must let", False),
+        ({"login": "Active"}, f"deploy a cloud function `cloudbase_auth` in `{ENV}`", True),
         ({}, "✅ *Shared, not usable yet.*", True),
-        ({"cloudbase_auth": "CreateFailed"}, "has no active cloud function", True),
+        ({"cloudbase_auth": "CreateFailed"}, "not usable yet", True),
         (
             {**{f"f{n}": "Active" for n in range(120)}, "cloudbase_auth": "Active"},
-            "✅ *Shared, ready to use.*",
+            "is active; it must let",
             False,
         ),
     ],
@@ -40,7 +40,7 @@ async def test_the_answer_says_whether_the_env_can_be_used(
         await rig.over()
     (answer,) = rig.replies()
     assert said in answer
-    assert SNIPPET in answer
+    assert (SNIPPET in answer) is steps
     assert ("deploy a cloud function" in answer) is steps
 
 
@@ -94,10 +94,10 @@ async def test_if_the_first_env_was_ready_the_steps_are_listed_with_the_first_th
             rig.slack.thread(parent.channel, parent.ts)[-1]
             for parent in rig.slack.parents(RELEASES)
         )
-    assert "ready to use" in ready.text
+    assert "must let the appid in" in ready.text
     assert "deploy a cloud function" in missing.text
     assert "deploy a cloud function" not in later.text
-    assert [has_button(each, "steps") for each in (ready, missing, later)] == [False, False, True]
+    assert [has_button(each, "steps") for each in (ready, missing, later)] == [True, False, True]
 
 
 async def test_a_batch_checks_readiness_once(rig: Rig) -> None:
@@ -106,7 +106,7 @@ async def test_a_batch_checks_readiness_once(rig: Rig) -> None:
         await rig.ask(line(3))
         await rig.over(4)
     (answer,) = rig.replies()
-    assert f"`{ENV}` has no active cloud function `cloudbase_auth`;" in answer
+    assert f"deploy a cloud function `cloudbase_auth` in `{ENV}`" in answer
     assert answer.count("deploy a cloud function") == 1
     assert sum("listfunctions" in line for line in rig.wechat.transcript().splitlines()) == 1
 
@@ -120,7 +120,7 @@ async def test_a_batch_checks_readiness_while_its_last_items_are_shared(rig: Rig
             assert rig.wechat.shared == []
         await rig.over(4)
     (answer,) = rig.replies()
-    assert f"`{ENV}` has no active cloud function `cloudbase_auth`;" in answer
+    assert f"deploy a cloud function `cloudbase_auth` in `{ENV}`" in answer
 
 
 async def test_a_batch_has_the_steps_behind_a_button_if_all_its_receivers_were_told_them(
@@ -161,7 +161,7 @@ async def test_a_person_who_may_share_is_told_beforehand_whether_the_env_is_read
     async with rig.bot(ALLOW):
         assert "it would not be usable yet" in await rig.ask(command)
         rig.wechat.functions[ENV] = {"cloudbase_auth": "Active"}
-        assert "is ready to use" in await rig.ask(command)
+        assert "is active; it must let" in await rig.ask(command)
 
 
 async def test_a_person_who_may_not_share_is_told_nothing_about_the_env(rig: Rig) -> None:

@@ -1,6 +1,5 @@
 """The buttons “Try again” and “Share it again”."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -126,16 +125,6 @@ async def test_a_button_stays_while_it_is_of_use_and_is_removed_afterwards(rig: 
         )
 
 
-async def test_of_two_people_who_click_at_once_one_is_told_that_the_other_did(rig: Rig) -> None:
-    async with rig.bot(APPROVE):
-        answer = await failed_once_approved(rig)
-        both = (rig.click(user, answer, "retry") for user in (REQUESTER, APPROVER))
-        told = await asyncio.gather(*both)
-        await rig.question()
-    assert len(states(rig.database)) == 2
-    assert sorted(NEEDS_APPROVAL in said for said in told) == [False, True]
-
-
 async def test_an_approver_can_retry_for_the_requester(rig: Rig) -> None:
     async with rig.bot(APPROVE):
         await rig.click(APPROVER, await failed_once_approved(rig), "retry")
@@ -171,7 +160,7 @@ async def test_an_approver_is_told_that_the_requester_may_no_longer_share(
     rig.slack.people[REQUESTER] = replace(asked_by, deleted=True, locale="zh-CN")
     async with rig.bot(APPROVE):
         told = await rig.click(APPROVER, answer, "retry")
-    assert f"<@{REQUESTER}> cannot have `{ENV}` shared with" in told
+    assert f"<@{REQUESTER}> may not share `{ENV}` with" in told
     assert f"They can type `/share-env why {APPID} {ENV}`" in told
     assert "You" not in told
     assert states(rig.database) == ["ended"]
@@ -208,7 +197,7 @@ async def test_a_retry_by_an_approver_is_confirmed_by_the_requester_if_the_rule_
         )
         assert asked in question.text
         await soon(lambda: rig.slack.shown_to(APPROVER))
-        assert f"The rule wants <@{REQUESTER}> to confirm this first" in rig.shown(APPROVER).text
+        assert f"The rule requires <@{REQUESTER}> to confirm this first" in rig.shown(APPROVER).text
         assert not has_button(rig.shown(APPROVER), "confirm")
         await rig.slack.redeliver(ack)
         await rig.click(REQUESTER, question, "confirm")
@@ -276,12 +265,21 @@ async def test_a_retry_that_the_policy_denies_is_not_used_up(rig: Rig) -> None:
     async with rig.bot(ALLOW):
         answer = await failed(rig)
     async with rig.bot(DENY):
-        assert "“freeze” says no" in await rig.click(REQUESTER, answer, "retry")
+        assert "“freeze” denies it" in await rig.click(REQUESTER, answer, "retry")
         assert states(rig.database) == ["ended"]
     async with rig.bot(ALLOW):
         await rig.click(REQUESTER, answer, "retry")
         await rig.over(2)
     assert len(rig.wechat.shared) == 1
+
+
+@pytest.mark.parametrize("user", [REQUESTER, APPROVER])
+async def test_a_retry_is_refused_if_the_receiver_owns_the_env_now(rig: Rig, user: str) -> None:
+    async with rig.bot(APPROVE):
+        button = await failed_once_approved(rig)
+    async with rig.bot(f'[[owner]]\nappid = "{APPID}"\nenvs = ["{ENV}"]\n{APPROVE}'):
+        assert f"`{APPID}` owns `{ENV}`" in await rig.click(user, button, "retry")
+    assert rig.wechat.shared == []
 
 
 async def test_a_retry_needs_a_confirmation_if_the_rule_says_so(rig: Rig) -> None:

@@ -100,14 +100,14 @@ def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> 
 def test_of_a_batch_that_is_denied_as_a_whole_no_part_is_to_be_left_out(no: Deny) -> None:
     ruled = ruling(ENGLISH, decided([no, no]))
     assert isinstance(ruled, Refusal)
-    assert "may not share `e` with 2 mini programs" in ruled.message.text
+    assert "may not share `e` with 2 apps" in ruled.message.text
     assert "Leave" not in ruled.message.text
 
 
 def test_a_batch_that_is_denied_for_several_reasons_is_told_to_ask_for_the_right() -> None:
     ruled = ruling(ENGLISH, decided([*DENIALS[:2]]))
     assert isinstance(ruled, Refusal)
-    assert "with any of these mini programs" in ruled.message.text
+    assert "with any of these apps" in ruled.message.text
     assert "Ask for the right to share with these." in ruled.message.text
 
 
@@ -145,6 +145,14 @@ def test_a_request_for_an_env_without_an_owner_is_refused(passed: Decision) -> N
     ruled = ruling(ENGLISH, decided([passed], OWNERLESS))
     assert isinstance(ruled, Refusal)
     assert (ruled.kind, ruled.detail) == ("no owner", None)
+
+
+@pytest.mark.parametrize("passed", PASSED)
+def test_a_batch_that_holds_the_owner_is_refused_as_a_whole_naming_it(passed: Decision) -> None:
+    ruled = ruling(ENGLISH, decided([passed] * 3, Policy((PLAIN,), default_owner=f"wx{1:016x}")))
+    assert isinstance(ruled, Refusal)
+    assert (ruled.kind, ruled.detail) == ("denied", "OwnReceiver")
+    assert f"`wx{1:016x}` owns `e`" in ruled.message.text
 
 
 @pytest.mark.parametrize("no", DENIALS)

@@ -11,7 +11,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import event
 
 from bot.domain.outcome import (
@@ -32,7 +31,7 @@ from bot.ledger.engine import engine_of
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.messages.conversation import answer, parent
-from bot.playground.faults import Code, Drop, Late, RateLimited, Slow
+from bot.playground.faults import Code, Drop, Late, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, OWNER, TEAM
 from bot.policy.kinds import Effect, Policy, Rule
@@ -79,18 +78,14 @@ from tests.languages import ENGLISH, LANGUAGES
 from tests.said import CALLED_TWICE, MAY_BE_TWO, USABLE
 from tests.token_server import TokenWeChat
 
-THREADS = pytest.mark.parametrize("channel", [RELEASES, "D0BOT"], ids=["channel", "direct message"])
 Told = Callable[[Step], None]
 May = Callable[[], bool]
 APPIDS = tuple(appids(4))
 """Items of a batch that are written at once."""
-TICK = 3.0
 PAUSE = 3.0
 """Seconds after an unforeseen error."""
 LONGEST_PAUSE = 2.0
 """Seconds between two tries while the ledger is down."""
-NOWHERE = "[]"
-"""The reference of a question that was posted nowhere."""
 GIVEN_UP = Unknown(Trouble.GIVEN_UP.value, tries=0)
 
 
@@ -273,7 +268,6 @@ LEFT: dict[str, dict[str, object]] = {
 EVERY_STATE = pytest.mark.parametrize("left", LEFT)
 
 
-@THREADS
 @EVERY_STATE
 async def test_after_any_crash_a_request_has_one_parent_with_one_answer(
     slack: LocalSlack,
@@ -282,16 +276,15 @@ async def test_after_any_crash_a_request_has_one_parent_with_one_answer(
     database: Path,
     resume: Resume,
     left: str,
-    channel: str,
 ) -> None:
-    request = request_of(slack, channel)
+    request = request_of(slack)
     await leave(request, **LEFT[left])
     await resume()
-    [shown] = slack.parents(channel)
+    [shown] = slack.parents(RELEASES)
     assert shown.text == parent(ENGLISH, request, Shared()).text
     after = NOTHING_KNOWN if "reply posted" in left else USABLE
     called_again = left == "placed"
-    assert replies(slack, channel) == [
+    assert replies(slack) == [
         answer(ENGLISH, request, Shared(), after=after, called_again=called_again).text
     ]
     assert len(wechat.calls) == (0 if left.startswith("answered") else 1)
@@ -339,7 +332,7 @@ async def test_a_parent_that_cannot_be_found_is_replaced_with_a_note(
     assert slack.thread(RELEASES, old.ts) == []
 
 
-@pytest.mark.parametrize("left", ["placed", "answered", "answered, reply posted"])
+@pytest.mark.parametrize("left", ["placed", "answered, reply posted"])
 async def test_a_reply_that_may_be_there_is_repeated_with_a_note_if_the_thread_cannot_be_read(
     slack: LocalSlack,
     leave: Leave,
@@ -514,7 +507,6 @@ class HookedOwners:
         return called
 
 
-@pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
 async def test_an_answer_is_posted_only_after_it_is_recorded(
     slack: LocalSlack,
     owners: WeChat,
@@ -523,9 +515,8 @@ async def test_an_answer_is_posted_only_after_it_is_recorded(
     database: Path,
     sleep: Sleep,
     tasks: Tasks,
-    alone: bool,
 ) -> None:
-    async with held(replace(opened, exclusive=alone)) as ledger:
+    async with held(opened) as ledger:
         entry = await accepted(ledger, request_of(slack))
         with ExitStack() as stack:
             down = HookedOwners(owners, lambda _: stack.enter_context(ledger_down(database)))
@@ -537,28 +528,6 @@ async def test_an_answer_is_posted_only_after_it_is_recorded(
         await soon(lambda: states(database) == ["ended"])
     assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
     assert kinds(database) == ["accepted", "placed", "call", "answered", "delivered"]
-
-
-@pytest.mark.parametrize("alone", [True, False], ids=["alone", "among others"])
-async def test_no_call_is_made_before_it_is_recorded_that_one_may_have_been_made(
-    slack: LocalSlack,
-    wechat: TokenWeChat,
-    opened: Opened,
-    make: Make,
-    database: Path,
-    sleep: Sleep,
-    tasks: Tasks,
-    alone: bool,
-) -> None:
-    async with held(replace(opened, exclusive=alone)) as ledger:
-        entry = await accepted(ledger, request_of(slack))
-        with ledger_down(database):
-            tasks.start(make(ledger).process(entry))
-            await soon(lambda: sum(sleep.naps) > 60)
-            assert wechat.calls == []
-        await slack.until(ended)
-        await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
 
 
 # Lost leases.
@@ -607,132 +576,6 @@ async def test_a_replica_that_lost_the_request_before_its_place_stops_silently(
     assert states(database) == ["accepted"]
     assert kinds(database) == ["accepted"]
     assert wechat.calls == []
-
-
-@pytest.mark.parametrize("lost", [False, True], ids=["ended", "lost"])
-async def test_a_request_that_a_replica_ended_or_lost_is_no_longer_under_its_lease(
-    slack: LocalSlack, places: Threads, ledger: Ledger, make: Make, database: Path, lost: bool
-) -> None:
-    entry = await accepted(ledger, request_of(slack))
-    assert ledger.lease.covers(entry)
-    closing = (lambda: take_away(database)) if lost else no_op
-    await make(ledger, places=HookedPlaces(places, closing=closing)).process(entry)
-    assert states(database) == ["answered" if lost else "ended"]
-    assert not ledger.lease.covers(entry)
-
-
-async def test_a_replica_that_lost_the_request_during_the_call_stops_silently(
-    slack: LocalSlack,
-    wechat: TokenWeChat,
-    ledger: Ledger,
-    make: Make,
-    database: Path,
-    tasks: Tasks,
-) -> None:
-    wechat.fail("shareenv", Slow(after_effect=True))
-    tasks.start(make(ledger).process(await accepted(ledger, request_of(slack))))
-    await wechat.until(lambda wechat: bool(wechat.calls))
-    take_away(database)
-    wechat.clear("shareenv")
-    await tasks.drain(60)
-    assert replies(slack) == []
-    assert kinds(database) == ["accepted", "placed"]
-    assert not ended(slack)
-
-
-async def test_a_replica_that_lost_the_request_while_frozen_posts_nothing(
-    slack: LocalSlack, several: Opened, make: Make, database: Path
-) -> None:
-    async with held(several, lease=0.0) as ledger:
-        entry = await accepted(ledger, request_of(slack))
-        take_away(database)
-        await make(ledger).process(entry)
-    assert slack.messages == []
-    assert kinds(database) == ["accepted"]
-
-
-async def test_a_replica_that_lost_a_batch_while_frozen_shows_no_progress(
-    slack: LocalSlack,
-    wechat: TokenWeChat,
-    several: Opened,
-    make: Make,
-    sleep: Sleep,
-    database: Path,
-    tasks: Tasks,
-) -> None:
-    clock, thawed, batch = Clock(), asyncio.Event(), replace(request_of(slack), appids=APPIDS)
-
-    async def sleep_frozen(seconds: float) -> None:
-        if seconds == TICK:
-            await thawed.wait()
-        await sleep(seconds)
-
-    async with held(several, clock=clock) as ledger:
-        worker = make(ledger)
-        batches = replace(worker.batches, leased=replace(worker.leased, sleep=sleep_frozen))
-        entry = await accepted(ledger, replace(batch, appid=""))
-        with wechat.thinking():
-            tasks.start(replace(worker, batches=replace(batches, tick=TICK)).process(entry))
-            await wechat.until(lambda wechat: wechat.in_flight == len(APPIDS))
-            clock.now += 60
-            take_away(database)
-            thawed.set()
-        await tasks.drain(60)
-    assert [parent.edits for parent in slack.parents(RELEASES)] == [0]
-
-
-async def test_a_replica_that_lost_a_request_while_frozen_does_not_show_its_decision_any_more(
-    slack: LocalSlack,
-    wechat: TokenWeChat,
-    client: AsyncWebClient,
-    several: Opened,
-    make: Make,
-    sleep: Sleep,
-    database: Path,
-    tasks: Tasks,
-) -> None:
-    clock, frozen, thawed = Clock(), asyncio.Event(), asyncio.Event()
-
-    async def sleep_frozen(_: float) -> None:
-        frozen.set()
-        await thawed.wait()
-
-    api = SlackApi(client, sleep_frozen)
-    places = Threads(api, Posts(api, BOT, sleep, time.time), Directory(api, TEAM, clock), LANGUAGES)
-    async with held(several, clock=clock) as ledger:
-        entry = await accepted(ledger, request_of(slack))
-        ref = await places.open(entry.request)
-        assert ref is not None
-        assert await ledger.place(entry, ref)
-        decided = replace(entry, state=State.PLACED, place=ref, asked=NOWHERE)
-        slack.fail("chat.update", RateLimited(1))
-        with wechat.thinking():
-            tasks.start(make(ledger, places=places).process(decided))
-            await frozen.wait()
-            await wechat.until(lambda wechat: wechat.in_flight == 1)
-            clock.now += 60
-            take_away(database)
-            await soon(lambda: len(tasks) == 0)  # the call to WeChat is given up too
-            thawed.set()
-        await tasks.drain(60)
-    assert [parent.edits for parent in slack.parents(RELEASES)] == [0]
-
-
-async def test_a_step_that_outlasts_the_lease_is_repeated_after_looking_for_its_message(
-    slack: LocalSlack,
-    several: Opened,
-    make: Make,
-    database: Path,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    slack.fail("conversations.info", Slow(1.0))
-    async with held(several, lease=0.6) as ledger:
-        entry = await accepted(ledger, request_of(slack))
-        await make(ledger).process(entry)
-    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
-    assert states(database) == ["ended"]
-    assert any(call.method == "conversations.history" for call in slack.calls)
-    assert "unforeseen error" not in caplog.text
 
 
 async def test_a_post_that_the_lease_cut_short_is_looked_for_only_after_a_pause(
@@ -976,13 +819,6 @@ async def kept(worker: Worker, lease: float) -> AsyncIterator[None]:
     assert task.cancelled()
 
 
-async def test_a_replica_keeps_its_requests(several: Opened, make: Make, database: Path) -> None:
-    async with held(several) as ledger:
-        began = lease_until(database, "a")
-        async with kept(make(ledger), 0.2):
-            await soon(lambda: lease_until(database, "a") > began + 0.1)
-
-
 async def test_a_bot_that_is_alone_writes_nothing_while_it_has_nothing_to_do(
     opened: Opened, make: Make, database: Path, slack: LocalSlack
 ) -> None:
@@ -997,19 +833,6 @@ async def test_a_bot_that_is_alone_writes_nothing_while_it_has_nothing_to_do(
             assert version() != before
 
 
-async def test_a_request_without_a_holder_is_taken_over_and_finished(
-    slack: LocalSlack, wechat: TokenWeChat, several: Opened, make: Make, database: Path
-) -> None:
-    async with held(several, "dead", lease=0.0) as dead, held(several) as ledger:
-        entry = await accepted(dead, request_of(slack))
-        async with kept(make(ledger), 0.2):
-            await slack.until(ended)
-            await soon(lambda: states(database) == ["ended"])
-    assert replies(slack) == [answer(ENGLISH, entry.request, Shared()).text]
-    assert len(wechat.calls) == 1
-    assert kinds(database)[:2] == ["accepted", "taken over"]
-
-
 async def test_all_requests_without_a_holder_are_taken_over_at_once(
     slack: LocalSlack, several: Opened, make: Make, database: Path
 ) -> None:
@@ -1022,17 +845,6 @@ async def test_all_requests_without_a_holder_are_taken_over_at_once(
             await soon(lambda: states(database) == ["ended"] * many)
     assert kinds(database).count("taken over") == many
     assert len(slack.parents(RELEASES)) == many
-
-
-async def test_a_request_with_a_holder_is_not_taken_over(
-    slack: LocalSlack, several: Opened, make: Make, database: Path
-) -> None:
-    async with held(several, "other") as other, held(several) as ledger:
-        await accepted(other, request_of(slack))
-        began = lease_until(database, "a")
-        async with kept(make(ledger), 0.1):
-            await soon(lambda: lease_until(database, "a") > began + 0.2)
-        assert rows(database, "SELECT holder, fence FROM requests") == [("other", 1)]
 
 
 async def test_a_replica_that_stops_keeps_its_lease_and_takes_over_nothing(

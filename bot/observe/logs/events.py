@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import Enum
 
 from bot.guidance import Fixer, Guidance, by_key, in_general
-from bot.ledger.events import Event
+from bot.ledger.events import Event, why_in
 
 _IN_A_ROW = 3
 _HOUR, _MINUTE = 3600.0, 60.0
@@ -26,7 +26,7 @@ def failure_of(event: Event) -> Guidance | None:
     """Return why a request failed or is unknown; None for any other event."""
     if event.kind != "answered" or event.facts.get("outcome") not in {"failed", "unknown"}:
         return None
-    return by_key(str(event.facts.get("detail")))
+    return by_key(why_in(str(event.facts.get("detail"))))
 
 
 class RepeatedFailures:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong
 from bot.domain.link import Link, LinkState
-from bot.guidance import AUTHORISE_ANEW, in_general
+from bot.guidance import SEND_THE_LINK, SETS_TICKED, in_general
 from bot.ledger.seal import PUT_BACK, Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
 from bot.ops.doctor.findings import utc
@@ -48,7 +48,8 @@ _COMPARE = (
 _SEEN_LATELY = 30 * 60.0
 """Seconds within which WeChat's last ticket should have come: it pushes one every ten minutes."""
 _PERMISSIONS = "permissions"
-_CLOUDBASE = 49
+_CLOUDBASE, _DEVELOPMENT = 49, 18
+_BOTH_GRANTED = "permission sets 49 and 18 are granted, so only the platform's developers can open its CloudBase console (extAppid)"
 
 
 async def check_chain(setup: Setup) -> list[Finding]:
@@ -111,7 +112,10 @@ def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
 
 
 async def check_permissions(setup: Setup) -> list[Finding]:
-    """Return for each owner whether set 49 is granted, using the ledger's platform token; nothing is renewed."""
+    """Return for each owner whether sets 49 and 18 are granted, by the ledger's platform token; nothing is renewed.
+
+    With both, WeChat closes the CloudBase console to the owner's admin (cloudbase/common/problem).
+    """
     platform, url, owners = setup.parts.tokens, setup.parts.wechat_url, setup.owners
     if not isinstance(platform, PlatformSettings) or url is None or not owners:
         return []
@@ -127,9 +131,12 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         told = await component.info(value, owner)
         if isinstance(told, NoAnswer):
             return failed(_PERMISSIONS, told)
-        if _CLOUDBASE in told.granted:
-            return ok(_PERMISSIONS, f"{owner}: permission set 49 (CloudBase management) is granted")
-        lacking = "permission set 49 (CloudBase management) is not granted"
-        return wrong(_PERMISSIONS, lacking, in_general(AUTHORISE_ANEW))
+        fix = in_general(f"{SETS_TICKED} {SEND_THE_LINK}")
+        if _CLOUDBASE not in told.granted:
+            return wrong(_PERMISSIONS, f"permission set {_CLOUDBASE} is not granted", fix)
+        if _DEVELOPMENT not in told.granted:
+            lacking = f"{owner}: permission set {_DEVELOPMENT} is not granted, which goes with {_CLOUDBASE}"
+            return warning(_PERMISSIONS, lacking, fix)
+        return ok(_PERMISSIONS, f"{owner}: {_BOTH_GRANTED}")
 
     return await check_owners(_PERMISSIONS, owners, one)

@@ -1,14 +1,20 @@
-import { byId, h, sends, show, suggest } from "./dom.js";
+import { byId, h, once, sends, show, suggest } from "./dom.js";
 import { act, follow, messages, state, unread, world } from "./live.js";
-import { avatar, nameOf, showMessages } from "./messages.js";
+import { avatar, isLow, nameOf, showMessages } from "./messages.js";
 import { closePane, openPane, showPane, togglePane } from "./panes.js";
 import { showHome, showModal } from "./views.js";
 
 const box = byId("box");
+const log = byId("log");
+let low = true; // whether the newest message is in sight
 
 const wide = matchMedia("(min-width: 1000px)"); // else the pane lies over the messages
 
 const address = (role, place) => `#${role}/${place}`;
+
+/** Keep what somebody has begun to write somewhere, also over a reload. */
+const keep = (text, where = address(state.role, state.place)) => sessionStorage.setItem(`draft ${where}`, text);
+const kept = () => sessionStorage.getItem(`draft ${address(state.role, state.place)}`) ?? "";
 
 const on = {
   act,
@@ -17,9 +23,10 @@ const on = {
     openPane("thread", on, { channel, ts: `${seconds}.${micros}` });
   },
   go: (role, place, text = "") => {
+    if (text) keep(text, address(role, place));
     location.hash = address(role, place);
     if (!wide.matches) closePane();
-    box.value = text;
+    if (text) box.value = text;
     box.focus();
   },
   thread: (message) => openPane("thread", on, message),
@@ -33,8 +40,8 @@ function draw() {
   state.read.set(state.place, (Date.now() / 1000).toFixed(6));
   showSide();
   showHead();
-  if (state.place === "home") showHome(byId("log"), on);
-  else showMessages(byId("log"), messages(state.place), on);
+  if (state.place === "home") showHome(log, on);
+  else showMessages(log, messages(state.place), on);
   showModal(on);
   showPane(on);
 }
@@ -75,6 +82,9 @@ function showHead() {
   box.setAttribute("aria-label", `Message to ${title} as ${me}`);
   const done = state.parts.get("steps").filter((each) => each.done).length;
   document.querySelector("[data-pane=guide]").textContent = `First minute ${done}/5`;
+  const { planned } = state.parts.get("wechat");
+  document.querySelector("[data-pane=wechat]").textContent = planned ? `WeChat: ${planned} to come` : "WeChat";
+  byId("language").ariaChecked = String(state.parts.get("language") === "zh-CN");
 }
 
 /** Come to another place, or be another person there. */
@@ -90,7 +100,8 @@ function route() {
   const another = state.role !== role;
   Object.assign(state, { role, place });
   byId("side").hidePopover();
-  byId("log").replaceChildren();
+  log.replaceChildren();
+  box.value = kept();
   if (!another) return arrive();
   state.read = new Map();
   listen();
@@ -99,7 +110,7 @@ function route() {
 const listen = () => follow(arrive, draw);
 
 function keys(event) {
-  if (event.key === "Escape" && !byId("modal").open) closePane();
+  if (event.key === "Escape" && event.target !== box && !byId("modal").open) closePane();
   if (event.key === "/" && !event.target.matches("input,textarea,select")) {
     event.preventDefault();
     box.focus();
@@ -119,6 +130,13 @@ const offers = suggest(box, "Commands", source, (word) => {
 });
 byId("composer").prepend(offers);
 sends(byId("composer"), box, (text) => act("say", { channel: state.place, text, thread: "" }));
+box.addEventListener("input", () => keep(box.value));
+log.addEventListener("scroll", () => (low = isLow(log)));
+new ResizeObserver(() => low && (log.scrollTop = log.scrollHeight)).observe(log);
+byId("language").addEventListener("click", ({ target }) => {
+  byId("status").textContent = "The bot starts again, to speak another language in channels …";
+  once(target, () => act("language", { language: target.ariaChecked === "true" ? "en" : "zh-CN" }));
+});
 byId("form").addEventListener("click", () => act("shortcut"));
 for (const each of document.querySelectorAll("[data-pane]"))
   each.addEventListener("click", () => togglePane(each.dataset.pane, on));

@@ -1,4 +1,4 @@
-import { button, h, suggest } from "./dom.js";
+import { button, h, once, suggest } from "./dom.js";
 import { mrkdwn } from "./mrkdwn.js";
 
 let made = 0;
@@ -54,11 +54,7 @@ const readable = (node, read) => Object.assign(node, { read });
 
 const ELEMENTS = {
   button: (element, { on, block }) => {
-    const click = async (event) => {
-      event.target.disabled = true;
-      await on.act("click", block, element);
-      event.target.disabled = false;
-    };
+    const click = (event) => once(event.currentTarget, () => on.act("click", block, element));
     return button(element.text.text, click, { class: element.style, "aria-label": element.accessibility_label });
   },
   plain_text_input: (element, { id, held }) => {

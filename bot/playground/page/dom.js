@@ -16,6 +16,14 @@ export const byId = (id) => document.getElementById(id);
 
 export const button = (words, onclick, more) => h("button", { type: "button", onclick, ...more }, words);
 
+/** Do something for a button, which is deaf meanwhile; a disabled one would lose the focus. */
+export async function once(pressed, work) {
+  if (pressed.ariaDisabled === "true") return;
+  pressed.ariaDisabled = "true";
+  await work();
+  pressed.ariaDisabled = "false";
+}
+
 export const soft = (...words) => h("p", { class: "soft" }, words);
 
 const nameOf = (control) => control.getAttribute("href") ?? control.getAttribute("aria-label") ?? control.textContent;
@@ -68,7 +76,7 @@ export function suggest(input, label, source, pick) {
   const fill = (rows) => {
     list.replaceChildren(...rows);
     list.hidden = !rows.length;
-    input.setAttribute("aria-expanded", String(!list.hidden));
+    if (input.role) input.ariaExpanded = String(!list.hidden);
     choose(null);
   };
   const take = (row) => {
@@ -86,8 +94,10 @@ export function suggest(input, label, source, pick) {
     const found = await source(text);
     if (input.value === text) fill(found.map(offered));
   };
-  const combo = { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": id };
-  for (const [name, value] of Object.entries(combo)) input.setAttribute(name, value);
+  // A box of several lines may be no combobox.
+  if (input.matches("input")) Object.assign(input, { role: "combobox", ariaExpanded: "false" });
+  input.ariaAutoComplete = "list";
+  input.setAttribute("aria-controls", id);
   input.addEventListener("input", offer);
   input.addEventListener("click", offer);
   input.addEventListener("blur", () => fill([]));
@@ -101,7 +111,7 @@ export function suggest(input, label, source, pick) {
       Enter: () => take(chosen),
       Escape: () => fill([]),
     };
-    if (!acts[event.key] || event.shiftKey || (event.key === "Enter" && !chosen)) return;
+    if (!acts[event.key] || event.shiftKey || event.altKey || (event.key === "Enter" && !chosen)) return;
     if (!rows.length && event.key !== "ArrowDown") return;
     acts[event.key]();
     event.preventDefault();

@@ -53,10 +53,13 @@ function content(message, on, inThread) {
   return [avatar(message.user), h("div", { class: "body" }, body), h("div", { class: "tools row" }, tools)];
 }
 
+/** Tell whether the newest message is in sight. */
+export const isLow = (log) => log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+
 /** Let a list show messages: only what changed is made anew. */
 export function showMessages(log, list, on, inThread = false) {
   const old = new Map([...log.children].map((node) => [node.id, node]));
-  const low = log.scrollHeight - log.scrollTop - log.clientHeight < 80;
+  const low = isLow(log);
   list.forEach((message, i) => {
     const id = `${inThread ? "reply" : "message"}-${message.ts}`;
     const node = old.get(id) ?? h("article", { id, class: message.only ? "message only" : "message" });

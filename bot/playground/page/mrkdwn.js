@@ -21,10 +21,33 @@ export function mrkdwn(text, names, link) {
   return nodes;
 }
 
+const day = { month: "short", day: "numeric", year: "numeric" };
+const FORMS = {
+  date_num: { year: "numeric", month: "2-digit", day: "2-digit" },
+  date: { ...day, month: "long" },
+  date_short: day,
+  date_long: { ...day, month: "long", weekday: "long" },
+  time: { hour: "numeric", minute: "2-digit" },
+  time_secs: { hour: "numeric", minute: "2-digit", second: "2-digit" },
+};
+const NEAR = { "-1": "yesterday", 0: "today", 1: "tomorrow" };
+
+/** Return a date as Slack shows it, in the zone of the browser; null if that is no date. */
+function date(told) {
+  const [, seconds, form] = told.split("^");
+  const at = new Date(seconds * 1000);
+  if (!form || Number.isNaN(at.getTime())) return null;
+  const days = Math.round((new Date(at).setHours(0, 0, 0, 0) - new Date().setHours(0, 0, 0, 0)) / 86_400_000);
+  return form.replace(/{(\w+?)(_pretty)?}/g, (token, name, pretty) => {
+    const near = pretty && NEAR[days];
+    return near || (FORMS[name] ? new Intl.DateTimeFormat([], FORMS[name]).format(at) : token);
+  });
+}
+
 function reference(ref, names, link) {
   const [target, words] = ref.split("|");
   const { mark, id } = target.match(/^(?<mark>@|#|!subteam\^|!date|!|)(?<id>.*)/).groups;
-  if (mark === "!date") return plain(words ?? target);
+  if (mark === "!date") return date(id) ?? plain(words ?? target);
   if (mark === "!") return h("span", { class: "mention" }, `@${words ?? id}`);
   if (mark) return h("span", { class: "mention" }, mark === "#" ? "#" : "@", h("bdi", {}, names[id] ?? words ?? id));
   const inside = target.match(/\/archives\/(\w+)\/p(\d{10})(\d{6})/);

@@ -3,11 +3,14 @@ import { act, messages, state, world } from "./live.js";
 import { showMessages } from "./messages.js";
 
 let open = ""; // the pane beside the messages
+let back = ""; // the pane to go back to
 let about = null; // the message that a thread or a look inside is about
 
 /** Open a pane: that of a thread or a look inside is about a message. */
 export function openPane(name, on, message = null) {
   about = message;
+  if (!message || !open) back = "";
+  else if (open === "guide") back = open;
   open = name;
   byId("pane").replaceChildren();
   showPane(on);
@@ -33,7 +36,8 @@ export function showPane(on) {
     const close = button("×", closePane, { class: "plain", "aria-label": "Close" });
     const body = h("div", { class: "content stack" });
     pane.className = open;
-    pane.append(h("header", { class: "row title" }, h("h2", { id: "pane-title" }, title), close), body);
+    const return_ = back && button("‹ First minute", () => openPane(back, on), { class: "plain" });
+    pane.append(h("header", { class: "row title" }, h("h2", { id: "pane-title" }, title), return_, close), body);
     draw(body, on);
   }
   update?.(pane.lastChild, on);
@@ -100,10 +104,11 @@ function drawWechat(body) {
 }
 
 function showWechat(body) {
-  const { calls, shared } = state.parts.get("wechat");
+  const { calls, shared, planned, about: what } = state.parts.get("wechat");
   const row = (tag, ...cells) => h("tr", {}, cells.map((each) => h(tag, {}, each)));
   const held = () => h("table", {}, row("th", "Env", "Appid"), shared.map(({ env, appid }) => row("td", env, appid)));
-  show(body.lastChild, [calls, shared], () => [
+  show(body.lastChild, [calls, shared, planned], () => [
+    planned && h("p", {}, "⏳ Still to come: ", h("b", {}, planned), ` – ${what}`),
     h("h3", {}, "Who holds which env"),
     shared.length ? held() : soft("Nothing was shared yet."),
     h("h3", {}, "What it heard, the newest first"),
@@ -131,10 +136,11 @@ function showSteps(body, on) {
     if (step.wechat) await act("wechat", { order: step.wechat });
     on.go(step.role, "C0RELEASES", step.line);
   };
-  const row = ({ title, words, done, then, ...step }) => {
+  const row = ({ title, words, done, then, answer, ...step }) => {
     const named = (label, onclick) => button(label, onclick, { "aria-label": `${label}: ${title}` });
     const next = then && named(`Be the ${then}`, () => on.go(then, "C0APPROVALS"));
-    const acts = h("p", { class: "row" }, named("Type it", () => start(step)), next);
+    const read = answer && named("Read the answer", () => on.thread(answer));
+    const acts = h("p", { class: "row" }, named("Type it", () => start(step)), next, read);
     return h("li", { class: "card" }, h("h3", {}, title, done && " (done) ✅"), soft(words), acts);
   };
   show(body, steps, () => [

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from bot.playground.acts import Acts
-from bot.playground.guide import STEPS
+from bot.playground.guide import STEPS, ThingToTry
 from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.workspace import Workspace
-from bot.playground.troubles import ERRCODES, TROUBLES
+from bot.playground.troubles import WORDS
 from bot.playground.world import ABOUT, ROLES, Channel
 
 _MARKS = {"public": "#", "private": "🔒"}
@@ -40,13 +40,21 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
         "modal": _view(modal) if modal else None,
         "home": _view(home) if home else None,
         "steps": [
-            {**asdict(step), "done": step.is_done(slack.messages, acts.lines)} for step in STEPS
+            {
+                **asdict(step),
+                "done": step.is_done(slack.messages, acts.lines),
+                "answer": _answer(slack, user, step),
+            }
+            for step in STEPS
         ],
         "policy": acts.stage.rules.text,
+        "language": acts.stage.bot.language.value,
         "wechat": {
             "calls": [*wechat.transcript().splitlines()[-60:]],
             "shared": [{"env": env, "appid": appid} for _, env, appid in held],
-            "words": [[word, about] for word, about in {**TROUBLES, **ERRCODES}.items()],
+            "planned": acts.planned,
+            "about": WORDS.get(acts.planned, "a code that nobody knows"),
+            "words": [[word, about] for word, about in WORDS.items()],
         },
         **{
             f"{each.channel} {each.ts}": _message(slack, each)
@@ -54,6 +62,14 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
             if not each.deleted and slack.sees(user, each)
         },
     }
+
+
+def _answer(slack: Workspace, user: str, step: ThingToTry) -> Json:
+    """Return where the answer of a step stands, if a person sees it."""
+    for each in slack.messages:
+        if step.shows(each) and slack.sees(user, each) and slack.thread(each.channel, each.ts):
+            return {"channel": each.channel, "ts": each.ts}
+    return None
 
 
 def _places(slack: Workspace, user: str) -> Iterator[JsonObject]:

@@ -142,6 +142,8 @@ class PageServer:
                 await acts.home(user)
             case {"do": "policy", "text": str(text)}:
                 return {"problems": [*await acts.policy(text)]}
+            case {"do": "language", "language": str(tag)}:
+                await acts.language(tag)
             case {"do": "inside"}:
                 return acts.stage.inside(acts.targets.message_at(user, body))
             case _:
@@ -150,11 +152,11 @@ class PageServer:
 
 
 @asynccontextmanager
-async def served(acts: Acts) -> AsyncIterator[PageServer]:
-    """Serve the page while the context is open."""
+async def served(acts: Acts, port: int = 0) -> AsyncIterator[PageServer]:
+    """Serve the page while the context is open, at a free port unless one is given; raises OSError if it is taken."""
     loopback = Loopback()
     page = PageServer(acts, loopback)
-    await loopback.start(page.serve)
+    await loopback.start(page.serve, port)
     try:
         with acts.stage.watched(page.wake):
             yield page

@@ -1,5 +1,5 @@
 import { blocks } from "./blocks.js";
-import { button, byId, h, show, soft } from "./dom.js";
+import { button, byId, h, once, show, soft } from "./dom.js";
 import { act, state, world } from "./live.js";
 
 let open = null; // the form on top: its view, and its fields
@@ -51,10 +51,10 @@ function fill(dialog, view, on, values, errors) {
       fill(dialog, view, on, filled(), Object.fromEntries(told));
       return dialog.querySelector("[aria-invalid]").focus();
     }
-    event.submitter.disabled = true;
-    const { problem } = await on.act("submit", { values: filled() });
-    told.textContent = problem ?? ""; // what stands below the form cannot be read
-    event.submitter.disabled = false;
+    await once(event.submitter, async () => {
+      const { problem } = await on.act("submit", { values: filled() });
+      told.textContent = problem ?? ""; // what stands below the form cannot be read
+    });
   };
   dialog.oncancel = (event) => {
     event.preventDefault();

@@ -34,8 +34,8 @@ class ComponentCalls:
 
     def _start_push_ticket(self, asked: Asked) -> JsonObject:
         self._judge_secret(asked, "component_secret")
-        self._platform.keep_pushing()
-        return {"errcode": 0, "errmsg": "ok"}
+        pushes = self._platform.keep_pushing()
+        return {"errcode": 0, "errmsg": "in a normal state" if pushes else "ok"}
 
     def _component_token(self, asked: Asked) -> JsonObject:
         platform = self._platform

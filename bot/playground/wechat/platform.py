@@ -153,11 +153,13 @@ class PlatformStandIn:
         self._note(f"push {push.info_type}: {status}")
         return status, text
 
-    def keep_pushing(self) -> None:
-        """Push a ticket now, and another one every ten minutes."""
+    def keep_pushing(self) -> bool:
+        """Push a ticket now, and another one every ten minutes; return whether it did so before."""
+        did = self._ticking is not None
         if self._ticking is not None:
             self._ticking.cancel()
         self._ticking = asyncio.create_task(self._tick())
+        return did
 
     async def _tick(self) -> None:
         while True:

@@ -75,6 +75,11 @@ class IssuedTokens:
             raise CodedError(self._codes[issued.then])
         return issued.owner
 
+    def has_ended(self, owner: str) -> bool:
+        """Return whether the owner's newest token is no longer valid."""
+        newest = self.newest(owner)
+        return newest is not None and self._clock() >= self._issued[newest].until
+
     def newest(self, owner: str) -> str | None:
         """Return the owner's newest token, valid or not; None if there is none."""
         owned = (token for token in reversed(self._issued) if self._issued[token].owner == owner)

@@ -111,19 +111,23 @@ async def test_the_chains_token_is_read_from_the_ledger_and_nothing_is_renewed(
     assert rows(database, "SELECT * FROM tokens") == kept
 
 
-async def test_an_owner_that_granted_set_49_is_fine(chain: dict[str, str]) -> None:
-    found = await finding_of(chain, "permissions")
-    granted = f"{OWNER}: permission set 49 (CloudBase management) is granted"
-    assert (found.level, found.found) == ("ok", granted)
-
-
-async def test_an_owner_that_did_not_grant_set_49_is_reported_with_the_fix(
-    chain: dict[str, str], wechat: TokenWeChat
+@pytest.mark.parametrize(
+    ("granted", "level", "told"),
+    [
+        ((49, 18), "ok", "only the platform's developers can open its CloudBase console"),
+        ((18,), "wrong", "permission set 49 is not granted"),
+        ((49,), "warning", "permission set 18 is not granted"),
+    ],
+)
+async def test_each_owner_has_to_grant_sets_49_and_18_which_closes_its_console(
+    chain: dict[str, str], wechat: TokenWeChat, granted: tuple[int, ...], level: str, told: str
 ) -> None:
-    wechat.platform.granted[OWNER] = (18,)
+    wechat.platform.granted[OWNER] = granted
     found = await finding_of(chain, "permissions")
-    assert (found.level, "is not granted" in found.found) == ("wrong", True)
-    assert "The owner's admin withdraws" in (found.fix or "")
+    assert (found.level, told in found.found) == (level, True)
+    if level != "ok":
+        assert "管理权限集" in (found.fix or "")
+        assert "authorisation link" in (found.fix or "")
 
 
 @pytest.mark.parametrize("not_authorised", [40013, 61003])

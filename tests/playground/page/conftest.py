@@ -114,7 +114,7 @@ async def browser() -> AsyncIterator[Browser]:
 async def play() -> AsyncIterator[Play]:
     numbers = count(1)
     runtime = replace(Runtime(), new_id=lambda: f"demo{next(numbers):04}")
-    async with stage(runtime, WECHAT_TIMEOUT="1") as on:
+    async with stage(runtime, WECHAT_TIMEOUT="2") as on:
         acts = Acts(on)
         async with served(acts) as page:
             yield Play(on, acts, page.url)

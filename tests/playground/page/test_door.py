@@ -2,20 +2,27 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
+from bot.domain.language import Language
 from bot.playground.acts import Acts
 from bot.playground.page.server import served
 from bot.playground.slack.server import LocalSlack
-from bot.playground.stage import Rules, Stage
+from bot.playground.stage import Rules, Stage, StagedBot
 from bot.playground.world import POLICY
 from bot.settings.load import Settings, load
 from tests.token_server import TokenWeChat, environment
 
 HELLO = {"do": "say", "channel": "C0RELEASES", "text": "hello", "thread": ""}
+
+
+@asynccontextmanager
+async def running_nothing(_: Language) -> AsyncIterator[None]:
+    yield
 
 
 @pytest.fixture
@@ -28,7 +35,9 @@ async def url(
     settings = load(environment(slack, wechat) | {"POLICY_FILE": str(policy)})
     assert isinstance(settings, Settings)
     rules = Rules(policy, settings)
-    async with served(Acts(Stage(slack, wechat, rules, "sqlite://"))) as page:
+    async with served(
+        Acts(Stage(slack, wechat, rules, "sqlite://", StagedBot(running_nothing)))
+    ) as page:
         yield page.url
 
 
@@ -133,6 +142,8 @@ async def test_only_the_pages_own_files_are_served(
         ({"do": "shortcut"}, ""),
         ({"do": "home"}, ""),
         ({"do": "wechat", "order": "ok"}, ""),
+        ({"do": "language", "language": "zh-CN"}, ""),
+        ({"do": "language", "language": "fr"}, "The bot does not speak “fr”, but en, zh-CN."),
         ({"do": "wechat", "order": "weather"}, "Use an errcode such as 85088"),
     ],
 )

@@ -35,7 +35,7 @@ async def shared(seat: Seat) -> None:
 async def thread(seat: Seat) -> None:
     await shared(seat)
     await seat.click("1 reply")
-    await seat.sees("In the receiver's code", seat.pane)
+    await seat.sees("must let the appid in", seat.pane)
 
 
 async def form(seat: Seat) -> None:
@@ -81,7 +81,7 @@ SCENES: list[Callable[[Seat], Awaitable[None]]] = [
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_axe_finds_no_serious_violation(sit: Sit, scheme: str) -> None:
+async def test_axe_finds_no_violation(sit: Sit, scheme: str) -> None:
     assert hashlib.sha256(AXE.read_bytes()).hexdigest() == AXE_HASH
     found: list[str] = []
     for scene in SCENES:
@@ -95,7 +95,6 @@ async def test_axe_finds_no_serious_violation(sit: Sit, scheme: str) -> None:
             f"{scene.__name__}: {each['id']}: {node['html'][:120]}"
             for each in result["violations"]
             for node in each["nodes"]
-            if each["impact"] in {"serious", "critical"}
         ]
         await seat.tab.keyboard.press("Escape")
         await seat.tab.keyboard.press("Escape")
@@ -123,6 +122,7 @@ async def test_everything_is_done_with_the_keyboard_alone(sit: Sit) -> None:
     await seat.log.get_by_role("button", name="Share it").focus()
     await keyboard.press("Enter")
     await seat.sees("shared live-1")
+    await expect(seat.log.locator("article :focus")).to_have_count(1)
     await seat.log.get_by_role("button", name="More actions").last.focus()
     await keyboard.press("Enter")
     await expect(seat.tab.get_by_role("button", name="Share env in this thread")).to_be_focused()
@@ -132,6 +132,9 @@ async def test_everything_is_done_with_the_keyboard_alone(sit: Sit) -> None:
     await expect(seat.pane.get_by_role("heading", name="Thread")).to_be_visible()
     await keyboard.press("Escape")
     await expect(seat.pane).to_have_count(0)
+    await seat.click("First minute 1/5")
+    await seat.box.press("Escape")
+    await expect(seat.pane).to_have_count(1)
     await keyboard.press("Alt+ArrowDown")
     await expect(seat.tab.get_by_role("heading", name="# share-approvals")).to_be_visible()
 
@@ -141,7 +144,7 @@ async def test_on_a_phone_nothing_is_wider_than_the_screen(sit: Sit) -> None:
     await expect(seat.pane).to_have_count(0)
     await shared(seat)
     await seat.click("1 reply")
-    await seat.sees("In the receiver's code", seat.pane)
+    await seat.sees("must let the appid in", seat.pane)
     width = "document.scrollingElement.scrollWidth"
     assert await seat.tab.evaluate(width) == 390
     await seat.click("Close", seat.pane)
@@ -191,6 +194,7 @@ async def a_minute(seat: Seat) -> None:
     """Do what there is to see in README's picture."""
     for number in (0, 1, 2):
         await seat.pane.get_by_role("button", name="Type it").nth(number).click()
+        await expect(seat.box).not_to_have_value("")
         await seat.box.press("Enter")
         await seat.sees(["shared prod-1", ": not shared.", "It waits for an approval"][number])
     await seat.log.get_by_role("button", name="repl").nth(1).click()

@@ -62,7 +62,7 @@ async def test_two_people_in_two_tabs_ask_for_an_approval_and_give_it(sit: Sit) 
 async def test_a_confirmation_is_asked_for_and_given(sit: Sit, play: Play) -> None:
     seat = await sit()
     await seat.type(f"/share-env {APPID} live-1")
-    await seat.sees("A share cannot be undone through WeChat's API; only")
+    await seat.sees("A share cannot be undone through WeChat's API;")
     assert play.on.wechat.shared == []
     await seat.click("Share it")
     await seat.sees("shared live-1")
@@ -77,7 +77,7 @@ async def test_what_failed_of_a_batch_is_tried_again(sit: Sit, play: Play) -> No
     await seat.sees("1 not shared, of 2", seat.pane)
     await seat.click("Retry failed", seat.pane)
     await play.on.slack.until(lambda _: len(play.on.wechat.shared) == 2)
-    await seat.sees("Shared, ready to use", seat.pane)
+    await seat.sees("it must let the appid in", seat.pane)
 
 
 async def test_a_batch_moves_and_its_rest_is_cancelled(sit: Sit, play: Play) -> None:
@@ -129,7 +129,7 @@ async def test_the_messages_menu_shares_in_its_thread(sit: Sit) -> None:
     await seat.dialog.get_by_label("Appids").fill(APPID)
     await seat.click("Share", seat.dialog)
     await seat.log.get_by_role("button", name="repl").click()
-    await seat.sees("Shared, ready to use", seat.pane)
+    await seat.sees("it must let the appid in", seat.pane)
 
 
 async def test_people_reply_in_a_thread_and_the_command_does_not_work_there(sit: Sit) -> None:
@@ -164,7 +164,7 @@ async def test_home_lists_what_one_may_share_and_stays_up_to_date(sit: Sit) -> N
     await other.type(f"/share-env {APPID} prod-1")
     await seat.sees("✅ shared")
     await seat.log.get_by_role("button", name="thread").click()
-    await seat.sees("Shared, ready to use", seat.pane)
+    await seat.sees("it must let the appid in", seat.pane)
 
 
 async def test_somebody_else_sees_other_places_and_reads_another_language(sit: Sit) -> None:
@@ -175,6 +175,54 @@ async def test_somebody_else_sees_other_places_and_reads_another_language(sit: S
     await expect(places.get_by_role("link", name="secret")).to_have_count(0)
     await seat.type(f"/share-env {APPID} prod-8")
     await seat.sees("正在处理")
+
+
+async def test_whole_channels_speak_another_language_once_the_bot_has_started_again(
+    sit: Sit,
+) -> None:
+    seat = await sit()
+    switch = seat.tab.get_by_role("switch", name="Channels in Chinese")
+    await switch.click()
+    await expect(switch).to_be_checked()
+    await expect(switch).to_be_focused()
+    await seat.type(f"/share-env {APPID} prod-1")
+    await seat.sees("已将环境 prod-1 共享给")
+    await switch.click()
+    await expect(switch).not_to_be_checked()
+    await seat.type(f"/share-env {APPID} prod-2")
+    await seat.sees("shared prod-2")
+
+
+async def test_what_one_began_to_write_is_kept_for_each_channel_and_over_a_reload(
+    sit: Sit,
+) -> None:
+    seat = await sit()
+    await seat.box.fill("first")
+    await seat.tab.get_by_role("link", name="secret").click()
+    await expect(seat.box).to_have_value("")
+    await seat.box.fill("second")
+    await seat.tab.reload()
+    await expect(seat.box).to_have_value("second")
+    await seat.tab.get_by_role("link", name="releases").click()
+    await expect(seat.box).to_have_value("first")
+
+
+async def test_a_time_is_shown_in_the_zone_of_the_browser(sit: Sit, play: Play) -> None:
+    at = "<!date^1392734382^{date_short} {time}|18 February 2014 14:39 UTC>"
+    play.on.slack.tell("U0REQUESTER", "C0RELEASES", f"Until {at}, {at.replace('^1', '^x')}", None)
+    seat = await sit(timezone_id="Asia/Shanghai", locale="en-GB")
+    await seat.sees("Until 18 Feb 2014 22:39, 18 February 2014 14:39 UTC")
+
+
+async def test_the_newest_message_stays_in_sight_when_a_pane_opens(sit: Sit) -> None:
+    seat = await sit()
+    await seat.click("Close", seat.pane)
+    for number in range(12):
+        await seat.type(f"{number} " + "long enough to be broken into several lines " * 6)
+    newest = seat.log.get_by_role("article").last
+    await expect(newest).to_contain_text("11 long")
+    await seat.click("WeChat")
+    await expect(newest).to_be_in_viewport(ratio=0.9)
 
 
 async def test_hostile_text_stays_text(sit: Sit) -> None:
@@ -209,8 +257,11 @@ async def test_wechat_is_told_what_to_do_and_tells_what_it_heard(sit: Sit, play:
     await seat.pane.get_by_label("What WeChat does next").select_option("48001")
     await seat.click("Let it", seat.pane)
     await seat.sees("WeChat's next call meets 48001", seat.pane)
+    await seat.sees("Still to come: 48001", seat.pane)
+    await seat.sees("WeChat: 48001 to come", seat.tab.locator("#tools"))
     await seat.type(f"/share-env {APPID} prod-1")
     await seat.sees(": not shared.")
+    await expect(seat.tab.get_by_text("to come")).to_have_count(0)
     await seat.sees(f"shareenv prod-1 {APPID}: 48001", seat.pane)
     await seat.type(f"/share-env {APPID} prod-2")
     await seat.sees("shared prod-2")
@@ -234,17 +285,28 @@ async def test_a_look_inside_shows_what_slack_the_ledger_and_the_policy_hold(sit
 async def test_the_first_minute_ticks_itself_off(sit: Sit) -> None:
     seat = await sit()
     steps = seat.pane.get_by_role("listitem")
+    await seat.click("Close", seat.pane)
+    await seat.click("First minute 0/5")
     for number in range(5):
         await expect(steps).to_have_count(5)
         await steps.nth(number).get_by_role("button", name="Type it").click()
         await expect(seat.box).to_be_focused()
+        await expect(seat.box).not_to_have_value("")
         await seat.box.press("Enter")
         if number == 2:
             await seat.sees("It waits for an approval")
             await seat.pane.get_by_role("button", name="Be the approver").click()
             await seat.click("Approve", seat.log)
             await seat.click("Approve", seat.dialog)
+        if number == 3:
+            await expect(seat.log.get_by_text("of 60")).to_contain_text(
+                re.compile(r"[1-9]\d* of 60")
+            )
         await expect(steps.nth(number)).to_contain_text("(done)")
+        if number == 1:
+            await steps.nth(number).get_by_role("button", name="Read the answer").click()
+            await seat.sees("WeChat said 85088", seat.pane)
+            await seat.click("‹ First minute", seat.pane)
     await seat.sees("That was all of it.", seat.pane)
     await expect(seat.tab.get_by_role("button", name="First minute 5/5")).to_be_visible()
 
