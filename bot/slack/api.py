@@ -15,7 +15,7 @@ from bot.command.tokenizer import visible
 from bot.domain.finding import Problem
 from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledSlack, no_op
-from bot.runtime.way import PROXY_WANTS_PASSWORD, in_the_way, proxy_refuses
+from bot.runtime.way import PROXY_WANTS_PASSWORD, Ways, in_the_way, proxy_refuses
 from bot.settings.access import SlackSettings
 from bot.workflow.ports import AwayError
 
@@ -178,6 +178,7 @@ class SlackApi:
         self._called = called
         self.refused: Problem | None = None
         """That Slack does not accept the bot token any more, as its last answer says."""
+        self._ways = Ways()
 
     async def read(
         self, method: str, patience: float = 0.0, **arguments: str | int | bool
@@ -233,9 +234,10 @@ class SlackApi:
             await self.sleep(wait)
 
     def _note(self, call: _Call, result: Result) -> None:
-        """Note, and log once, that the bot token is not accepted any more."""
+        """Note, and log once, what is in the way, or that the bot token is not accepted any more."""
         if call.headers is not self._signed or call.name in _CHECKED_AT_THE_START:
             return
+        self._ways.note("Slack", result.way if isinstance(result, Refused) else None)
         if isinstance(result, Answered):
             self.refused = None
         elif isinstance(result, Refused) and result.error in BAD_TOKEN and not self.refused:
