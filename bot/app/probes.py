@@ -20,6 +20,7 @@ from bot.observe.health import (
 )
 from bot.observe.metrics import Metrics
 from bot.runtime.listener import FewDescriptors, Handler
+from bot.slack.api import SlackApi
 from bot.slack.socket_mode import SocketClient
 
 
@@ -67,8 +68,7 @@ def _ready(resources: Resources, parts: Wired, socket: SocketClient | None) -> H
         ),
         "tokens": source.trouble,
     }
-    if socket:
-        major["slack"] = lambda: _socket_trouble(socket)
+    major["slack"] = lambda: _slack_trouble(resources.slack.api, socket)
     if source.pushes:
         minor["ticket"] = unless(
             lambda: is_good(source.states(), Link.TICKET), "there is no good ticket from WeChat"
@@ -89,8 +89,10 @@ def _alive(resources: Resources, watch: Watch, socket: SocketClient | None) -> H
     return Health(major)
 
 
-def _socket_trouble(socket: SocketClient) -> str | None:
-    """Return why Slack sends nothing; None while the socket is connected."""
-    if socket.connected:
+def _slack_trouble(api: SlackApi, socket: SocketClient | None) -> str | None:
+    """Return why Slack sends or takes nothing; None as far as all is well."""
+    if api.refused:
+        return api.refused.found
+    if socket is None or socket.connected:
         return None
     return socket.refused.found if socket.refused else "Socket Mode is not connected"

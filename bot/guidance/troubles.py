@@ -131,8 +131,8 @@ class Trouble(Enum):
     NO_APPROVER = row("no-approver", Fixer.OPERATOR, "Nobody who could approve this can be asked",
         "The approvers are not active, may not decide, or cannot be reached in their channel.",
         "In the policy file, name approvers besides the requester.",
-        "Invite the bot to the approvers' channel.",
-        "If everybody may approve, choose a channel of your own organisation.")
+        "Unarchive the approvers' channel, or invite the bot.",
+        "If everybody may approve, choose your own organisation's channel.")
     RULE_CHANGED = row("rule-changed", Fixer.OPERATOR, "The rule that asks for an approval has changed",
         "Before its approvers could be asked, it was renamed or removed, or it asks for no approval any more.",
         _WHICH_RULE,

@@ -7,6 +7,7 @@ sqlite.org/src, findCreateFileMode; postgresql.org, "Advisory Locks".
 import fcntl
 import os
 import re
+import resource
 import stat
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -37,6 +38,7 @@ _INSTANT = 0.1  # seconds
 _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
+LET_IT_OWN = "Let the role in DATABASE_URL own the database and its tables."
 _CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
 _DISK = r"disk is full|No space left|disk I/O error"
 _REMEDIES = {
@@ -45,7 +47,9 @@ _REMEDIES = {
     "If that does not help, bring the ledger back from a backup.",
     "read-only transaction": "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full.",
     "database is locked|lock timeout": "Another program holds the database: end it, or wait until it is done.",
-    "permission denied for|no schema has been selected": "Let the role in DATABASE_URL own the database and its tables.",
+    "permission denied for|no schema has been selected|must be owner of": LET_IT_OWN,
+    "could not translate host name|Name or service not known": "Correct the host in DATABASE_URL, or this machine's DNS.",
+    "certificate verify failed": "Let sslrootcert in DATABASE_URL name the certificate of the server's CA.",
     "too many (clients|connections)|connection slots": "Let the database take more connections, or stop what holds them.",
 }
 """What to do about an error of a driver, by its words."""
@@ -143,15 +147,33 @@ def _upgrade(connection: Connection, current: str) -> None:
 
 def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
     """Return what to do about a database that cannot be opened, read or written; `path` is SQLite's file."""
-    if path and path.is_dir():
+    if path and os.access(path, os.F_OK) and path.is_dir():
         return f"{path} is a folder: let DATABASE_URL name a file in it."
     if path and is_no_ledger(why):
         return f"Let DATABASE_URL name another file, or {how_to_restore(path)}."
-    if path and path.is_file() and not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
-        if os.statvfs(path).f_flag & os.ST_RDONLY:
+    if path and (foreign := _foreign(path)):
+        if os.statvfs(foreign[0]).f_flag & os.ST_RDONLY:
             return "Mount its file system for writing: it is read-only, as after a disk error."
-        return f"Let the bot's user own {path} (chown), or run this as its owner."
+        names = " ".join(map(str, foreign))
+        return (
+            f"Let the bot's user own what it needs, chown USER {names}, or run this as its owner."
+        )
+    most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if path and is_of_disk(why) and most > 0:
+        limit = f"the process may write no file above {most:,} bytes (ulimit -f)"
+        return (
+            f"Raise the limit of a file's size: {limit}. If that is enough, make room on the disk."
+        )
     return next((fix for words, fix in _REMEDIES.items() if re.search(words, why)), otherwise)
+
+
+def _foreign(path: Path) -> list[Path]:
+    """Return which of the ledger's folder and files this user may not write; none if there is no ledger yet."""
+    files = [
+        each for each in (path, _guard_of(path), *side_files(path)) if os.access(each, os.F_OK)
+    ]
+    needed = [path.parent, *files] if files else []
+    return [each for each in needed if not os.access(each, os.R_OK | os.W_OK, effective_ids=True)]
 
 
 def is_no_ledger(why: str) -> bool:
@@ -203,7 +225,7 @@ def _lock_file(url: URL, block: Callable[[float], None]) -> Callable[[], None]:
         lock = guard.open("a")
     except OSError as error:
         left = guard if os.access(guard, os.F_OK) else None
-        fix = remedy(left, error.strerror or "", "Choose a folder the bot may write to.")
+        fix = remedy(path, error.strerror or "", "Choose a folder the bot may write to.")
         raise CannotOpenError(
             f"DATABASE_URL cannot be opened ({error.strerror}: {left or path.parent}). {fix}"
         ) from error

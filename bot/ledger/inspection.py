@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, select
+from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, select, text
 from sqlalchemy.engine import URL
 
 from bot.ledger.engine import REACHING, file_of, options_for, sqlite_engine
@@ -94,6 +94,15 @@ def last_greeting(engine: Engine) -> Greeting | None:
     with engine.connect() as connection:
         row = connection.execute(newest).one_or_none()
     return Greeting(*row) if row else None
+
+
+def may_create(engine: Engine) -> bool:
+    """Return whether the ledger can be made in an empty database."""
+    if engine.dialect.name == "sqlite":
+        return True
+    asked = text("SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)")
+    with engine.connect() as connection:
+        return bool(connection.scalar(asked))
 
 
 def owed(engine: Engine) -> tuple[int, float]:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 _PLAIN, _FERNET = "plain:", "fernet:"
 
 
+PUT_BACK = "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens."
+"""What to do about a secret whose key is lost."""
+
+
 class Sealed(Enum):
     """How a stored secret is protected; `doctor` prints the value."""
 

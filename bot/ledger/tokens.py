@@ -29,6 +29,8 @@ from bot.ledger.writer import Operations, Writer, in_transaction
 TICKET, COMPONENT = "ticket", "component"
 """The names of the platform's own ticket and token; all other names are owners' appids."""
 
+_SECRETS = ("value", "refresh_token", "code")
+
 TICKET_LIFE = 12 * 3600.0
 
 _t = tokens.c
@@ -103,6 +105,8 @@ class StoredToken:
     error_at: float | None
     code: str | None = field(default=None, repr=False)
     """The authorization code with which the owner's next tokens are to be obtained."""
+    lost: bool = False
+    """Whether no key decrypts some of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,10 +238,11 @@ def _changes(on: Connection, how: Update, fill: Mapping[str, object]) -> bool:
 def _read(row: RowMapping, seal: Seal) -> StoredToken:
     """Return the token in a row of `tokens`, decrypted."""
     issued, expires = row["issued"], row["expires"]
+    secrets = {name: seal.decrypt(row[name]) for name in _SECRETS}
     return StoredToken(
         name=row["name"],
-        value=seal.decrypt(row["value"]),
-        refresh_token=seal.decrypt(row["refresh_token"]),
+        value=secrets["value"],
+        refresh_token=secrets["refresh_token"],
         fence=row["fence"],
         left=(expires or 0.0) - row["now"],
         life=(expires or 0.0) - (issued or 0.0),
@@ -245,7 +250,8 @@ def _read(row: RowMapping, seal: Seal) -> StoredToken:
         expires=expires,
         error=row["error"],
         error_at=row["error_at"],
-        code=seal.decrypt(row["code"]),
+        code=secrets["code"],
+        lost=any(row[name] and secrets[name] is None for name in _SECRETS),
     )
 
 
@@ -255,8 +261,7 @@ def at_rest(
     """Return a platform's tokens by name, and how each is protected; raises SQLAlchemyError."""
     with engine.connect() as connection:
         rows = connection.execute(_ALL, {"the_platform": platform}).mappings().all()
-    secrets = ("value", "refresh_token", "code")
     return {
-        row["name"]: (_read(row, seal), {seal.state(row[s]) for s in secrets if row[s]})
+        row["name"]: (_read(row, seal), {seal.state(row[s]) for s in _SECRETS if row[s]})
         for row in rows
     }

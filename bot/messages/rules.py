@@ -25,6 +25,7 @@ STANDINGS = {
 }
 UNREADABLE = {
     Unreadable.MISSING_SCOPE: msgid("I lack a scope, users:read or usergroups:read"),
+    Unreadable.BAD_TOKEN: msgid("I am not installed here any more"),
     Unreadable.PAID_PLAN: msgid("user groups need a paid Slack plan"),
     Unreadable.RATE_LIMITED: msgid("Slack asked me to slow down; try again in a minute"),
     Unreadable.NOT_FOUND: msgid("Slack does not know the id"),

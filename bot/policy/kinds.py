@@ -32,6 +32,7 @@ class Unreadable(Enum):
     """Why Slack did not return a user or the members of a group."""
 
     MISSING_SCOPE = auto()
+    BAD_TOKEN = auto()
     PAID_PLAN = auto()
     RATE_LIMITED = auto()
     NOT_FOUND = auto()

@@ -3,11 +3,22 @@
 The doctor adds the checks that need Slack, such as who is in a group.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
 from bot.domain.finding import Finding, warning, wrong
-from bot.policy.conditions import CONDITIONS, ENVS, GUESTS, any_case, covers, head, is_glob, tail
+from bot.policy.conditions import (
+    CONDITIONS,
+    ENVS,
+    GUESTS,
+    any_case,
+    covers,
+    head,
+    is_glob,
+    names_env,
+    tail,
+)
 from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.kinds import Effect, Policy, Rule
@@ -95,6 +106,34 @@ def owners(policy: Policy) -> Iterator[Finding]:
                 place = f"owner {number} ({owner.appid})"
                 why = f"{place} never owns {quoted(env)}: owner {first}, which comes first, does"
                 yield warning("policy-owners", why, "Move the narrower one up, or take it out.")
+
+
+def envs_in_vain(policy: Policy, held: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """Yield the envs that the policy names and their owners do not have; `held` are the envs in service of known owners."""
+    name, fix = "wechat-envs", "Correct the id in the policy, or its [[owner]]."
+    having = "; ".join(f"{owner} has {', '.join(envs) or 'none'}" for owner, envs in held.items())
+    of = {env: owner_of(policy, env) or "" for env in named_envs(policy)}
+    lost = [env for env, owner in of.items() if owner in held and env not in held[owner]]
+    if lost:
+        yield warning(name, f"no env in service of its owner: {', '.join(lost)}; {having}", fix)
+    empty = [
+        glob
+        for owner in policy.owners
+        for glob in filter(is_glob, owner.envs)
+        if owner.appid in held and not any(fnmatchcase(env, glob) for env in held[owner.appid])
+    ]
+    if held.keys() >= set(policy.all_owners) != set():  # a rule's pattern may be for any owner
+        whole = [e for owner, envs in held.items() for e in envs if owner_of(policy, e) == owner]
+        empty += [
+            glob
+            for rule in policy.rules
+            if rule.effect is not Effect.DENY
+            for glob in filter(is_glob, rule.envs)
+            if not any(names_env(replace(rule, envs=(glob,)), env) for env in whole)
+        ]
+    if empty:
+        patterns = ", ".join(dict.fromkeys(empty))
+        yield warning(name, f"fits no env in service: {patterns}; {having}", fix)
 
 
 def ownerless(policy: Policy) -> list[str]:

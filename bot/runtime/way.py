@@ -4,6 +4,7 @@ aiohttp tells a proxy's failures from a server's by the class alone, and a name 
 proxy has to be passed in. Source: aiohttp 3.14, `connector.py`; OpenSSL, `X509_V_ERR_…`.
 """
 
+import logging
 import os
 import ssl
 from contextlib import suppress
@@ -29,6 +30,24 @@ _TRUST = (
     "If the company's proxy decrypts TLS, let it leave this bot's calls alone, or set SSL_CERT_FILE, in the "
     "environment of the process, to a PEM file with its CA's certificate and the usual ones."
 )
+
+_log = logging.getLogger(__name__)
+
+
+class Ways:
+    """What is in the way of each server; logged once until it changes, or until the server is reached."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, Problem] = {}
+
+    def note(self, server: str, way: Problem | None) -> None:
+        """Note what was in the way of a call to a server; None if the call was sent."""
+        if way is None:
+            self._told.pop(server, None)
+        elif self._told.get(server) != way:
+            self._told[server] = way
+            facts = {"server": server, "reason": way.found, "fix": way.fix}
+            _log.warning("a server cannot be reached", extra=facts)
 
 
 def in_the_way(error: BaseException, proxy: str | None) -> Problem | None:

@@ -15,7 +15,7 @@ from bot.command.tokenizer import visible
 from bot.domain.finding import Problem
 from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledSlack, no_op
-from bot.runtime.way import PROXY_WANTS_PASSWORD, in_the_way, proxy_refuses
+from bot.runtime.way import PROXY_WANTS_PASSWORD, Ways, in_the_way, proxy_refuses
 from bot.settings.access import SlackSettings
 from bot.workflow.ports import AwayError
 
@@ -114,6 +114,16 @@ BAD_TOKEN = {
     "not_allowed_token_type",
 }
 """The errors that mean a bad token."""
+_CHECKED_AT_THE_START = {"auth.test", "apps.connections.open"}
+"""The calls of which the preflight, and the connection, say what is wrong with a token."""
+
+
+def bad_bot_token(error: str) -> Problem:
+    """Return that Slack does not accept the bot token."""
+    return Problem(
+        f"SLACK_BOT_TOKEN is not accepted by Slack ({error})",
+        "Copy the bot token again from your Slack app's page “OAuth & Permissions”, or install the app again there.",
+    )
 
 
 _Json = Mapping[str, object]
@@ -166,6 +176,9 @@ class SlackApi:
         self._signed = {**self._plain, "Authorization": f"Bearer {client.token}"}
         self.sleep = sleep
         self._called = called
+        self.refused: Problem | None = None
+        """That Slack does not accept the bot token any more, as its last answer says."""
+        self._ways = Ways()
 
     async def read(
         self, method: str, patience: float = 0.0, **arguments: str | int | bool
@@ -214,10 +227,23 @@ class SlackApi:
             wait = retry_after(result)
             _log.debug("called Slack", extra={"method": call.name, "result": result.label})
             self._called(call.name, result.label)
+            self._note(call, result)
             if wait is None or wait > patience:
                 return result
             patience -= wait
             await self.sleep(wait)
+
+    def _note(self, call: _Call, result: Result) -> None:
+        """Note, and log once, what is in the way, or that the bot token is not accepted any more."""
+        if call.headers is not self._signed or call.name in _CHECKED_AT_THE_START:
+            return
+        self._ways.note("Slack", result.way if isinstance(result, Refused) else None)
+        if isinstance(result, Answered):
+            self.refused = None
+        elif isinstance(result, Refused) and result.error in BAD_TOKEN and not self.refused:
+            why = self.refused = bad_bot_token(result.error)
+            facts = {"method": call.name, "reason": why.found, "fix": why.fix}
+            _log.error("Slack refuses the bot token", extra=facts)
 
     async def _once(self, call: _Call, body: _Json | None) -> Result:
         try:

@@ -27,6 +27,15 @@ MOST = 20
 
 _NAMED = 5
 
+_INVITE = "Type /invite @share-env in the approvers' channel, or correct its id in the policy."
+_FIXES = {
+    "is_archived": "Bring the approvers' channel back, or name another one in the policy.",
+    "not_in_channel": _INVITE,
+    "channel_not_found": _INVITE,
+}
+"""What to do about Slack's error to a question."""
+_CHECK = "Run share-env-bot doctor: it looks at the approvers and at their channels."
+
 _log = logging.getLogger(__name__)
 
 
@@ -72,6 +81,7 @@ class ApproverMessages:
             for e in past
         ]
         words = self._languages.channel
+        refusal: str | None = None
         for number, at in enumerate(questions):
             posted: Posted | Refused = at
             if not at.ts:
@@ -84,6 +94,7 @@ class ApproverMessages:
                 )
                 raise_if_away(posted)
             if isinstance(posted, Refused):
+                refusal = posted.error
                 continue
             questions[number] = posted
             if not at.ts and not await record(ref_of(*questions)):
@@ -92,7 +103,9 @@ class ApproverMessages:
             await post_lists(self._posts, words, listed, posted, marks, look_since=look_since)
         if any(at.ts for at in questions):
             return ref_of(*questions)
-        _log.error("the approvers cannot be asked", extra={"request": request.id})
+        why = refusal or "nobody who may decide can be asked"
+        facts = {"request": request.id, "reason": why, "fix": _FIXES.get(why, _CHECK)}
+        _log.error("the approvers cannot be asked", extra=facts)
         return Trouble.NO_APPROVER
 
     async def _begun(

@@ -13,6 +13,7 @@ from bot.messages.notices import NoThread
 from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable
 from bot.runtime.cache import Cache
 from bot.slack.api import (
+    BAD_TOKEN,
     PATIENCE,
     Answered,
     Doubtful,
@@ -42,6 +43,7 @@ class Profile(NamedTuple):
 _Reading = asyncio.Future[Profile | Unreadable] | asyncio.Future[Groups]
 
 _ERRORS = {
+    **dict.fromkeys(BAD_TOKEN, Unreadable.BAD_TOKEN),
     "missing_scope": Unreadable.MISSING_SCOPE,
     "plan_upgrade_required": Unreadable.PAID_PLAN,
     "paid_teams_only": Unreadable.PAID_PLAN,
@@ -119,6 +121,8 @@ class Directory:
                 able.append(user_id)
         if not able and told is Unreadable.MISSING_SCOPE:
             raise AwayError("the bot lacks the scope usergroups:read")
+        if not able and told is Unreadable.BAD_TOKEN:
+            raise AwayError("Slack refuses the bot token")
         return able
 
     async def why_private(self, channel: str) -> NoThread | None:

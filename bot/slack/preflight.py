@@ -15,6 +15,7 @@ from bot.slack.api import (
     Refused,
     Result,
     SlackApi,
+    bad_bot_token,
     is_transient,
     retry_after,
 )
@@ -89,10 +90,7 @@ def problem_of_bot(result: Result) -> str | None:
         case Answered():
             return None
         case Refused(error) if error in BAD_TOKEN:
-            return (
-                f"SLACK_BOT_TOKEN is not accepted by Slack ({error}). Copy the bot token again from your Slack "
-                "app's page “OAuth & Permissions”, or install the app again there."
-            )
+            return bad_bot_token(error)
         case Refused(error) if error == _ORGANISATION:
             return Problem(
                 "SLACK_BOT_TOKEN is for a whole Enterprise Grid organisation, and the bot serves one workspace",

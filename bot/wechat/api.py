@@ -19,7 +19,7 @@ from bot.command.grammar import is_env
 from bot.domain.finding import Problem
 from bot.domain.link import Link
 from bot.domain.outcome import ERRMSG_LIMIT, Readiness, Said
-from bot.guidance import NORMAL, EnvList, Guidance, ListedEnv, Trouble, for_code
+from bot.guidance import NORMAL, EnvList, Guidance, ListedEnv, Trouble, for_code, in_general
 
 ANSWER_LIMIT = 1 << 20
 """Bytes of a response, of WeChat's or of the token server's: far more than the longest."""
@@ -76,11 +76,23 @@ class NoAnswer:
     link: Link | None = None
     way: Problem | None = field(default=None, compare=False, repr=False)
     """What was in the way of the call, if that is known."""
+    came: Problem | None = field(default=None, compare=False, repr=False)
+    """What the token server sent in place of a token, if it did."""
 
     @property
     def label(self) -> str:
         """The label in metrics and logs: the errcode, or the name of the trouble."""
         return str(self.said.errcode) if self.said else self.guidance.key
+
+    @property
+    def problem(self) -> Problem:
+        """Why, and the fix, for operators."""
+        if self.way:
+            return self.way
+        title = self.guidance.title
+        if self.came:
+            return Problem(f"{title}; {self.came.found}", self.came.fix)
+        return Problem(title, in_general(self.guidance.steps[0]))
 
     @property
     def facts(self) -> dict[str, object]:

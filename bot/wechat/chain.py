@@ -207,7 +207,9 @@ class Chain:
         result = RENEWED
         if isinstance(got, NoAnswer):
             self._failed[name] = got, self._clock() + _FAILED_FOR
-            _log.warning("token not renewed", extra={"whose": name, **got.facts})
+            why = got.problem  # not the guidance's key: that may be another code than WeChat's
+            told = {**got.facts, "reason": why.found, "fix": why.fix}
+            _log.warning("token not renewed", extra={"whose": name, **told})
             result = got.guidance.key
         else:
             _log.info("token renewed", extra={"whose": name})

@@ -4,8 +4,7 @@ A token becomes invalid a few minutes after any system refreshes it, so companie
 and from which all other systems read. Source: developers.weixin.qq.com, "AccessToken" (third-party platforms).
 """
 
-import json
-import re
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -13,20 +12,22 @@ from typing import Protocol
 
 import httpx
 
+from bot.domain.finding import Problem
 from bot.domain.link import Link, LinkState
-from bot.guidance import AutoRetry, Guidance, Trouble
+from bot.guidance import AutoRetry, Guidance, Trouble, in_general
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import RENEWED, TOKEN_SERVER, Renewed, no_op
 from bot.wechat.api import NoAnswer
+from bot.wechat.token_answer import read_token
 from bot.wechat.transport import UnansweredError
 
 _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9
-_LONGEST_LIFE = 7200.0  # JSON numbers can be too large for a float
 _TIMEOUT = 5.0
-_TOKEN = re.compile(r"\s*([!-~]+)\s*")
 _OK, _UNAUTHORISED, _FORBIDDEN, _SERVER_ERROR = 200, 401, 403, 500
 _NO_ANSWER = (Trouble.TOKEN_SERVER_DOWN.value, Trouble.TOKEN_SERVER_SLOW.value)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class TokenServer:
     _cached: dict[str, Cached] = field(default_factory=dict, init=False)
     _failed: dict[str, tuple[Guidance, float]] = field(default_factory=dict, init=False)
     """For each owner whose last reading failed: why, and when, in Unix seconds."""
+    _logged: dict[str, Problem] = field(default_factory=dict, init=False)
+    """For each owner what was logged since it last had a token."""
     _readings: SingleFlight[str | NoAnswer] = field(default_factory=SingleFlight, init=False)
 
     async def token(self, owner: str, refused: str | None = None) -> str | NoAnswer:
@@ -152,9 +155,11 @@ class TokenServer:
             expires = now + life * _MARGIN
             self._cached[owner] = Cached(token, min(expires, now + _READ_AGAIN_AFTER), expires)
             if token != refused:
+                self._logged.pop(owner, None)
                 self.renewed(TOKEN_SERVER, RENEWED)
                 return token
             read = NoAnswer(Trouble.TOKEN_SERVER_STALE.value)
+        self._log_new(owner, read.problem)
         self._failed[owner] = (read.guidance, self._now())
         self.renewed(TOKEN_SERVER, read.guidance.key)
         away = read.guidance in _NO_ANSWER or (read.status or 0) >= _SERVER_ERROR
@@ -163,6 +168,13 @@ class TokenServer:
             self._cached[owner] = replace(last, reread_at=reread_at)
             return last.value
         return read
+
+    def _log_new(self, owner: str, why: Problem) -> None:
+        """Log why there is no token, unless the last line about this owner says so."""
+        if self._logged.get(owner) != why:
+            self._logged[owner] = why
+            facts = {"whose": owner, "reason": why.found, "fix": why.fix}
+            _log.warning("no token from the token server", extra=facts)
 
     async def _fetch(self, owner: str) -> tuple[str, float] | NoAnswer:
         """Return the server's token and its life in seconds."""
@@ -180,21 +192,9 @@ class TokenServer:
         status = response.status_code
         if status in {_UNAUTHORISED, _FORBIDDEN}:
             return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value, status=status)
+        unusable = Trouble.TOKEN_SERVER_ANSWER.value
         if status != _OK:
-            return NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value, status=status)
-        return read_token(response.content) or NoAnswer(Trouble.TOKEN_SERVER_ANSWER.value)
-
-
-def read_token(body: bytes) -> tuple[str, float] | None:
-    """Return the token and its life in seconds from a token server's JSON; None if there is no token in it."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(answer, dict):
-        return None
-    token = answer.get("authorizer_access_token") or answer.get("access_token")
-    found = _TOKEN.fullmatch(token) if isinstance(token, str) else None
-    expires_in = answer.get("expires_in")
-    life = expires_in if isinstance(expires_in, int | float) else _READ_AGAIN_AFTER
-    return (found[1], float(max(0.0, min(life, _LONGEST_LIFE)))) if found else None
+            came = Problem(f"HTTP {status} came", in_general(unusable.steps[0]))
+            return NoAnswer(unusable, status=status, came=came)
+        read = read_token(response.content, owner)
+        return NoAnswer(unusable, came=read) if isinstance(read, Problem) else read

@@ -16,7 +16,7 @@ from aiohttp.abc import AbstractStreamWriter
 from bot.guidance import Trouble
 from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledWeChat, no_op
-from bot.runtime.way import PROXY_WANTS_PASSWORD, in_the_way, proxy_refuses
+from bot.runtime.way import PROXY_WANTS_PASSWORD, Ways, in_the_way, proxy_refuses
 from bot.wechat.api import ANSWER_LIMIT, Call, NoAnswer, read_answer
 
 _UNPACKED = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -87,6 +87,7 @@ class _Transport(httpx.AsyncBaseTransport):
     def __init__(self, session: aiohttp.ClientSession, proxies: Mapping[str, str]) -> None:
         self._session = session
         self._proxies = proxies
+        self._ways = Ways()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request and return the response."""
@@ -101,6 +102,7 @@ class _Transport(httpx.AsyncBaseTransport):
             # A ValueError if a proxy's address or answer cannot be read. `from None`: its text may quote the query.
             no = _no_answer(error, sent=body is None or body.sent)
             way = in_the_way(error, self._proxy_for(request.url))
+            self._ways.note(request.url.host, None if body is None or body.sent else way)
             raise UnansweredError(replace(no, way=way)) from None
 
     async def _exchange(
@@ -117,6 +119,7 @@ class _Transport(httpx.AsyncBaseTransport):
             auto_decompress=False,
             timeout=aiohttp.ClientTimeout(connect=connect),
         )
+        self._ways.note(request.url.host, None)
         try:
             content = await read_at_most(response.content, ANSWER_LIMIT)
         finally:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import by_key
+from bot.ledger.seal import PUT_BACK, Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken, Tokens
 from bot.ledger.writer import LedgerDownError
 from bot.wechat.api import NoAnswer
@@ -36,6 +37,8 @@ class Upkeep:
     _woken: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _seen: tuple[Mapping[str, StoredToken], float] | None = field(default=None, init=False)
     """All tokens, and when they were read, by `_clock`."""
+    _lost: list[str] = field(default_factory=list, init=False)
+    """Those that no key decrypted at the last look."""
     _failures: Counter[str] = field(default_factory=Counter, init=False)
     _skipping: Counter[str] = field(default_factory=Counter, init=False)
 
@@ -73,6 +76,11 @@ class Upkeep:
     async def _look(self) -> Mapping[str, StoredToken]:
         kept = await self._tokens.all()
         self._seen = kept, self._clock()
+        lost = sorted(name for name, each in kept.items() if each.lost)
+        if lost and lost != self._lost:
+            why = {"whose": ", ".join(lost), "reason": Sealed.LOST.value, "fix": PUT_BACK}
+            _log.warning("stored tokens cannot be decrypted", extra=why)
+        self._lost = lost
         return kept
 
     async def _check(self) -> None:

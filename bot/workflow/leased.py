@@ -43,6 +43,7 @@ class LeasedSteps:
         It looks more often than it sends heartbeats, since people wait for the requests of a replica that has stopped. The
         `lease` is in seconds.
         """
+        down = False
         for look in count():
             try:
                 if look % _LOOKS_PER_HEARTBEAT == 0:
@@ -53,8 +54,11 @@ class LeasedSteps:
                         resume(entry)
                     if len(taken) < _TAKEN_AT_ONCE:
                         break
+                down = False
             except LedgerDownError as error:
-                _log.warning("the ledger is down", extra={"reason": str(error)})
+                if not down:
+                    _log.warning("the ledger is down", extra={"reason": str(error)})
+                down = True
             except Exception:  # noqa: BLE001  # without heartbeats a replica would lose its requests
                 _log.exception("unforeseen error")
             await self.idle(lease / _LOOKS_PER_LEASE)
@@ -85,6 +89,7 @@ class LeasedSteps:
 
     async def owe(self, entry: Entry, away: AwayError) -> None:
         """Release a request whose next message Slack refuses for now; a later take-over posts it."""
-        facts = {"request": entry.request.id, "reason": str(away)}
-        _log.warning("Slack takes no message for now, so it is owed", extra=facts)
+        if entry.owed_since is None:  # else it was said when it was owed first
+            facts = {"request": entry.request.id, "reason": str(away)}
+            _log.warning("Slack takes no message for now, so it is owed", extra=facts)
         await self.ledger.owe(entry, str(away), away.after)

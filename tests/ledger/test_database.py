@@ -2,6 +2,7 @@ import asyncio
 import fcntl
 import os
 import re
+import resource
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from bot.domain.outcome import Skipped, SkipReason
 from bot.domain.request import State
-from bot.ledger.database import is_transient, open_database, user_of
+from bot.ledger.database import is_transient, open_database, remedy, user_of
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import HEAD, replicas
 from bot.ledger.seal import Seal
@@ -544,17 +545,39 @@ def test_a_folder_that_the_bot_may_not_write_to_is_named(as_nobody: Path, rights
     )
 
 
-def test_a_lock_file_that_root_left_is_named_and_not_the_folder(as_nobody: Path) -> None:
-    guard = as_nobody / "ledger.db.lock"
-    guard.touch(0o600)
-    as_nobody.chmod(0o777)
+@pytest.mark.parametrize("rights", [0o777, 0o755], ids=["the files", "the folder too"])
+def test_all_that_root_left_is_named_so_that_one_chown_is_enough(
+    as_nobody: Path, rights: int
+) -> None:
+    files = [as_nobody / f"ledger.db{end}" for end in ("", ".lock", "-wal")]
+    for each in files:
+        each.touch(0o600)
+    as_nobody.chmod(rights)
     become_nobody()
     with pytest.raises(CannotOpenError) as caught:
         open_database(f"sqlite:///{as_nobody}/ledger.db", Runtime())
+    needed = " ".join(map(str, files if rights == 0o777 else [as_nobody, *files]))
     assert str(caught.value) == (
-        f"DATABASE_URL cannot be opened (Permission denied: {guard}). "
-        f"Let the bot's user own {guard} (chown), or run this as its owner."
+        f"DATABASE_URL cannot be opened (Permission denied: {files[1]}). "
+        f"Let the bot's user own what it needs, chown USER {needed}, or run this as its owner."
     )
+
+
+def test_a_limit_of_a_files_size_is_told_from_a_full_disk(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, before[1]))
+    try:
+        told = remedy(tmp_path / "ledger.db", "disk I/O error")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "no file above 10,000,000 bytes (ulimit -f)" in told
+    assert remedy(tmp_path / "ledger.db", "disk I/O error").startswith("Make room on its disk")
+
+
+def test_an_unknown_host_of_postgresql_is_told_from_other_errors() -> None:
+    with pytest.raises(CannotOpenError, match="Correct the host in DATABASE_URL") as caught:
+        open_database("postgresql+psycopg://bot@ledger.invalid/d", Runtime())
+    assert caught.value.transient
 
 
 def test_a_read_only_file_system_is_named_and_not_the_owner(tmp_path: Path) -> None:

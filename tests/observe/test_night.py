@@ -160,6 +160,19 @@ def without_groups(night: Night) -> Mapping[str, str | None]:
     return {}
 
 
+def gateway_broken(night: Night) -> Mapping[str, str | None]:
+    for call in ("shareenv", "getenvinfo"):
+        night.wechat.fail(call, Status(502, b"<html></html>"), times=None)
+    return {}
+
+
+async def token_revoked(night: Night) -> None:
+    lookups = ("auth.test", "users.info", "usergroups.list", "conversations.info")
+    for method in (*lookups, "chat.postMessage"):
+        night.slack.fail(method, Code("token_revoked"), times=None)
+    await night.ask(1)
+
+
 async def slack_accepts_nothing(night: Night) -> None:
     night.slack.fail("chat.postMessage", *(Status(503),) * 400)
     await night.slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
@@ -224,6 +237,20 @@ NIGHTS = {
     ),
     "Slack does not return the members of a group": Broken(
         "GroupUnreadable", "", "ShareEnvCannotTellWho", "cannot be read", without_groups
+    ),
+    "a gateway answers each share with an error page": Broken(
+        "gateway-broken",
+        "",
+        "ShareEnvSharesFail",
+        "answered with an error page instead of WeChat (HTTP 502)",
+        gateway_broken,
+    ),
+    "the bot token is revoked": Broken(
+        "Slack refuses the bot token",
+        "SLACK_BOT_TOKEN is not accepted by Slack (token_revoked)",
+        "",
+        "Copy the bot token again",
+        happens=token_revoked,
     ),
     "Slack accepts no message": Broken(
         "Slack takes no message for now",

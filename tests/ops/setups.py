@@ -18,6 +18,7 @@ from tests.ops.doctors import B, rule
 from tests.token_server import TokenWeChat
 
 OTHER_OWNER = "wx00000000000000aa"
+NO_ANSWER = Trouble.TOKEN_SERVER_ANSWER.value.title
 TEST = f'[[test]]\nuser = "U0STRANGER"\nappid = "{B}"\nenv = "prod-1"\nexpect = "allow"\n'
 DENY = '[[rule]]\nname = "freeze"\neffect = "deny"\n'
 ASKING = """
@@ -186,6 +187,11 @@ def at_a_share(
     return Broken(first, found, fix, change, start="")
 
 
+def from_token_server(body: bytes, found: str, fix: str) -> Broken:
+    """Return a setup whose token server sends this."""
+    return at_a_share(f"{NO_ANSWER}; {found}", fix, wechat_fails("token", Status(200, body)))
+
+
 def ledger(url: str, found: str, fix: str, start: str | None = None) -> Broken:
     """Return a setup with this DATABASE_URL, in which `{}` is the folder of the bot."""
     return Broken(
@@ -229,7 +235,6 @@ GROUPS = "Correct the ids in the policy, or bring the groups back in Slack."
 NO_CHANNEL = "rules are for channels that do not exist, or are private ones without the bot: "
 TWO_OWNERS = OWNED.format(appid=OTHER_OWNER) + rule()
 REFUSED = Trouble.TOKEN_SERVER_REFUSED.value.title
-NO_ANSWER = Trouble.TOKEN_SERVER_ANSWER.value.title
 
 BROKEN: dict[str, Broken] = {
     # Slack's tokens.
@@ -454,8 +459,25 @@ BROKEN: dict[str, Broken] = {
         "WECHAT_TOKEN_SERVER_AUTHORIZATION",
         at(no_change, WECHAT_TOKEN_SERVER_AUTHORIZATION="Bearer another"),
     ),
-    "a web page in place of the token server": at_a_share(
-        NO_ANSWER, "WECHAT_TOKEN_SERVER_URL", wechat_fails("token", Status(200))
+    "a web page in place of the token server": from_token_server(
+        b"<html></html>",
+        "a web page came",
+        "Check that WECHAT_TOKEN_SERVER_URL is the address that",
+    ),
+    "a token server that answers a JSON string": from_token_server(
+        b'"80_made-up"',
+        "a JSON string came",
+        "Let it answer an object with authorizer_access_token and expires_in.",
+    ),
+    "a token server that gives the platform's token": from_token_server(
+        b'{"component_access_token": "80_made-up"}',
+        "component_access_token came, which is the platform's token and not the owner's",
+        "Let the server give the owner's authorizer_access_token.",
+    ),
+    "a token server that gives another owner's token": from_token_server(
+        b'{"authorizer_appid": "wx00000000000000aa", "authorizer_access_token": "80_made-up"}',
+        f"a token came of {OTHER_OWNER}, not of {OWNER}",
+        "Check {appid} in WECHAT_TOKEN_SERVER_URL, and which owner the server looks up.",
     ),
     "a token server without https": setting(
         "WECHAT_TOKEN_SERVER_URL", "http://tokens.example/{appid}", UNPROTECTED, "Use https://."

@@ -13,6 +13,7 @@ from bot.policy.decide import decide, deciding_rule, owner_of
 from bot.policy.kinds import ANYONE, Ask, Effect, Owner, Person, Policy, Rule, Standing
 from bot.policy.lint import (
     approval,
+    envs_in_vain,
     ownerless,
     owners,
     reach,
@@ -271,3 +272,57 @@ ASKED = [
     for appid in (A, B)
     for env in ("prod-1", "prod-2", "test-1", "PROD-1", "tesT-1")
 ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "owned", "held", "found"),
+    [
+        pytest.param((rule(envs=("prod-1", "prod-*")),), (), {A: ["prod-1"]}, [], id="all there"),
+        pytest.param(
+            (rule(envs=("prod-9",)),),
+            (),
+            {A: ["prod-1", "test-1"]},
+            [f"no env in service of its owner: prod-9; {A} has prod-1, test-1"],
+            id="an env that its owner lacks",
+        ),
+        pytest.param(
+            (rule(envs=("life-*", "prod-*")),),
+            (),
+            {A: ["prod-1"]},
+            [f"fits no env in service: life-*; {A} has prod-1"],
+            id="a rule's pattern that fits none",
+        ),
+        pytest.param(
+            (rule(),),
+            (Owner(B, ("live-*",)),),
+            {B: [], A: ["live-1"]},
+            [f"fits no env in service: live-*, *; {B} has none; {A} has live-1"],
+            id="an owner's pattern that fits none of its own",
+        ),
+        pytest.param(
+            (rule(envs=("prod-9", "life-*")),), (), {}, [], id="an owner nobody could ask"
+        ),
+        pytest.param(
+            (rule(envs=("life-*",)),),
+            (Owner(B, ("live-*",)),),
+            {A: ["prod-1"]},
+            [],
+            id="a pattern that may be for an owner nobody could ask",
+        ),
+        pytest.param(
+            (rule(), Rule("d", Effect.DENY, envs=("old-1", "old-*"))),
+            (),
+            {A: ["a"]},
+            [],
+            id="denied",
+        ),
+    ],
+)
+def test_envs_that_their_owners_do_not_have_are_named(
+    rules: tuple[Rule, ...],
+    owned: tuple[Owner, ...],
+    held: dict[str, list[str]],
+    found: list[str],
+) -> None:
+    policy = Policy(rules, owned, default_owner=A)
+    assert [each.found for each in envs_in_vain(policy, held)] == found

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from bot.domain.finding import Problem
-from bot.runtime.way import in_the_way
+from bot.runtime.way import Ways, in_the_way
 from tests.certificates import signed_by_itself
 from tests.checking import checks
 
@@ -135,3 +135,19 @@ async def test_where_no_tls_is_spoken_that_is_told() -> None:
     async with listening(plain) as port:
         told = await seen(f"https://127.0.0.1:{port}")
     assert told.found.startswith("TLS fails there (")
+
+
+def test_what_is_in_the_way_is_logged_once_until_it_changes_or_the_server_is_reached(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ways = Ways()
+    dead, unknown = Problem("it is dead", "Start it."), Problem("nobody knows it", "Correct it.")
+    for way in (dead, dead, unknown, unknown, None, None, unknown):
+        ways.note("Slack", way)
+        ways.note("api.weixin.qq.com", None)
+    assert [(vars(each)["server"], vars(each)["reason"]) for each in caplog.records] == [
+        ("Slack", dead.found),
+        ("Slack", unknown.found),
+        ("Slack", unknown.found),
+    ]
+    assert vars(caplog.records[0])["fix"] == "Start it."

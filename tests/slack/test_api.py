@@ -501,6 +501,26 @@ async def test_what_cannot_be_sent_by_an_unusable_proxy_is_not_sent(
     assert await api.read("auth.test") == Refused(NOT_SENT)
 
 
+async def test_a_token_that_was_revoked_is_logged_once_with_its_fix_until_slack_takes_it_again(
+    slack: LocalSlack, api: SlackApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused() -> list[dict[str, object]]:
+        return [vars(each) for each in caplog.records if each.msg == "Slack refuses the bot token"]
+
+    slack.fail("users.info", *[Code("token_revoked")] * 3)
+    for _ in range(3):
+        await api.read("users.info", user=REQUESTER)
+    (said,) = refused()
+    assert said["reason"] == "SLACK_BOT_TOKEN is not accepted by Slack (token_revoked)"
+    assert "install the app again" in str(said["fix"])
+    assert api.refused
+    await api.read("users.info", user=REQUESTER)
+    assert api.refused is None
+    slack.fail("users.info", Code("token_revoked"))
+    await api.read("users.info", user=REQUESTER)
+    assert len(refused()) == 2
+
+
 async def test_no_result_contains_a_token_or_an_address(
     http: aiohttp.ClientSession, sleep: Sleep
 ) -> None:

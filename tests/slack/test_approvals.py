@@ -157,11 +157,18 @@ async def test_a_rule_that_no_longer_has_approvers_asks_nobody(
 @pytest.mark.parametrize(
     "error", ["not_in_channel", "channel_not_found", "is_archived", "restricted_action"]
 )
-async def test_nobody_is_asked_if_slack_refuses_the_post(
-    slack: LocalSlack, approvals: Make, request_: Request, error: str
+async def test_nobody_is_asked_if_slack_refuses_the_post_and_the_log_says_why(
+    slack: LocalSlack,
+    approvals: Make,
+    request_: Request,
+    caplog: pytest.LogCaptureFixture,
+    error: str,
 ) -> None:
     slack.fail("chat.postMessage", Code(error))
     assert await ask(approvals(), request_, []) is Trouble.NO_APPROVER
+    (said,) = [vars(each) for each in caplog.records if "cannot be asked" in each.msg]
+    assert said["reason"] == error
+    assert ("Bring the approvers' channel back" in said["fix"]) is (error == "is_archived")
 
 
 async def test_nobody_is_asked_directly_where_the_bot_is_not_invited(

@@ -142,7 +142,8 @@ async def test_an_unknown_user_or_one_of_another_workspace_is_not_found(
     [
         pytest.param(Code("user_not_visible"), Unreadable.NOT_FOUND, id="not visible"),
         pytest.param(Code("missing_scope"), Unreadable.MISSING_SCOPE, id="missing scope"),
-        pytest.param(Code("invalid_auth"), Unreadable.SLACK_DOWN, id="another no"),
+        pytest.param(Code("token_revoked"), Unreadable.BAD_TOKEN, id="revoked"),
+        pytest.param(Code("access_denied"), Unreadable.SLACK_DOWN, id="another no"),
         pytest.param(RateLimited(30), Unreadable.RATE_LIMITED, id="rate limit"),
         pytest.param(Status(503), Unreadable.SLACK_DOWN, id="server error"),
         pytest.param(Drop(), Unreadable.SLACK_DOWN, id="dropped"),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.command.grammar import is_env
+from bot.domain.finding import Problem
 from bot.domain.outcome import Readiness
 from bot.wechat import component
 from bot.wechat.api import (
@@ -20,7 +21,7 @@ from bot.wechat.api import (
     read_readiness,
 )
 from bot.wechat.component import Authorization, AuthorizerInfo, AuthorizerPage, Issued
-from bot.wechat.tokens import read_token
+from bot.wechat.token_answer import read_token
 from tests.conftest import examples
 from tests.wechat.conftest import OWNER
 
@@ -51,7 +52,7 @@ READERS: tuple[tuple[Reader, tuple[type, ...]], ...] = (
     (partial(read_answer, read=component.read_query_auth), (Authorization,)),
     (partial(read_answer, read=component.read_authorizer_info), (AuthorizerInfo,)),
     (partial(read_answer, read=component.read_authorizer_list), (AuthorizerPage,)),
-    (lambda _, body: read_token(body), (tuple, type(None))),
+    (lambda _, body: read_token(body, OWNER), (tuple, Problem)),
 )
 
 texts = st.text() | st.text(st.characters(categories=["Cs", "Cc", "Nd", "Zs"])) | st.just(TOKEN)
@@ -101,10 +102,10 @@ def test_each_reader_returns_its_result_or_an_error_for_any_body(
 ) -> None:
     answer = reader(status, body)
     assert isinstance(answer, (*found, NoAnswer))
-    if status != 200 and found != (tuple, type(None)):
+    if status != 200 and found != (tuple, Problem):
         assert isinstance(answer, NoAnswer)
         assert answer.said is None
-    assert TOKEN not in repr(answer) or found == (tuple, type(None))
+    assert TOKEN not in repr(answer) or found == (tuple, Problem)
     match answer:
         case (
             Issued(token, life) | Authorization(_, Issued(token, life)) | (str(token), float(life))

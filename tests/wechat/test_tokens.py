@@ -7,15 +7,19 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from bot.guidance import Guidance, Trouble, for_code
+from bot.domain.finding import Problem
+from bot.guidance import Guidance, Trouble, for_code, in_general
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.wechat.api import NoAnswer
-from bot.wechat.tokens import FixedToken, TokenServer, read_token
+from bot.wechat.token_answer import read_token
+from bot.wechat.tokens import FixedToken, TokenServer
 from tests.conftest import Clock
 from tests.cut_off import CUT_OFF, drip
 from tests.gzip_bomb import GZIP_BOMB
 from tests.token_server import TokenWeChat
 from tests.wechat.conftest import OTHER, OWNER, answers, http_answer, mute, status_of
+
+LOST = for_code(61023)
 
 
 def no_token(trouble: Trouble) -> NoAnswer:
@@ -413,7 +417,67 @@ async def test_no_log_line_shows_a_token_or_a_key_of_the_token_server(
 def test_a_token_is_found_in_the_answers_of_various_token_servers(
     body: bytes, found: tuple[str, float] | None
 ) -> None:
-    assert read_token(body) == found
+    read = read_token(body, OWNER)
+    assert (None if isinstance(read, Problem) else read) == found
+
+
+@pytest.mark.parametrize(
+    ("body", "found", "fix"),
+    [
+        ("", "nothing came", "address that answers JSON"),
+        (" <!doctype html>", "a web page came", "address that answers JSON"),
+        ("80_a-token", "text came that is no JSON", "authorizer_access_token"),
+        ('"80_a-token"', "a JSON string came", "authorizer_access_token"),
+        ("[80]", "JSON that is no object came", "authorizer_access_token"),
+        ("{}", "JSON came with no keys, and without a token", "authorizer_access_token"),
+        (
+            '{"token": "80_a"}',
+            "JSON came with token, and without a token",
+            "authorizer_access_token",
+        ),
+        (
+            '{"errcode": 61023, "errmsg": "80_a"}',
+            f"WeChat's error 61023 came: {LOST.title}",
+            in_general(LOST.steps[0]),
+        ),
+        (
+            '{"access_token": 17}',
+            "access_token came, but holds no token",
+            "authorizer_access_token",
+        ),
+        (
+            '{"component_access_token": "80_a", "expires_in": 7200}',
+            "component_access_token came, which is the platform's token and not the owner's",
+            "the owner's authorizer_access_token",
+        ),
+        (
+            f'{{"authorizer_appid": "{OTHER}", "authorizer_access_token": "80_a"}}',
+            f"a token came of {OTHER}, not of {OWNER}",
+            "Check {appid} in WECHAT_TOKEN_SERVER_URL",
+        ),
+    ],
+)
+async def test_what_came_in_place_of_a_token_is_named_and_logged_once(
+    server: Maker,
+    wechat: TokenWeChat,
+    caplog: pytest.LogCaptureFixture,
+    body: str,
+    found: str,
+    fix: str,
+) -> None:
+    wechat.fail("token", *[Status(200, body.encode())] * 2)
+    tokens = server()
+    no, again = [await tokens.token(OWNER) for _ in range(2)]
+    assert isinstance(no, NoAnswer)
+    assert no == again
+    assert no.guidance is Trouble.TOKEN_SERVER_ANSWER.value
+    assert no.problem.found == f"The central token server gave no usable token; {found}"
+    (said,) = [
+        vars(each) for each in caplog.records if each.msg == "no token from the token server"
+    ]
+    assert (said["whose"], said["reason"]) == (OWNER, no.problem.found)
+    assert fix in said["fix"] == no.problem.fix
+    assert "80_a" not in repr(said)
 
 
 async def test_each_call_is_reported_with_its_result_and_a_cached_token_is_not(

@@ -177,6 +177,16 @@ async def test_a_call_to_an_address_without_a_server_was_not_sent(
     assert sent == NoAnswer(Trouble.NOT_SENT_CONNECT.value)
 
 
+async def test_the_log_says_once_why_no_call_can_be_sent(
+    send: Send, unused_tcp_port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        await send(f"http://127.0.0.1:{unused_tcp_port}")
+    (said,) = [vars(each) for each in caplog.records if "cannot be reached" in each.msg]
+    assert said["server"] == "127.0.0.1"
+    assert said["reason"] == "no connection can be made (Connection refused)"
+
+
 async def test_a_port_without_tls_means_that_the_call_was_not_sent(
     send: Send, wechat: LocalWeChat
 ) -> None:

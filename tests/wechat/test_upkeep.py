@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.link import Link, LinkState
 from bot.guidance import Trouble, for_code
+from bot.ledger.seal import Seal, Sealed
 from bot.ledger.tokens import StoredToken
 from bot.ledger.writer import LedgerDownError
 from bot.playground.faults import Code, Slow
@@ -229,6 +230,22 @@ async def test_upkeep_continues_after_the_ledger_was_down(
     replica.upkeep.wake()
     await wechat.until(lambda wechat: bool(wechat.platform.calls))
     await cancelled(keep)
+
+
+async def test_tokens_that_no_key_decrypts_are_logged_once_with_the_fix(
+    replicas: Replicas, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+) -> None:
+    replica = await two_owners(replicas, wechat, 0.5)
+    lost = Seal([f"{'Z' * 42}A="]).encrypt("a refresh token")
+    replicas.change(OTHER, f"refresh_token = '{lost}'")
+    async with keeping(replica):
+        await soon(lambda: caplog.records)
+        before = looks(replicas)
+        replica.upkeep.wake()
+        await soon(lambda: looks(replicas) > before + 1)
+    told = [vars(each) for each in caplog.records if "decrypted" in each.msg]
+    assert [(each["whose"], each["reason"]) for each in told] == [(OTHER, Sealed.LOST.value)]
+    assert told[0]["fix"].startswith("Put the key back")
 
 
 async def test_upkeep_continues_after_an_unforeseen_error(

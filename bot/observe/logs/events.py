@@ -30,7 +30,10 @@ def failure_of(event: Event) -> Guidance | None:
 
 
 class RepeatedFailures:
-    """Warns at the third failure in a row with one cause, at most once an hour for each cause."""
+    """Warns at the third failure in a row with one cause, at most once an hour for each cause.
+
+    Of causes that operators mend, and of those without a clear answer, such as a gateway's, which pass by themselves or not.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -43,7 +46,7 @@ class RepeatedFailures:
         if event.kind != "answered" or event.facts.get("outcome") not in _TRIED:
             return
         guidance = failure_of(event)
-        if guidance is None or guidance.fixer is not Fixer.OPERATOR:
+        if guidance is None or not (guidance.fixer is Fixer.OPERATOR or guidance.in_doubt):
             self._cause, self._times = None, 0
             return
         self._times = self._times + 1 if guidance.key == self._cause else 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong
 from bot.domain.link import Link, LinkState
 from bot.guidance import SEND_THE_LINK, SETS_TICKED, in_general
-from bot.ledger.seal import Sealed
+from bot.ledger.seal import PUT_BACK, Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
 from bot.ops.doctor.findings import utc
 from bot.ops.doctor.ledger import StoredTokens
@@ -37,7 +37,7 @@ _SEALED: Mapping[Sealed, tuple[Level, str | None]] = {
     ),
     Sealed.LOST: (
         "wrong",
-        "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens.",
+        PUT_BACK,
     ),
 }
 _START = "Start the bot, and look at its log."

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
 from bot.ledger.database import (
+    LET_IT_OWN,
     is_of_disk,
     reason_of,
     remedy,
@@ -21,11 +22,12 @@ from bot.ledger.database import (
     side_files,
     user_of,
 )
-from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
+from bot.ledger.engine import CannotOpenError, file_of, how_to_restore, in_memory, parse
 from bot.ledger.inspection import (
     Greeting,
     last_greeting,
     live_replicas,
+    may_create,
     open_read_only,
     owed,
     path_problem,
@@ -78,7 +80,8 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
     if path and (trouble := path_problem(path)):
         return LedgerLook((wrong("ledger", *trouble),))
     if path and not path.is_file():
-        return LedgerLook((_none_yet(path),), replicas=0)
+        gone = _gone(path)
+        return LedgerLook((gone or _none_yet(path),), replicas=1 if gone else 0)
     if brief := in_memory(url):
         return LedgerLook((wrong("ledger", *brief),))
     try:
@@ -95,6 +98,17 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
         why = reason_of(error)
         found = f"it cannot be read ({why})"
         return LedgerLook((wrong("ledger", found, remedy(path, why), *_causes(why)),))
+
+
+def _gone(path: Path) -> Finding | None:
+    """Return that the file was deleted or moved while a bot uses it, if so."""
+    with suppress(OSError):
+        process = user_of(path)
+        if process is not None:
+            found = f"{path} is gone, and a bot runs on it (process {process or '?'}), which records nothing any more"
+            fix = f"Put the same file back; or stop the bot, {how_to_restore(path)}, and start it."
+            return wrong("ledger", found, fix)
+    return None
 
 
 def _none_yet(path: Path) -> Finding:
@@ -116,6 +130,9 @@ def _schema(engine: Engine) -> Finding:
     if step is not None and step > HEAD:
         fix = "Install the newer version of the bot that wrote it, or name another database if another program did."
         return wrong("ledger", f"schema {step}, and this bot knows {HEAD}", fix)
+    if step is None and not may_create(engine):
+        found = "the role in DATABASE_URL may create nothing in the database, and there is no ledger yet"
+        return wrong("ledger", found, LET_IT_OWN)
     if step != HEAD:
         found = f"schema {step}, and this bot needs {HEAD}" if step else "the database has none yet"
         fix = "Start the bot once: it brings the schema up to date."

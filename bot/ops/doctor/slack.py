@@ -22,6 +22,7 @@ from bot.slack.preflight import (
 
 _UNREADABLE = {
     Unreadable.MISSING_SCOPE: ("a scope is missing", REINSTALL),
+    Unreadable.BAD_TOKEN: ("Slack refuses the bot token", "Install the Slack app again."),
     Unreadable.PAID_PLAN: (
         "this workspace's plan has no user groups",
         "Name users instead of groups in the policy, or upgrade the plan.",
@@ -104,7 +105,7 @@ def _connections(answers: SlackAnswers, ledger: LedgerLook) -> Finding:
     if replicas and (greeting is None or greeting.connections is None):
         fix = "Look whether the bot still runs, then at its log: it is not connected, or to another Slack app."
         found = f"Slack has greeted no bot that runs on this ledger; running: {replicas}"
-        return warning(name, found, fix)
+        return warning(name, found, fix, "ledger")
     if greeting and greeting.connections is not None:
         bots = greeting.bots or 0
         held = f"{greeting.connections} when Slack last greeted the bot that runs ({utc(greeting.at)}); bots on this ledger then: {bots}"

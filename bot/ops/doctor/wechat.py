@@ -1,22 +1,18 @@
 """Check each owner's token with a read-only call, /tcb/getenvinfo; no token is renewed."""
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from http import HTTPStatus
 
 import httpx
 
-from bot.domain.finding import Finding, ok, unchecked, warning, wrong
+from bot.domain.finding import Finding, ok, unchecked, wrong
 from bot.guidance import AutoRetry, EnvList, Guidance, Trouble, for_code, in_general
 from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.policy.conditions import is_glob, names_env
-from bot.policy.decide import named_envs, owner_of
-from bot.policy.kinds import Effect, Policy
+from bot.policy.lint import envs_in_vain
 from bot.runtime.clock import Runtime
 from bot.settings.access import (
     FixedTokenSettings,
@@ -51,6 +47,10 @@ _CAUSES: Mapping[Guidance, tuple[str, ...]] = {
 """The checks that explain a failure if they fail too, each before those that it may explain."""
 _FIXED_DEAD = Trouble.TOKEN_FIXED_DEAD.value
 _LATER = "Run the doctor again in some minutes. If WeChat still says so, post the rid at developers.weixin.qq.com (服务商专区)."
+_ASK_WHO_RUNS_IT = (
+    "Ask who runs what HTTPS_PROXY or WECHAT_API_URL name, or the network's gateway: WeChat itself "
+    "uses no such status. Then run the doctor again."
+)
 _CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
 
 Read = Callable[[str], Awaitable[str | NoAnswer | None]]
@@ -97,38 +97,7 @@ async def check_wechat(setup: Setup) -> list[Finding]:
         return _tried(owner, answer, fixed=fixed)
 
     found = await check_owners(_NAME, setup.owners, one)
-    return [*found, *_envs(parts.tested.policy, held, set(setup.owners))]
-
-
-def _envs(
-    policy: Policy, held: Mapping[str, Sequence[str]], owners: AbstractSet[str]
-) -> Iterator[Finding]:
-    """Yield which envs of the policy their owners, of which `held` has the envs, do not have."""
-    name, fix = "wechat-envs", "Correct the id in the policy, or its [[owner]]."
-    having = "; ".join(f"{owner} has {listed([*envs]) or 'none'}" for owner, envs in held.items())
-    of = {env: owner_of(policy, env) or "" for env in named_envs(policy)}
-    lost = [env for env, owner in of.items() if owner in held and env not in held[owner]]
-    if lost:
-        yield warning(name, f"no env in service of its owner: {listed(lost)}; {having}", fix)
-    theirs = [
-        glob
-        for owner in policy.owners
-        for glob in filter(is_glob, owner.envs)
-        if owner.appid in held and not any(fnmatchcase(env, glob) for env in held[owner.appid])
-    ]
-    # A rule's pattern may be for any owner.
-    whole = [env for owner, envs in held.items() for env in envs if owner_of(policy, env) == owner]
-    rules = [rule for rule in policy.rules if rule.effect is not Effect.DENY]
-    empty = [
-        glob
-        for rule in rules
-        for glob in filter(is_glob, rule.envs)
-        if held
-        and owners <= held.keys()
-        and not any(names_env(replace(rule, envs=(glob,)), env) for env in whole)
-    ]
-    if patterns := [*dict.fromkeys([*theirs, *empty])]:
-        yield warning(name, f"fits no env in service: {listed(patterns)}; {having}", fix)
+    return [*found, *envs_in_vain(parts.tested.policy, held)]
 
 
 async def check_owners(
@@ -164,6 +133,9 @@ def _tried(owner: str, answer: EnvList | NoAnswer, *, fixed: bool) -> Finding:
             return wrong(_NAME, "what answers at WECHAT_API_URL is not WeChat (HTTP 404)", fix)
         case NoAnswer(guidance):
             no = failed(_NAME, answer)
+            if guidance is Trouble.GATEWAY_BROKEN.value:
+                found = f"a gateway or proxy answered with an error page instead of WeChat (HTTP {answer.status})"
+                return wrong(_NAME, found, _ASK_WHO_RUNS_IT, *no.causes)
             if guidance in _ON_THE_WAY and not answer.way:
                 return replace(no, fix=_CHECK_THE_WAY)
             dead = fixed and guidance.retry is AutoRetry.RENEW
@@ -178,6 +150,8 @@ def failed(name: str, no: NoAnswer, server: str = "WeChat") -> Finding:
     """Return why there is no answer, of WeChat or of another `server`, as a finding that applies to any owner."""
     if no.way:
         return in_the_way(name, server, no.way)
+    if no.came:
+        return wrong(name, no.problem.found, no.problem.fix)
     guidance, said = no.guidance, no.said
     code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
     told = f"; WeChat said: {said.errmsg}" if said and said.errmsg and guidance.read else ""

@@ -32,7 +32,8 @@ SEQUENCES = {
     "another-cause-between": ([failed(DEAD), failed(DEAD), failed(REFUSED), failed(DEAD)], []),
     "three-of-each-cause": ([failed(DEAD)] * 3 + [failed(REFUSED)] * 3, [DEAD, REFUSED]),
     "a-mistake-of-the-requester": ([failed("40097")] * 3, []),
-    "a-problem-that-passes": ([failed("timeout", "unknown")] * 3, []),
+    "a-gateways-error-page": ([failed("gateway-broken", "unknown")] * 4, ["gateway-broken"]),
+    "a-limit-that-passes": ([failed("45011")] * 3, []),
     "other-events-between": (
         [failed(DEAD), event("call", request="r1", detail="x"), failed(DEAD), failed(DEAD)],
         [DEAD],
@@ -56,7 +57,7 @@ def causes(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.mark.parametrize(("events", "warned"), SEQUENCES.values(), ids=list(SEQUENCES))
-def test_three_equal_failures_in_a_row_are_one_warning_if_operators_can_fix_them(
+def test_three_equal_failures_in_a_row_are_one_warning_if_operators_can_fix_or_look_into_them(
     events: list[Event], warned: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     repeated = RepeatedFailures(Clock())

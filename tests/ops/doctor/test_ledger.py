@@ -24,7 +24,15 @@ from tests.conftest import (
     soon,
 )
 from tests.databases import Database, PostgreSQL
-from tests.ops.doctors import complaints, contents, finding_of, findings_of, judged, level_of
+from tests.ops.doctors import (
+    complaints,
+    contents,
+    finding_of,
+    findings_of,
+    judged,
+    level_of,
+    locked_by_a_bot,
+)
 
 Usage = namedtuple("Usage", "total used free")  # noqa: PYI024  # as shutil's
 LONG = "x" * 300
@@ -75,6 +83,20 @@ async def test_a_missing_ledger_is_a_warning_and_leaves_no_file_in_its_folder(
     assert await judged(environ, "ledger") == ("warning", f"there is none yet at {database}")
     assert await findings_of(environ, "bot") == []
     assert (tmp_path.stat().st_mtime_ns, contents(tmp_path)) == (before, {})  # noqa: ASYNC240  # a moment
+
+
+async def test_a_file_that_was_deleted_under_a_bot_is_the_first_thing_that_is_told(
+    ledger: Path, environ: dict[str, str]
+) -> None:
+    with locked_by_a_bot(ledger):
+        ledger.unlink()  # noqa: ASYNC240  # a moment
+        (complaint,) = complaints(await examine(environ))
+    assert (complaint.names, complaint.finding.level) == (["ledger"], "wrong")
+    assert complaint.finding.found.startswith(
+        f"{ledger} is gone, and a bot runs on it (process {os.getpid()})"
+    )
+    fix = f"Put the same file back; or stop the bot, delete {ledger}-wal and {ledger}-shm and put"
+    assert (complaint.finding.fix or "").startswith(fix)
 
 
 @pytest.mark.parametrize(("step", "expected"), [("0001", "warning"), ("9999", "wrong")])
@@ -217,6 +239,22 @@ async def test_postgresql_is_checked_and_not_changed(
     assert await level_of(environ, "ledger-write") == "ok"
     assert on_postgresql.rows(sequence) == before
     assert not await findings_of(environ, "disk")
+
+
+async def test_a_role_that_may_create_nothing_is_found_before_the_first_start(
+    on_postgresql: Database, environ: dict[str, str]
+) -> None:
+    PostgreSQL.execute(on_postgresql.url, "CREATE ROLE guest LOGIN")
+    try:
+        guest = environ | {"DATABASE_URL": on_postgresql.url.replace("postgres:@", "guest:@")}
+        found = await finding_of(guest, "ledger")
+    finally:
+        PostgreSQL.execute(on_postgresql.url, "DROP ROLE guest")
+    assert (found.level, found.found[:52]) == (
+        "wrong",
+        "the role in DATABASE_URL may create nothing in the d",
+    )
+    assert found.fix == "Let the role in DATABASE_URL own the database and its tables."
 
 
 async def test_a_read_only_postgresql_is_reported(
