@@ -52,7 +52,7 @@ async def failed(rig: Rig, code: int, env: str = ENV, rules: str = ALLOW) -> Pos
 @pytest.mark.parametrize(
     ("code", "env", "owners", "said"),
     [
-        (40097, "prod-l", {OWNER: {"prod-1": "NORMAL"}}, "The nearest that you may share is `prod-1`."),
+        (40097, "prod-11", {OWNER: {"prod-1": "NORMAL"}}, "The nearest that you may share is `prod-1`."),
         (40097, "prod-1", {OWNER: {"prod-1": "NORMAL"}}, "the appid is mistyped, or another company's"),
         (-501018, "prod-1", {OWNER: {"prod-1": "HALTED"}}, "as `HALTED`; it must be NORMAL."),
         (85088, "prod-1", {OWNER: {}}, f"WeChat lists none for `{OWNER}`"),
