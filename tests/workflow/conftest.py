@@ -13,8 +13,10 @@ from bot.playground.world import OWNER
 from bot.policy.kinds import Effect, Person, Policy, Rule
 from bot.runtime.clock import Runtime
 from bot.runtime.tasks import Tasks
+from bot.slack.directory import Directory
 from bot.workflow.judge import Judge
 from bot.workflow.ports import PolicyInForce, Ports
+from tests.conftest import Clock
 from tests.databases import ledger_of
 from tests.languages import LANGUAGES
 
@@ -71,6 +73,16 @@ async def ledger() -> AsyncIterator[Ledger]:
 @pytest.fixture
 def members() -> Members:
     return Members()
+
+
+@pytest.fixture
+def people_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of what is cached of people; it is moved by hand, while leases go on by the machine's."""
+    clock = Clock()
+    monkeypatch.setattr(
+        "bot.app.wiring.Directory", lambda api, team_id, _: Directory(api, team_id, clock)
+    )
+    return clock
 
 
 @pytest.fixture

@@ -268,34 +268,32 @@ async def in_doubt(rig: Rig, count: int, reads: int = 1) -> None:
 
 
 async def test_a_batch_pauses_and_says_so_while_slack_does_not_return_the_group(
-    rig: Rig, wechat: LocalWeChat
+    rig: Rig, wechat: LocalWeChat, people_clock: Clock
 ) -> None:
-    clock = Clock()
-    rig.runtime = replace(rig.runtime, clock=clock)
+    rig.runtime = replace(rig.runtime, clock=people_clock)
     async with rig.bot(BY_GROUP):
         await in_doubt(rig, 5)
         assert wechat.calls == []
-        clock.now += 60  # the error is no longer cached
+        people_clock.now += 60  # the error is no longer cached
         answer = await answer_to_all(rig)
     assert answer.text.startswith("✅ *All 5 shared.*")
 
 
 async def test_while_slack_does_not_return_the_group_of_a_running_batch_no_item_begins(
-    rig: Rig, slack: LocalSlack, wechat: LocalWeChat
+    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, people_clock: Clock
 ) -> None:
-    clock = Clock()
-    rig.runtime = replace(rig.runtime, clock=clock, brake_every=0.01)
+    rig.runtime = replace(rig.runtime, clock=people_clock, brake_every=0.01)
     async with rig.bot(BY_GROUP):
         with wechat.thinking():
             await rig.ask(line(AT_ONCE + 5))
             await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
             slack.fail("usergroups.list", Status(503), times=None)
-            clock.now += 60  # the group is no longer cached
+            people_clock.now += 60  # the group is no longer cached
             await soon(lambda: PAUSED_IN_DOUBT in rig.parent())
         await soon(lambda: f"{AT_ONCE} of {AT_ONCE + 5}" in rig.parent())
         assert len(wechat.calls) == AT_ONCE
         slack.clear("usergroups.list")
-        clock.now += 60
+        people_clock.now += 60
         answer = await answer_to_all(rig)
     assert answer.text.startswith(f"✅ *All {AT_ONCE + 5} shared.*")
 
@@ -401,16 +399,19 @@ async def test_a_request_that_is_carried_out_late_is_stopped_if_its_requester_ha
 
 
 async def test_a_request_waits_while_slack_does_not_return_its_requester(
-    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+    rig: Rig,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    people_clock: Clock,
 ) -> None:
     await left_behind(rig, placed=False)
-    clock = Clock()
-    rig.runtime = replace(rig.runtime, clock=clock)
+    rig.runtime = replace(rig.runtime, clock=people_clock)
     slack.fail("users.info", Status(503))
     async with rig.bot(ALLOW):
         await soon(lambda: "a request waits: " in caplog.text)
         assert wechat.calls == []
-        clock.now += 60  # the error is no longer cached
+        people_clock.now += 60  # the error is no longer cached
         await rig.over()
     assert rig.column("outcome") == "shared"
     assert len(wechat.calls) == 1

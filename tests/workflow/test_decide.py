@@ -129,7 +129,7 @@ async def test_the_requester_is_told_in_the_thread_if_the_approvers_cannot_be_as
     assert rig.parent().startswith("❌")
     (reply,) = rig.replies()
     assert "Nobody who could approve this can be asked" in reply
-    assert "Invite the bot" in reply
+    assert "invite the bot" in reply
     ending = json.loads(str(rig.column("ending")))
     assert (ending["kind"], ending["guidance"]) == ("failed", "no-approver")
     assert rig.wechat.calls == []

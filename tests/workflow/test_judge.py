@@ -136,7 +136,6 @@ def test_no_fact_of_a_question_has_a_default_that_a_rule_would_take_for_the_trut
 ASKED_ELSEWHERE = {
     "messages/rulings.py",  # explains a decision on a question of the judge's
     "ops/doctor/real_blocks.py",  # made-up messages
-    "ops/doctor/wechat.py",  # which envs the policy names
     "ops/policy_command.py",  # operators' own questions
     "policy/file.py",  # the file's tests
     "policy/lint.py",

@@ -209,10 +209,13 @@ async def test_after_a_pause_nothing_more_is_shared_if_the_policy_says_no_by_now
 
 
 async def test_a_batch_that_slack_leaves_in_doubt_after_the_daily_limit_goes_on_in_its_turn(
-    rig: Rig, time: ManualClock, wechat: LocalWeChat, caplog: pytest.LogCaptureFixture
+    rig: Rig,
+    time: ManualClock,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    people_clock: Clock,
 ) -> None:
-    clock = Clock()
-    rig.runtime = replace(rig.runtime, clock=clock)
+    rig.runtime = replace(rig.runtime, clock=people_clock)
     async with rig.bot(for_platform_team(ALLOW)):
         await at_a_limit(rig, 2, PER_DAY)
         rig.slack.fail("usergroups.list", Status(503))
@@ -220,7 +223,7 @@ async def test_a_batch_that_slack_leaves_in_doubt_after_the_daily_limit_goes_on_
         in_doubt = "a batch pauses: Slack does not tell who asked for it"
         await soon(lambda: in_doubt in caplog.messages)
         with wechat.thinking():
-            clock.now += 60  # the error is no longer cached
+            people_clock.now += 60  # the error is no longer cached
             await wechat.until(lambda wechat: wechat.in_flight == 2)
             assert rows(rig.database, "SELECT 1 FROM requests WHERE lane IS NOT NULL")
         await answer_to_all(rig)
@@ -239,16 +242,15 @@ async def test_slacks_rate_limit_after_a_pause_does_not_hold_a_batch_whose_group
 
 @LIMITS
 async def test_a_batch_in_doubt_that_reaches_a_limit_pauses_until_both_are_over(
-    rig: Rig, time: ManualClock, wechat: LocalWeChat, code: int, until: int
+    rig: Rig, time: ManualClock, wechat: LocalWeChat, code: int, until: int, people_clock: Clock
 ) -> None:
-    clock = Clock()
-    rig.runtime = replace(rig.runtime, clock=clock, brake_every=0.01)
+    rig.runtime = replace(rig.runtime, clock=people_clock, brake_every=0.01)
     wechat.fail("shareenv", Code(code), times=None)
     async with rig.bot(for_platform_team(ALLOW)):
         with wechat.thinking():
             await rig.ask(line(AT_ONCE + 1))
             await wechat.until(lambda wechat: wechat.in_flight == AT_ONCE)
-            await slack_in_doubt(rig, clock)
+            await slack_in_doubt(rig, people_clock)
         await paused(rig, until)
         wechat.clear("shareenv")
         time.now = until
@@ -256,19 +258,18 @@ async def test_a_batch_in_doubt_that_reaches_a_limit_pauses_until_both_are_over(
         await time.sleeps()
         assert len(wechat.calls) == AT_ONCE
         rig.slack.clear("usergroups.list")
-        clock.now += 60
+        people_clock.now += 60
         await answer_to_all(rig)
     assert shared(rig) == appids(AT_ONCE + 1)
 
 
 async def test_while_a_batch_is_at_a_limit_slack_is_not_asked_who_requested_it(
-    rig: Rig, time: ManualClock
+    rig: Rig, time: ManualClock, people_clock: Clock
 ) -> None:
-    clock = Clock()
-    rig.runtime = replace(rig.runtime, clock=clock, brake_every=0.001)
+    rig.runtime = replace(rig.runtime, clock=people_clock, brake_every=0.001)
     async with rig.bot(ALLOW):
         await at_a_limit(rig, 2)
-        clock.now += 60  # the person is no longer cached
+        people_clock.now += 60  # the person is no longer cached
         asked = calls_of(rig.slack, "users.info")
         await time.sleeps()
         assert calls_of(rig.slack, "users.info") == asked
