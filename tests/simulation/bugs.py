@@ -405,20 +405,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "clocks",
     ),
     Planted(
-        "a start believes half a policy",
-        "bot/settings/policy.py",
-        "return max(0.0, UNTOUCHED - abs(now - changed))",
-        "return 0.0",
-        "people",
-    ),
-    Planted(
-        "a reload believes half a policy",
-        "bot/app/policy_watcher.py",
-        "pause = min(UNTOUCHED, pause)",
-        "pause = 0.1",
-        "people",
-    ),
-    Planted(
         "the lease is read by the loop's clock",
         "bot/app/resources.py",
         "clock=runtime.since_boot,",
