@@ -68,8 +68,14 @@ def may_be_env(word: str) -> bool:
 
 
 def is_like_an_id(word: str) -> bool:
-    """Return whether `word` looks like an env's id, and not like a word: the suffix that WeChat gives it has digits."""
-    return any(map(str.isdigit, word)) and sense(word) is None
+    """Return whether `word` looks like an env's id, and not like a word.
+
+    It has a digit, as the suffix that WeChat gives it, or a dash between parts that mean nothing (`payload-dev`).
+    """
+    parts = word.split("-")
+    if any(map(str.isdigit, word)):
+        return sense(word) is None
+    return len(parts) > 1 and not any(map(sense, (word, "".join(parts), *parts)))
 
 
 def is_damaged_appid(word: str) -> bool:

@@ -95,7 +95,7 @@ SEQUENCES: tuple[dict[Fault, Event], ...] = (
         [
             ending_connection(
                 "`disconnect`: `link_disabled`, Socket Mode is off for a while",
-                disconnect("link_disabled", Code("link_disabled"), Code("link_disabled")),
+                disconnect("link_disabled", Code("link_disabled")),
             ),
             failing_url_request("an error that nobody knows", Code("some_new_error")),
         ]
