@@ -94,9 +94,9 @@ class OutageRun:
         await self.slack.click(APPROVER, question.ts, "approve")
         await opened(self.slack, APPROVER)
         await asyncio.gather(
-            self.request("batch", *BATCH),
-            self.request("one"),
-            self.request("private", channel=ELSEWHERE),
+            self.request("batch-1", *BATCH),
+            self.request("one-1"),
+            self.request("private-1", channel=ELSEWHERE),
             self.approve(question),
         )
         await asyncio.sleep(DELAY_BEFORE_OUTAGE)  # less than WeChat takes
@@ -107,7 +107,7 @@ class OutageRun:
     async def pass_through(self, outage: Outage) -> None:
         """Start some requests during the outage, and wait for all answers after it."""
         await asyncio.gather(
-            self.request("meanwhile"),
+            self.request("meanwhile-1"),
             self.request("four-meanwhile"),
             self.request("private-meanwhile", channel=ELSEWHERE),
         )
