@@ -41,7 +41,13 @@ def is_pending(wechat: LocalWeChat) -> bool:
     """Tell whether anything that was set has not happened yet, or still holds."""
     lacking = any(_NEEDED not in functions for functions in wechat.functions.values())
     revoked = OWNER not in wechat.platform.authorized
-    return wechat.faults.waiting or wechat.has_expired(OWNER) or revoked or lacking
+    expired = wechat.platform.access_tokens.has_ended(OWNER)
+    return wechat.faults.waiting or expired or revoked or lacking
+
+
+def meaning(word: str) -> str:
+    """Return what a trouble or an errcode means."""
+    return WORDS.get(word, "a code that nobody knows")
 
 
 async def behave(wechat: LocalWeChat, word: str) -> str:
@@ -68,7 +74,7 @@ async def behave(wechat: LocalWeChat, word: str) -> str:
     wechat.changed()
     if about:
         return f"WeChat: {about}."
-    return f"WeChat's next call meets {word}: {WORDS.get(word, 'a code that nobody knows')}."
+    return f"WeChat's next call meets {word}: {meaning(word)}."
 
 
 async def _reset(wechat: LocalWeChat) -> None:

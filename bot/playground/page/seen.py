@@ -9,7 +9,7 @@ from bot.playground.loopback import Json, JsonObject
 from bot.playground.slack.surfaces import View
 from bot.playground.slack.transcript import PostedMessage
 from bot.playground.slack.workspace import Workspace
-from bot.playground.troubles import WORDS
+from bot.playground.troubles import WORDS, meaning
 from bot.playground.world import ABOUT, ROLES, Channel
 
 _MARKS = {"public": "#", "private": "🔒"}
@@ -53,7 +53,7 @@ def seen(acts: Acts, user: str) -> dict[str, Json]:
             "calls": [*wechat.transcript().splitlines()[-60:]],
             "shared": [{"env": env, "appid": appid} for _, env, appid in held],
             "planned": acts.planned,
-            "about": WORDS.get(acts.planned, "a code that nobody knows"),
+            "about": meaning(acts.planned),
             "words": [[word, about] for word, about in WORDS.items()],
         },
         **{

@@ -116,10 +116,6 @@ class LocalWeChat(StandIn):
         """Let a token expire: 42001 from now on."""
         self._tokens.end(token, "expired")
 
-    def has_expired(self, owner: str) -> bool:
-        """Tell whether an owner's newest token is no longer valid."""
-        return self.platform.access_tokens.has_ended(owner)
-
     def supersede(self, token: str) -> None:
         """Supersede a token, as if another system had refreshed it: 40001 from now on."""
         self._tokens.end(token, "superseded")
