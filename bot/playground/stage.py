@@ -96,8 +96,8 @@ class StagedBot:
         """Stop the bot if it runs, and return once it is ready in this language."""
         async with self._starting:
             await self._stack.aclose()
-            self.language = language
             await self._stack.enter_async_context(self._start(language))
+            self.language = language
 
     async def stop(self) -> None:
         """Stop it for good."""
