@@ -95,6 +95,7 @@ SHARED = commonprefix(  # noqa: RUF071  # texts, not paths
 DENIED = gist(denied(ENGLISH, Deny(NoRule(())), _ASK, Policy(())))
 CANNOT_TELL = gist(denied(ENGLISH, Deny(PersonUnreadable(Unreadable.SLACK_DOWN)), _ASK, Policy(())))
 NOT_RECORDED = gist(click_replies.refused(ENGLISH, click_replies.NothingDone.LEDGER_DOWN))
+IN_DOUBT = gist(click_replies.refused(ENGLISH, click_replies.NothingDone.IN_DOUBT))
 ACCEPTED = gist(answers.accepted(ENGLISH, _ANY))
 NEEDS_APPROVAL = gist(approvals.sent_to_approvers(ENGLISH, _ANY))
 

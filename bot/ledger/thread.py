@@ -20,7 +20,15 @@ from sqlalchemy.exc import DBAPIError
 from bot.ledger.database import READ_ONLY, reason_of, sqlstate_of
 from bot.ledger.engine import file_of, how_to_restore
 from bot.ledger.events import HAPPENED, Event, EventListener, Happened
-from bot.ledger.writer import PATIENCE, LedgerDownError, Work, Writer, as_told, may_pass
+from bot.ledger.writer import (
+    PATIENCE,
+    InDoubtError,
+    LedgerDownError,
+    Work,
+    Writer,
+    as_told,
+    may_pass,
+)
 from bot.runtime.observers import Transacted, no_op
 
 P = ParamSpec("P")
@@ -48,6 +56,14 @@ class _Job:
     """The extras of the log line if it is given up."""
     timer: asyncio.TimerHandle | None = None
     result: Any = None
+    claim: threading.Lock = field(default_factory=threading.Lock)
+    """Acquired once: by the thread that begins it, or by the loop that gives it up before."""
+    begun: bool = False
+
+    def begin(self) -> bool:
+        """Tell whether the thread may do it: its caller still waits, or there is none."""
+        self.begun = self.begun or self.claim.acquire(blocking=False)
+        return self.begun and not self.abandoned()
 
 
 class WriterThread(Writer):
@@ -105,7 +121,8 @@ class WriterThread(Writer):
         self._jobs.put(_Job(work, since=self.clock(), facts=facts))
 
     def _time_out(self, job: _Job) -> None:
-        self._resolve([job], LedgerDownError(f"no answer within {self._patience:g} s"))
+        kind = LedgerDownError if job.claim.acquire(blocking=False) else InDoubtError
+        self._resolve([job], kind(f"no answer within {self._patience:g} s"))
 
     @property
     def queued(self) -> int:
@@ -151,7 +168,7 @@ class WriterThread(Writer):
             with connection.begin():
                 begun = True
                 # Callers may have timed out while this waited for the lock.
-                wanted = [job for job in wanted if not job.abandoned()]
+                wanted = [job for job in wanted if job.begin()]
                 connection.info[HAPPENED] = happened = Happened()
                 for job in wanted:
                     job.result = job.work(connection, *job.args, **job.kwargs)
@@ -169,7 +186,7 @@ class WriterThread(Writer):
             # A connection lost during the commit leaves that in doubt, so nothing is run again.
             if begun and not lost and len(wanted) > 1:
                 return [failed for job in wanted for failed in self._carry_out([job])]
-            return self._failed(wanted, error)
+            return self._failed(wanted, error, in_doubt=lost and worked)
         self._resolve(wanted)
         self._unpublished += happened.events
         return []
@@ -195,9 +212,9 @@ class WriterThread(Writer):
                 except Exception:  # noqa: BLE001  # see above
                     _log.exception("unforeseen error", extra={"kind": event.kind})
 
-    def _failed(self, jobs: Sequence[_Job], error: Exception) -> list[_Job]:
+    def _failed(self, jobs: Sequence[_Job], error: Exception, *, in_doubt: bool) -> list[_Job]:
         """Raise the error to the callers, and return the jobs if a retry may succeed; else give up those without a caller."""
-        self._resolve(jobs, as_told(error))
+        self._resolve(jobs, as_told(error, in_doubt=in_doubt))
         if may_pass(error):
             return [*jobs]
         bug = None if isinstance(error, DBAPIError) else error  # logged with its traceback

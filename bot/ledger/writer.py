@@ -27,6 +27,10 @@ class LedgerDownError(Exception):
     """The database failed, or did not answer in time; the text is the driver's error."""
 
 
+class InDoubtError(LedgerDownError):
+    """The database may have committed the work, although it did not say so."""
+
+
 class Writer(ABC):
     """Runs work in transactions, in order; `clock` is that of its waits, in seconds."""
 
@@ -39,8 +43,8 @@ class Writer(ABC):
     ) -> asyncio.Future[T]:
         """Return a future with the result of `work`, resolved after its commit; it raises LedgerDownError on a timeout.
 
-        Cancelling the future before the work has begun drops it. If the connection breaks or the time is up during the
-        commit, the work may be done nevertheless.
+        Cancelling the future before the work has begun drops it. If the connection breaks during the commit, or the time
+        is up after the work has begun, it may be done nevertheless, and the error is InDoubtError.
         """
 
     @abstractmethod
@@ -79,9 +83,10 @@ class Writer(ABC):
             raise
 
 
-def as_told(error: Exception) -> Exception:
+def as_told(error: Exception, *, in_doubt: bool = False) -> Exception:
     """Return what the caller of failed work gets: LedgerDownError if the database is to blame, else the error itself."""
-    return LedgerDownError(reason_of(error)) if _is_of_database(error) else error
+    kind = InDoubtError if in_doubt else LedgerDownError
+    return kind(reason_of(error)) if _is_of_database(error) else error
 
 
 def may_pass(error: Exception) -> bool:

@@ -77,6 +77,15 @@ class NothingDone(Enum):
         ),
     )
     """Something could not be recorded, or read."""
+    IN_DOUBT = (
+        msgid(
+            "My ledger of requests did not answer in time, so this probably did not happen. If it did, the request's message says so."
+        ),
+        msgid(
+            "Look there, and try again in a few minutes. If it happens again, tell {contact}: my ledger (`DATABASE_URL`) is too slow or does not work."
+        ),
+    )
+    """Something may have been recorded, and is taken back unless another replica is faster."""
 
 
 def refused(words: Words, why: NothingDone, request: Request | None = None) -> Message:

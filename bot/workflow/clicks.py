@@ -29,7 +29,7 @@ from bot.workflow.click_decisions import (
     late,
     step_of,
 )
-from bot.workflow.deadline import modal_words
+from bot.workflow.deadline import modal_words, not_recorded
 from bot.workflow.judge import Judge
 from bot.workflow.ports import Ports
 from bot.workflow.submit import Intake
@@ -67,14 +67,17 @@ class ClickHandler:
             if decision and is_unsure(decision[1]):
                 await self._sleep(WAITS_FOR_SLACK)
                 decision = await self._decide(act, click)
-            if decision is None:
-                return Reply(say.refused(await self._words(click), say.NothingDone.NO_SUCH_REQUEST))
-            context, step = decision
-            if act in _OF_RECORDED:
-                self._end_twin(click, context.entry)
-            return await self._carry_out(context, step)
         except LedgerDownError as error:
             return _ledger_down(await self._words(click), click, error)
+        if decision is None:
+            return Reply(say.refused(await self._words(click), say.NothingDone.NO_SUCH_REQUEST))
+        context, step = decision
+        if act in _OF_RECORDED:
+            self._end_twin(click, context.entry)
+        try:
+            return await self._carry_out(context, step)
+        except LedgerDownError as error:
+            return _ledger_down(context.words, click, error, not_recorded(error))
 
     async def to_decide(self, click: Click) -> tuple[Words, Entry | Reply]:
         """Return the entry that an approver's modal is about, or the reply if there is nothing to decide.
@@ -194,8 +197,13 @@ class ClickHandler:
         return self._ports.languages.to(await read(team_id, click.origin.user_id, frozenset()))
 
 
-def _ledger_down(words: Words, click: Click, error: LedgerDownError) -> Reply:
+def _ledger_down(
+    words: Words,
+    click: Click,
+    error: LedgerDownError,
+    why: say.NothingDone = say.NothingDone.LEDGER_DOWN,
+) -> Reply:
     """Log that the ledger is down, and return the reply that says so."""
     facts = {"request": click.request_id, "reason": str(error)}
     _log.error("the ledger does not take a click", extra=facts)
-    return Reply(say.refused(words, say.NothingDone.LEDGER_DOWN))
+    return Reply(say.refused(words, why))

@@ -11,7 +11,8 @@ from bot.domain.request import Origin, State
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.ledger.writer import PATIENCE as LEDGER_PATIENCE
-from bot.ledger.writer import LedgerDownError
+from bot.ledger.writer import InDoubtError, LedgerDownError
+from bot.messages.click_replies import NothingDone
 from bot.messages.words import Words
 from bot.workflow.ports import Ports, ReadinessCheck
 
@@ -43,6 +44,18 @@ async def in_time(
 
     None if it is down or too slow, which is logged as `missing`, with `facts` as extras.
     """
+    answered = await recorded_in_time(work, missing, facts, until=until)
+    return None if isinstance(answered, NothingDone) else answered
+
+
+async def recorded_in_time(
+    work: Awaitable[_Answer],
+    missing: str,
+    facts: Mapping[str, object] | None = None,
+    *,
+    until: float = math.inf,
+) -> _Answer | NothingDone:
+    """Do as `in_time`, but return what the user reads if the ledger did not take it, or may not have."""
     try:
         if until > within(LEDGER_PATIENCE):  # a second timeout would end nothing sooner
             return await work
@@ -51,7 +64,13 @@ async def in_time(
     except (TimeoutError, LedgerDownError) as error:
         reason = str(error) or "no answer in time"
         _log.error(missing, extra={**(facts or {}), "reason": reason})  # a trace would say no more
-        return None
+        return not_recorded(error)
+
+
+def not_recorded(error: TimeoutError | LedgerDownError) -> NothingDone:
+    """Return what the user reads after this error of something that was to be recorded."""
+    in_doubt = isinstance(error, TimeoutError | InDoubtError)
+    return NothingDone.IN_DOUBT if in_doubt else NothingDone.LEDGER_DOWN
 
 
 async def answer_by(until: float, work: Awaitable[_Answer], otherwise: _Other) -> _Answer | _Other:

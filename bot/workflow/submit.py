@@ -36,7 +36,14 @@ from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
 from bot.policy.kinds import ANYONE, NeedsApproval, Permitted
 from bot.runtime.tasks import log_request
-from bot.workflow.deadline import LOOK_SECONDS, in_time, look_until, readiness_in_time, within
+from bot.workflow.deadline import (
+    LOOK_SECONDS,
+    in_time,
+    look_until,
+    readiness_in_time,
+    recorded_in_time,
+    within,
+)
 from bot.workflow.judge import Asker
 from bot.workflow.look import cause_before
 from bot.workflow.ports import AwayError, Ports
@@ -148,10 +155,10 @@ class Intake:
         accepting = self._ports.ledger.accept(request, state, patience=patience, retry=retry)
         facts = facts_of(request)
         log_facts = _log_facts("accepted", request.origin, facts)
-        found = await in_time(accepting, _NOT_RECORDED, log_facts, until=until)
+        found = await recorded_in_time(accepting, _NOT_RECORDED, log_facts, until=until)
         match found:
-            case None:
-                return refused(words, NothingDone.LEDGER_DOWN)
+            case NothingDone():
+                return refused(words, found)
             case Accepted(entry):
                 self._ports.changed(request)
                 if state is not State.CONFIRMING:

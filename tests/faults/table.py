@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tests.said import NOT_RECORDED, SHARED
+from tests.said import IN_DOUBT, NOT_RECORDED, SHARED
 
 FOLDER = Path(__file__).parent
 README = FOLDER / "README.md"
@@ -29,6 +29,7 @@ PLACES = (
 HEAD = "| What goes wrong | What comes of it |\n|---|---|\n"
 WORKED = SHARED
 NOT_BEGUN = NOT_RECORDED
+PERHAPS_BEGUN = IN_DOUBT
 Parameter = TypeVar("Parameter")
 
 

@@ -216,6 +216,7 @@ def without_request(words: Words) -> dict[str, Message]:
             ]
         },
         "ledger down": say.refused(words, say.NothingDone.LEDGER_DOWN),
+        "in doubt": say.refused(words, say.NothingDone.IN_DOUBT),
         "not opened": say.refused(words, say.NothingDone.NOT_OPENED),
         "no rest cancelled": say.rest_cancelled(words, MANY, 0),
         "rest cancelled": say.rest_cancelled(words, MANY, 1),

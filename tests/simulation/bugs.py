@@ -426,6 +426,13 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "calm",
     ),
     Planted(
+        "what is in doubt is told as not done",
+        "bot/workflow/deadline.py",
+        "in_doubt = isinstance(error, TimeoutError | InDoubtError)",
+        "in_doubt = False",
+        "freezes",
+    ),
+    Planted(
         "a click that was recorded in doubt stands",
         "bot/ledger/click_moves.py",
         "moved = await self._writer.run_or(undo, work, request=entry.request.id)",

@@ -48,6 +48,7 @@ _GROUP = re.compile(r"^([✅❌❔🚫⌛]) \*.+\* (?:[((]\d+[))]|· \d+ 个)")
 _APPID = re.compile(r"wx[0-9a-f]{16}")
 _NAMED = re.compile(r"(?:[Rr]equest|申请|请求) ?`([2-9a-z]{8})`")
 NOTHING = ("Nothing was done", "nothing was done", "未执行任何操作")
+_PROBABLY_NOTHING = ("so this probably did not happen", "很可能没有生效")
 _PRIVATE = {"chat.postEphemeral", "chat.postMessage", "views.open", "views.update"}
 _DONE = {"confirming", "waiting", "accepted", "confirmed", "approved", "rejected", "cancelled"}
 _TAKEN_BACK = {"taken back", "withdrawn"}
@@ -149,22 +150,29 @@ def note_private_reply(sent: "Sent") -> None:
 
 
 def told_nothing_is_nothing(world: "World") -> Iterator[str]:
-    """Who was told privately that nothing was done, because of what they sent, had nothing done for that."""
+    """Who was told privately that nothing was done, because of what they sent, had nothing done for that.
+
+    What probably did not happen was taken back, unless another replica took it over first; but for the rest of a batch,
+    which stays cancelled.
+    """
     for delivery in world.deliveries:
-        done = list[str]()
+        done = list["Event"]()
         for event in delivery.did:
             if event.kind in _TAKEN_BACK:
                 done[-1:] = []
-            elif event.kind in _DONE and not _taken_over_since(world, event):
-                done.append(event.kind)
+            elif event.kind in _DONE:
+                done.append(event)
         for said in delivery.said if done else ():
-            for words in NOTHING:
+            probably = () if _may_stand(world, done[-1]) else _PROBABLY_NOTHING
+            for words in (*NOTHING, *probably):
                 if words in said:
-                    yield f"{delivery.what} was answered “{words}”, and had {done[-1]} recorded"
+                    yield f"{delivery.what} was answered “{words}”, and had {done[-1].kind} recorded"
 
 
-def _taken_over_since(world: "World", event: "Event") -> bool:
-    """Tell whether another replica went on with the request at once, so that a click in doubt could not be taken back."""
+def _may_stand(world: "World", event: "Event") -> bool:
+    """Tell whether nobody could take this back, or nobody is to."""
+    if event.kind == "cancelled" and "outcome" not in event.facts:
+        return True
     events = [each for _, each in world.events]
     later = events[events.index(event) :]
     request = event.facts.get("request")

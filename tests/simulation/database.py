@@ -19,7 +19,15 @@ from bot.ledger.database import Opened
 from bot.ledger.engine import engine_of, parse
 from bot.ledger.events import HAPPENED, EventListener, Happened
 from bot.ledger.schema import metadata
-from bot.ledger.writer import PATIENCE, LedgerDownError, Work, Writer, as_told, may_pass
+from bot.ledger.writer import (
+    PATIENCE,
+    InDoubtError,
+    LedgerDownError,
+    Work,
+    Writer,
+    as_told,
+    may_pass,
+)
 from tests.simulation.loop import Process
 
 _AGAIN = 0.5
@@ -81,6 +89,7 @@ class _Job:
     kwargs: Mapping[str, Any]
     done: asyncio.Future[Any] | None
     facts: Mapping[str, object]
+    begun: bool = False
     context: Context = field(default_factory=copy_context)
     """Of whoever wants it done."""
 
@@ -112,8 +121,9 @@ class SimulatedWriter(Writer):
         if self._ended:
             done.set_exception(LedgerDownError("the ledger is closed"))
             return done
-        self._put(_Job(work, args, kwargs, done, {}))
-        self._process.later(PATIENCE, _fail, done, LedgerDownError(f"no answer in {PATIENCE:g} s"))
+        job = _Job(work, args, kwargs, done, {})
+        self._put(job)
+        self._process.later(PATIENCE, _time_out, job)
         return done
 
     def run_later(self, work: Work[object], **facts: object) -> None:
@@ -148,6 +158,7 @@ class SimulatedWriter(Writer):
             if job.done is None or not job.done.done():
                 self._busy = True
                 fate = self._fate_of(self._process.name)
+                job.begun = fate.ending is Commit.HANGS
                 self._process.later(fate.there, self._begin_job, job, fate)
                 return
         self._busy = False
@@ -157,6 +168,7 @@ class SimulatedWriter(Writer):
         if job.done is not None and job.done.done() and fate.ending is not Commit.HANGS:
             self._next()
             return
+        job.begun = True
         result: Any = None
         error: Exception | None = None
         happened = Happened()
@@ -168,7 +180,7 @@ class SimulatedWriter(Writer):
             except Exception as raised:  # noqa: BLE001  # raised to the caller
                 error = raised
         if fate.ending is Commit.IN_DOUBT and error is None:
-            error = LedgerDownError("the connection broke")
+            error = InDoubtError("the connection broke")
         self._process.later(fate.back, self._resolve_job, job, result, error)
 
     def _transact(self, job: _Job, happened: Happened) -> Any:
@@ -193,7 +205,7 @@ class SimulatedWriter(Writer):
                 return
             _log.error("the ledger gives up what it cannot do", extra=dict(job.facts))
         elif error and job.done:
-            _fail(job.done, as_told(error))
+            _fail(job.done, as_told(error, in_doubt=isinstance(error, InDoubtError)))
         elif job.done and not job.done.done():
             job.done.set_result(result)
         self._next()
@@ -201,6 +213,12 @@ class SimulatedWriter(Writer):
 
 def _keep() -> None:
     """Release nothing: the database outlives its replicas."""
+
+
+def _time_out(job: _Job) -> None:
+    kind = InDoubtError if job.begun else LedgerDownError
+    if job.done:
+        _fail(job.done, kind(f"no answer in {PATIENCE:g} s"))
 
 
 def _fail(done: asyncio.Future[Any], error: Exception) -> None:

@@ -29,8 +29,8 @@ PROCESS: ContextVar["Process"] = ContextVar("process")
 """The process that runs; only the loop and the processes set it."""
 
 
-MOST_TURNS = 2_000_000
-"""Thirty times as many as the longest run takes."""
+MOST_TURNS = 600_000
+"""Three times as many as the longest run takes."""
 
 
 class NothingHappensError(Exception):

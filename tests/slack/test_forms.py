@@ -31,7 +31,7 @@ from tests.conftest import (
     states,
 )
 from tests.rig import SECRET
-from tests.said import BROKEN, NOT_RECORDED, SHARED
+from tests.said import BROKEN, IN_DOUBT, NOT_RECORDED, SHARED
 
 OTHER = "wx0000000000000001"
 GOOD: dict[str, Json] = {ENV: "prod-1", APPIDS: APPID}
@@ -382,7 +382,7 @@ async def test_a_slow_ledger_does_not_delay_the_ack(
     assert ack.error is None
     assert ack.seconds < 1.9  # the bot waits two for the ledger
     await slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
-    assert NOT_RECORDED in slack.shown_to(REQUESTER)[0].text
+    assert IN_DOUBT in slack.shown_to(REQUESTER)[0].text
     await soon(
         lambda: states(database) == ["ended"], 60
     )  # otherwise its end would interrupt the ledger

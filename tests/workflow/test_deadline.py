@@ -10,8 +10,9 @@ from bot.domain.request import Origin, Request, State
 from bot.ledger.acceptance import Accepted
 from bot.ledger.click_moves import Move
 from bot.ledger.ledger import Ledger
-from bot.ledger.writer import LedgerDownError
-from bot.workflow.deadline import has_ended, in_time, within
+from bot.ledger.writer import InDoubtError, LedgerDownError
+from bot.messages.click_replies import NothingDone
+from bot.workflow.deadline import has_ended, in_time, recorded_in_time, within
 
 MISSING = "the ledger does not tell the weather"
 
@@ -22,6 +23,10 @@ async def sunny() -> str:
 
 async def down() -> str:
     raise LedgerDownError("disk is full")
+
+
+async def in_doubt() -> str:
+    raise InDoubtError("the connection broke")
 
 
 async def never() -> str:
@@ -48,6 +53,20 @@ async def test_a_missing_answer_is_logged_once_with_its_facts_and_the_reason(
     assert (record.getMessage(), record.levelname) == (MISSING, "ERROR")
     assert (vars(record)["what"], vars(record)["reason"]) == ("noted", reason)
     assert record.exc_info is None
+
+
+@pytest.mark.parametrize(
+    ("asking", "told"),
+    [
+        (down, NothingDone.LEDGER_DOWN),
+        (in_doubt, NothingDone.IN_DOUBT),
+        (never, NothingDone.IN_DOUBT),
+    ],
+)
+async def test_what_may_have_been_recorded_is_not_told_as_not_done(
+    asking: Callable[[], Awaitable[str]], told: NothingDone
+) -> None:
+    assert await recorded_in_time(asking(), MISSING, until=within(0)) is told
 
 
 async def test_an_error_in_the_bot_itself_is_raised() -> None:
