@@ -28,13 +28,13 @@ _LISTED = msgid("All of them are listed in the thread below.")
 
 def confirmation(
     words: Words, request: Request, until: float, retried_by: str | None = None
-) -> Message:
-    """Ask the requester to confirm, and say until when: the bot cannot remove the buttons after that.
+) -> Announcement:
+    """Ask the requester to confirm, and say until when: what only they see in a channel keeps its buttons after that.
 
     `retried_by` is the user who retries the request for them.
     """
     say = words.about(request)
-    return message(
+    asked = message(
         say("<@{by}> tries this again for you, and you have to confirm it.", by=retried_by)
         if retried_by
         else None,
@@ -56,6 +56,7 @@ def confirmation(
         ),
         *all_appids(words, request),
     )
+    return Announcement(asked.parts, request.id)
 
 
 def sent_to_approvers(words: Words, request: Request) -> Announcement:

@@ -102,8 +102,8 @@ class Posts:
             if not isinstance(edited, Answered):
                 posted = Doubtful("it cannot be edited")  # and may say something else
         if isinstance(posted, Doubtful):
-            marked = noted(words, message, Note.REPLACING)
-            posted = await self._try_to_post(channel, marked, mark, thread_ts)
+            second = noted(words, message, Note.REPLACING)
+            posted = await self._try_to_post(channel, second, mark, thread_ts)
         if isinstance(posted, Doubtful):
             raise away_error(posted)
         return posted
@@ -133,8 +133,7 @@ class Posts:
         self, channel: str, message: Message, mark: str, thread_ts: str | None
     ) -> Posted | Refused | Doubtful:
         thread = {"thread_ts": thread_ts} if thread_ts else {}
-        marked = {"event_type": _EVENT, "event_payload": {"request": mark}}
-        arguments = {"channel": channel, **thread, **as_post(message), "metadata": marked}
+        arguments = {"channel": channel, **thread, **as_post(message), **marked(mark)}
         result = await self._write(_request_of(mark), "chat.postMessage", PATIENCE, **arguments)
         if not isinstance(result, Answered):
             return result
@@ -245,6 +244,16 @@ class Posts:
     ) -> Result:
         arguments = {"channel": at.channel, "ts": at.ts, **as_arguments(message)}
         return await self._write(request_id, "chat.update", patience, **arguments)
+
+
+def marked(mark: str) -> dict[str, object]:
+    """Return the argument of chat.postMessage by which a message is found again."""
+    return {"metadata": {"event_type": _EVENT, "event_payload": {"request": mark}}}
+
+
+def confirmation_of(request_id: str) -> str:
+    """Return the mark of a direct message that asks the requester to confirm."""
+    return f"{request_id}-confirmation"
 
 
 def _request_of(mark: str) -> str:

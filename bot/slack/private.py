@@ -24,6 +24,7 @@ from bot.slack.api import (
     is_transient,
     retry_after,
 )
+from bot.slack.posts import confirmation_of, marked
 
 _REPLY_PATIENCE = 30.0  # seconds that a reply to a click may wait for rate limits
 _PAUSES = (DOUBT_PAUSE, 10.0, 30.0, 120.0, 300.0)  # seconds between its tries
@@ -133,8 +134,7 @@ class PrivateReplies:
         """Tell whether a message that failed would tell how a request stood before."""
         if isinstance(message, Announcement) and await self._has_ended(message.request_id):
             return True
-        asks = any(isinstance(part, Buttons) for part in message.parts)
-        return superseded.is_set() and not asks
+        return superseded.is_set() and not _asks(message)
 
     async def _send_by(self, way: _Way, whom: Origin, *, replaces: bool) -> Result:
         """Send a message in one way."""
@@ -153,7 +153,15 @@ def _ways(whom: Origin, message: Message, *, replaces: bool) -> Iterator[_Way]:
     if whom.channel_id and whom.channel_id != whom.user_id:
         here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
         yield "chat.postEphemeral", {**here, **as_arguments(message)}
-    yield "chat.postMessage", {"channel": whom.user_id, **as_post(message)}
+    # So that it is found once the request has ended, when its buttons have to go.
+    mark = {}
+    if isinstance(message, Announcement) and _asks(message):
+        mark = marked(confirmation_of(message.request_id))
+    yield "chat.postMessage", {"channel": whom.user_id, **as_post(message), **mark}
+
+
+def _asks(message: Message) -> bool:
+    return any(isinstance(part, Buttons) for part in message.parts)
 
 
 def log_unforeseen(log: logging.Logger, error: Exception, reference: str) -> None:

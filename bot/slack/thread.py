@@ -21,7 +21,7 @@ from bot.messages.words import Languages, Words
 from bot.slack.api import DOUBT_PAUSE, PATIENCE, Answered, Doubtful, Refused, Result, SlackApi
 from bot.slack.directory import Directory
 from bot.slack.payloads import DIRECT, link_to
-from bot.slack.posts import Posts, raise_if_away
+from bot.slack.posts import Posts, confirmation_of, raise_if_away
 
 PRIVATE = "private"
 """The reference of a place without a thread: a response_url for the start, a direct message for the answer."""
@@ -77,12 +77,17 @@ class Threads:
         return ref_of(at)
 
     async def find(self, request: Request, since: float) -> str | None:
-        """Return the reference of a place that was opened `since` then, but not recorded; None if none is found."""
+        """Return the reference of a place that was opened `since` then, but not recorded; None if none is found.
+
+        The question to the requester in a direct message is one too.
+        """
         origin = request.origin
         ways = (origin.channel_id, origin.thread_ts), (origin.user_id, "")
+        parents = {request.id, confirmation_of(request.id)}
         for channel, root in ways:
-            if parent := await self._posts.find(channel, request.id, since, root or None):
-                return ref_of(replace(parent, root=root))
+            for found in await self._posts.every(channel, request.id, since, root or None):
+                if found.mark in parents:
+                    return ref_of(replace(found.at, root=root))
         return None
 
     async def go_on(self, request: Request, ref: str) -> None:

@@ -198,7 +198,8 @@ class Worker:
         if isinstance(outcome, Finished):  # the ledger keeps its groups only in the items
             outcome = await self.batches.finished(request)
         # A crash or an error of Slack's may have come between posting the parent and recording where it is.
-        unrecorded = isinstance(outcome, Cancelled | Expired) and outcome != _UNCONFIRMED
+        # A question by direct message, whether to confirm, is not recorded either.
+        unrecorded = isinstance(outcome, Cancelled | Expired)
         where = entry.place
         if where is None and unrecorded:
             where = await self.places.find(request, entry.created)

@@ -3,14 +3,14 @@
 import argparse
 import multiprocessing
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import count, islice, takewhile
 from multiprocessing.pool import Pool
 from time import monotonic
 
 from tests.simulation.bugs import PLANTED
 from tests.simulation.plan import PROFILES
-from tests.simulation.planted import Found, found, replay, search, write
+from tests.simulation.planted import Found, Planted, found, replay, search, write
 from tests.simulation.run import Run, cut_down, in_parallel, run_seed
 
 _FEW = 20
@@ -27,10 +27,10 @@ def _tell(made: Run) -> None:
 def _look_for(pool: Pool, name: str, most: int) -> int:
     """Look for the bugs with this in their names, and write down where each is found; a bug whose seed still finds it stays."""
     seeds = {bug.name: at for bug in PLANTED if (at := found().get(bug.name))}
+    chosen = [bug for bug in PLANTED if name in bug.name]
     missed = 0
-    for bug in PLANTED:
-        before = seeds.get(bug.name)
-        if name not in bug.name or (before and not replay(bug, before)):
+    for bug, why in _replayed(pool, chosen):
+        if not why:
             continue
         at = search(pool, bug, most)
         where = f"seed {at.seed} of {bug.profile}, by {at.by}" if at else f"not in {most} seeds"
@@ -42,12 +42,17 @@ def _look_for(pool: Pool, name: str, most: int) -> int:
     return bool(missed)
 
 
+def _replayed(pool: Pool, bugs: Sequence[Planted]) -> list[tuple[Planted, str]]:
+    """Return what is wrong with the seed of each bug; empty if it finds it."""
+    seeds = found()
+    chosen = ((bug, seeds.get(bug.name, _NOWHERE)) for bug in bugs)
+    return [*zip(bugs, in_parallel(pool, replay, chosen), strict=True)]
+
+
 def _replay(pool: Pool) -> int:
     """Run the seed of each planted bug, with it and without it."""
-    began, seeds = monotonic(), found()
-    chosen = ((bug, seeds.get(bug.name, _NOWHERE)) for bug in PLANTED)
-    wrong = 0
-    for bug, why in zip(PLANTED, in_parallel(pool, replay, chosen), strict=True):
+    began, wrong = monotonic(), 0
+    for bug, why in _replayed(pool, PLANTED):
         if why:
             print(f"{bug.name}: {why}", flush=True)  # noqa: T201
         wrong += bool(why)

@@ -551,11 +551,4 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "return Readiness.READY",
         "quota",
     ),
-    Planted(
-        "a click that could not be answered stands",
-        "bot/ledger/click_moves.py",
-        "moved = await self._writer.run_or(undo, work, request=entry.request.id)",
-        "moved = await self._writer.run(work)",
-        "database",
-    ),
 )

@@ -57,6 +57,7 @@ _PUSH_SECONDS = 5.0
 _TO_SETTLE = 600.0
 _AT_MOST = 4 * 3600.0
 """Seconds after the last step, of which one may take two hours, by which all is over."""
+_MOST_BROKEN = 100
 _TO_TAKE = 8.0
 """Seconds within which a policy file that is settled is in force: two looks, two seconds apart."""
 _LATEST = {"slack": (15.5, 30.0), "wechat": (5.5, 20.0), "tokens": (5.5, 10.0)}
@@ -91,6 +92,7 @@ class World(Memory):
         self.began = self.loop.true_time()
         self.loop.ends_at = self.began + max((step.at for step in steps), default=0.0) + _AT_MOST
         self.born = _BIRTH + self.began
+        self._times_broken = 0
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
         self.acted: list[asyncio.Task[None]] = []
@@ -160,7 +162,10 @@ class World(Memory):
         self.story.append(f"{self.seconds():9.3f}  {who:<12} {what}")
 
     def violation(self, what: str) -> None:
-        """Note that something is not as it must be."""
+        """Note that something is not as it must be; after the hundredth time the world ends."""
+        self._times_broken += 1
+        if self._times_broken >= _MOST_BROKEN:
+            self.loop.ends_at = 0.0
         if what not in self.broken:
             self.broken.append(what)
             self.note("BROKEN", what)

@@ -206,16 +206,21 @@ async def test_a_retry_by_an_approver_is_confirmed_by_the_requester_if_the_rule_
     assert sum(asked in text for text in rig.heard[REQUESTER]) == 1
 
 
-async def test_a_requester_is_told_that_they_did_not_confirm_an_approvers_retry(
+async def test_a_requester_is_told_that_they_did_not_confirm_an_approvers_retry_below_the_question(
     rig: Rig,
 ) -> None:
     answer = await expired(rig)
     async with rig.bot(BOTH):
         await rig.click(APPROVER, answer, "retry")
+        await soon(rig.direct_messages)
+        (asked,) = rig.direct_messages()
         rig.pass_time(600)
     async with rig.bot(BOTH):
         await rig.over(2)
-    assert answer_to(Expired("confirmation")) in rig.heard[REQUESTER][-1]
+    (reply,) = rig.slack.thread(asked.channel, asked.ts)
+    assert answer_to(Expired("confirmation")) in reply.text
+    assert has_button(reply, "retry")
+    assert not has_button(rig.slack.sought(asked.ts) or asked, "confirm")
 
 
 @pytest.mark.parametrize("button", ["confirm", "cancel"])
