@@ -63,7 +63,7 @@ def test_a_section_quotes_the_same_english_in_chinese(english: str, chinese: str
 
 @each_section
 def test_a_section_is_written_as_the_bots_chinese_sentences_are(english: str, chinese: str) -> None:
-    sentences = re.sub(r"\*\*.*?\*\*", "", english)  # bold names are Slack's
+    sentences = re.sub(r"\*\*.*?\*\*", "", english)  # Slack's own names are bold
     assert list(faults_of(prose(sentences), prose(chinese), TERMS)) == []
 
 
