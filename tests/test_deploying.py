@@ -52,7 +52,11 @@ def unit_text() -> str:
 @pytest.mark.skipif(not shutil.which("sqlite3"), reason="there is no sqlite3 on this machine")
 @pytest.mark.parametrize(
     ("page", "path"),
-    [("README.md", "/var/lib/share-env-bot/share-env.db"), ("bot/ops/README.md", "share-env.db")],
+    [
+        ("README.md", "/var/lib/share-env-bot/share-env.db"),
+        ("bot/ops/README.zh-CN.md", "/var/lib/share-env-bot/share-env.db"),
+        ("bot/ops/README.md", "share-env.db"),
+    ],
 )
 def test_the_readmes_backup_copies_the_ledger_and_fails_if_there_is_none_there(
     page: str, path: str, empty_ledger: Path, tmp_path: Path

@@ -134,9 +134,10 @@ def test_the_readme_of_the_house_has_the_command_that_made_each_lock(lock: str) 
 
 def test_every_installation_of_a_lock_uses_wheels_and_checks_hashes() -> None:
     image = (ROOT / "bot/ops/Containerfile").read_text(encoding="utf-8")
-    said = f"{README}\n{image}\n{GATE}"
+    chinese = (ROOT / "bot/ops/README.zh-CN.md").read_text(encoding="utf-8")
+    said = f"{README}\n{chinese}\n{image}\n{GATE}"
     installs = re.findall(r"^.*install.*-r \S*\.requirements.*$", said, re.MULTILINE)
-    assert len(installs) == 4  # README's test command and production host; the image; the gate
+    assert len(installs) == 5  # README's tests and host, the latter in Chinese too; image; gate
     for line in installs:
         assert "--require-hashes --only-binary :all: " in line
 
