@@ -3,7 +3,6 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -28,7 +27,6 @@ from tests.simulation.oracle import Groups, may_decide, owner_of, verdict
 from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
 
 if TYPE_CHECKING:
-    from bot.ledger.entries import Entry
     from tests.simulation.network import Sent
     from tests.simulation.world import World
 
@@ -83,10 +81,10 @@ def of_share(world: "World", share: Share, sent: "Sent") -> Iterator[str]:
     yield from _cancelled_before(world, share)
     for other, replica in world.under_way:
         same = (other.env, other.appid) == (share.env, share.appid)
-        if same and replica.ledger and _covers(replica, other):
+        if same and _covers(replica, other):
             yield f"one asks at a time: {share.replica} asks for {share.env} and {share.appid}, which {other.replica} holds and is asking for"
         ours, theirs = _batch(share), _batch(other)
-        if ours and theirs and ours != theirs and replica.ledger and _covers(replica, other):
+        if ours and theirs and ours != theirs and _covers(replica, other):
             yield f"one batch runs at a time: {share.replica} asks for {ours}, and {other.replica} for {theirs}"
 
 
@@ -132,11 +130,8 @@ def _batch(share: Share) -> str:
 
 
 def _covers(replica: Replica, share: Share) -> bool:
-    """Tell whether a replica's own lease still covers the request of a share."""
-    held = SimpleNamespace(request=SimpleNamespace(id=share.request), fence=share.fence)
-    of_batch = SimpleNamespace(request=SimpleNamespace(id=_batch(share)), fence=share.fence)
-    lease = replica.ledger.lease if replica.ledger else None
-    return lease is not None and any(lease.covers(cast("Entry", each)) for each in (held, of_batch))
+    """Tell whether a replica's own lease still covers the request of a share, or its batch."""
+    return any(replica.holds(each, share.fence) for each in (share.request, _batch(share)))
 
 
 def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:

@@ -2,14 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 from bot.ledger.events import Event
 from tests.simulation.loop import PROCESS
 
 if TYPE_CHECKING:
-    from bot.ledger.entries import Entry
     from tests.simulation.world import World
 
 _BEGINS = frozenset({"confirming", "waiting", "accepted"})
@@ -120,11 +118,10 @@ def of_take_over(world: "World", event: Event) -> Iterator[str]:
     if doubted != world.database_now():
         return  # it was released, of which the answer may be under way
     for replica in world.replicas.values():
-        if replica.name == taker or replica.ledger is None or not replica.process.alive:
+        if replica.name == taker or not replica.process.alive:
             continue
         for earlier in range(1, fence):
-            held = SimpleNamespace(request=SimpleNamespace(id=id_), fence=earlier)
-            if replica.ledger.lease.covers(cast("Entry", held)):
+            if replica.holds(id_, earlier):
                 yield f"leases never overlap: {taker} takes {id_} over, and {replica.name} holds it"
 
 

@@ -6,7 +6,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cache, partial
 from random import Random
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 from bot.app.policy_watcher import Judged, PolicyFile, PolicyWatcher
 from bot.app.resources import CannotStartError, Resources, open_ledger, open_slack
@@ -34,6 +35,7 @@ from tests.simulation.policy_file import PATH, SimulatedFile
 from tests.simulation.services import TOKENS, WECHAT
 
 if TYPE_CHECKING:
+    from bot.ledger.entries import Entry
     from bot.ledger.ledger import Ledger
 
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
@@ -102,6 +104,11 @@ class Replica:
         self.reload = asyncio.Event()
         self._stop = asyncio.Event()
         self.process.spawn(self._run())
+
+    def holds(self, request_id: str, fence: int) -> bool:
+        """Tell whether its own lease still covers a request, of which it asks nothing but the id and the fencing token."""
+        held = SimpleNamespace(request=SimpleNamespace(id=request_id), fence=fence)
+        return self.ledger is not None and self.ledger.lease.covers(cast("Entry", held))
 
     @property
     def accepts(self) -> bool:
