@@ -34,6 +34,7 @@ class Wrong(Enum):
     )
     ONLY_SHARES = "I can only share, and {words} asks for something else."
     """The opposite of a share, or that none is made."""
+    RETRY = "A failed request is tried again with the button below its answer."
     LIMITED = "I cannot share for a limited time, later or only to read, and {words} asks for that: a share is for good."
     QUESTION = "That is a question, and {nearest} answers it."
     NOT_UNDERSTOOD = "I do not understand {words}."
@@ -71,3 +72,5 @@ class Misread:
     instead: str | None
     doubtful: str | None = None
     """A word in the place of the env; if an env has that name, the line is a share after all."""
+    request: str | None = None
+    """The only id in a line without an appid; if a request has it, the line asks for that."""
