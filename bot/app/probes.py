@@ -67,6 +67,7 @@ def _ready(resources: Resources, parts: Wired, socket: SocketClient | None) -> H
             "the policy file is gone or has a mistake; the old policy is in force, see the log",
         ),
         "tokens": source.trouble,
+        "shares": resources.failures.trouble,
     }
     major["slack"] = lambda: _slack_trouble(resources.slack.api, socket)
     if source.pushes:

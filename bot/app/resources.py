@@ -62,6 +62,7 @@ class Resources:
     in_force: PolicyInForce
     tasks: Tasks
     wechat: WeChatApi
+    failures: RepeatedFailures
     slack: Slack
     ledger: Ledger
 
@@ -78,9 +79,10 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
         observers.called_wechat,
     )
     slack = await open_slack(settings.slack, session, runtime, observers)
+    failures = RepeatedFailures(runtime.clock)
     listeners = [
         log_event,
-        RepeatedFailures(runtime.clock).on_event,
+        failures.on_event,
         *([metrics.on_event] if metrics else []),
     ]
     opened = _database(settings.database_url, runtime)
@@ -98,6 +100,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
         in_force=in_force,
         tasks=Tasks(),
         wechat=wechat,
+        failures=failures,
         slack=slack,
         ledger=ledger,
     )

@@ -19,7 +19,7 @@ class Wrong(Enum):
         "Not appids: {words}. An appid is `wx` and 16 of the characters 0-9 and a-f, in lower case."
     )
     """Several of a form's."""
-    NOT_AN_ENV = "{words} is not an env id: that has up to 64 letters, digits and dashes (-), no dash at either end, and is neither an appid nor `env`."
+    NOT_AN_ENV = "{words} is not an env id. An env id has up to 64 letters, digits and dashes, such as `prod-1`."
     UNLIKE_AN_ENV = "I know no env {words} that you may share, and it does not look like an env id, such as `prod-1`."
     """A word in the place of an env."""
     CUT_OFF = "{words} is cut off. Send the whole id."
@@ -32,8 +32,9 @@ class Wrong(Enum):
     WHICH_APPIDS = (
         "I cannot tell which of {words} are to receive access: one may be the env's owner."
     )
-    ONLY_SHARES = "I can only share, and {words} asks for something else."
+    ONLY_SHARES = "I cannot undo a share, and {words} seems to ask for that."
     """The opposite of a share, or that none is made."""
+    RETRY = "A failed request is tried again with the button below its answer."
     LIMITED = "I cannot share for a limited time, later or only to read, and {words} asks for that: a share is for good."
     QUESTION = "That is a question, and {nearest} answers it."
     NOT_UNDERSTOOD = "I do not understand {words}."
@@ -71,3 +72,5 @@ class Misread:
     instead: str | None
     doubtful: str | None = None
     """A word in the place of the env; if an env has that name, the line is a share after all."""
+    request: str | None = None
+    """The only id in a line without an appid; if a request has it, the line asks for that."""

@@ -98,7 +98,8 @@ def parse(text: str, most: int = MOST_APPIDS, known: Collection[str] = ()) -> Co
     if not isinstance(read, Mistake):
         return read
     line = _instead(read, said, split.options, most)
-    return Misread(read, text.strip()[:RECEIVED_LIMIT], line, share.env if share else None)
+    doubtful = share.env if share else None
+    return Misread(read, text.strip()[:RECEIVED_LIMIT], line, doubtful, _request(said))
 
 
 def _split_options(words: Sequence[Word], *, closed: bool) -> Split:
@@ -225,10 +226,18 @@ def _read(words: Sequence[Word], split: Split, said: list[str], most: int) -> Co
         if extra := (*split.options.given()[:1], *said[: said.index(first)]):
             return Mistake(Wrong.EXTRA_WORDS, extra)
         return _query(sub, following(sub, first, said))
+    if first_with(Sense.RETRY, said):
+        return Mistake(Wrong.RETRY)
     for meant, option in _OPTION_OF.items():
         if undashed := first_with(meant, said):
             return Mistake(Wrong.UNKNOWN_WORD, (undashed,), option)
     return wrong_share(Reading(said, share=True), most)
+
+
+def _request(said: Sequence[str]) -> str | None:
+    """Return the word that may be a request's id: the only one besides those that say nothing, or ask for a retry."""
+    ids = [word for word in said if not (is_understood(word) or sense(word) is Sense.RETRY)]
+    return ids[0] if len(ids) == 1 and is_env(ids[0]) else None
 
 
 def _is_cut_off(word: str) -> bool:
@@ -261,6 +270,8 @@ def _instead(mistake: Mistake, said: Sequence[str], options: Options, most: int)
             return None
         case Mistake(Wrong.UNKNOWN_OPTION) if not subcommand(first_word(said)):
             return None
+        case Mistake(Wrong.RETRY):
+            return corrected_line([Verb.HISTORY, *said], options, most)
         case Mistake(Wrong.QUESTION, _, str(verb)):
             return corrected_line([verb, *_with_one_appid(said)], options, most)
         case Mistake(_, words, near) if near in FIRST_WORDS:

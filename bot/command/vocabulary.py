@@ -19,6 +19,7 @@ class Sense(Enum):
     WHAT = "asks which envs there are: `help`"
     DRY_RUN = "asks for a dry run"
     UNCLEAR = "is no env, but may ask for something else than a share"
+    RETRY = "asks to try a request again, which a button does"
     AGAIN = "asks for what was shared before: `--again`"
     NAME = "names a mini program beside its appid"
     MAY = "asks for a permission, if the line is a question"
@@ -61,6 +62,7 @@ _WORDS = {
         dry dryrun dry-run preview simulate simulated simulation test try n 试运行 试跑 模拟 预览 演练
     """,
     Sense.UNCLEAR: "from of by or owner now if after before 关于",
+    Sense.RETRY: "retry retries rerun redo 重试 重跑 重做 重試",
     Sense.AGAIN: "again 再次 再 重新",
     Sense.NAME: """
         shop store mall 商城 商店 店 店铺 商铺 门店 旗舰店 专卖店 超市 便利店 餐厅 饭店 酒店 公司 集团

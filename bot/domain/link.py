@@ -32,5 +32,7 @@ class LinkState:
     trouble: Guidance | None = None
     """Why the last renewal failed, if none has succeeded since."""
     trouble_at: float | None = None
+    address: str | None = None
+    """The bot's address, as WeChat saw it, if it refused that."""
     left: float = 0.0
     """For how many seconds it is still good, whatever this machine's clock says: the times are by the database's."""

@@ -125,7 +125,7 @@ def step_events(steps: Sequence[Step]) -> list[tuple[str, dict[str, object]]]:
             step.kind,
             {
                 "seconds": round(step.seconds, 3),
-                "detail": _with_address(step.result, step.said),
+                "detail": with_address(step.result, step.said),
                 **_error(step.said),
             },
         )
@@ -137,7 +137,7 @@ def _detail(outcome: Outcome) -> str | None:
     """Return the detail that distinguishes outcomes of one kind."""
     match outcome:
         case Failed(guidance, said) | Unknown(guidance, said):
-            return _with_address(guidance.key, said)
+            return with_address(guidance.key, said)
         case Expired(waited_for):
             return waited_for
         case Denied(ground):
@@ -151,7 +151,7 @@ def _detail(outcome: Outcome) -> str | None:
 _CALLED_FROM = ", called from "
 
 
-def _with_address(why: str, said: Said | None) -> str:
+def with_address(why: str, said: Said | None) -> str:
     """Return why something failed and, if WeChat does not take calls from the bot's address, which it is."""
     return f"{why}{_CALLED_FROM}{said.address}" if said and said.address else why
 
@@ -159,6 +159,11 @@ def _with_address(why: str, said: Said | None) -> str:
 def why_in(detail: str) -> str:
     """Return the guidance's key in the detail of an event, which may name the bot's address too."""
     return detail.partition(_CALLED_FROM)[0]
+
+
+def address_in(detail: str) -> str | None:
+    """Return the bot's address, as WeChat saw it, if the detail names it."""
+    return detail.partition(_CALLED_FROM)[2] or None
 
 
 def _error(said: Said | None) -> dict[str, object]:

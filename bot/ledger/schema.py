@@ -31,6 +31,9 @@ ITEM = text("batch is not null")
 IN_LANE = text("lane is not null")
 IN_DOUBT = text("recheck is not null")
 
+ERROR_LIMIT = 64
+"""The number of characters of why a token was not renewed that are stored."""
+
 LANE = "batches"
 """The value of `lane` for the one batch that runs."""
 
@@ -149,7 +152,7 @@ tokens = Table(
     Column("expires", Float),
     Column("told", Float),  # WeChat's CreateTime of the newest push that counted
     Column("told_marks", Text),  # of all pushes of that second, in order of arrival
-    Column("error", String(64)),  # the guidance of the last renewal, if it failed
+    Column("error", String(ERROR_LIMIT)),  # why the last renewal failed, as in an event
     Column("error_at", Float),
     Column("fence", Integer, nullable=False, server_default="0"),
     Column("lease_until", Float, nullable=False, server_default="0"),

@@ -21,7 +21,9 @@ from sqlalchemy import (
     update,
 )
 
-from bot.ledger.schema import tokens
+from bot.domain.outcome import Said
+from bot.ledger.events import address_in, why_in, with_address
+from bot.ledger.schema import ERROR_LIMIT, tokens
 from bot.ledger.seal import Seal, Sealed
 from bot.ledger.statements import NOW, compared, seconds, upsert, value_of
 from bot.ledger.writer import Operations, Writer, in_transaction
@@ -103,6 +105,8 @@ class StoredToken:
     error: str | None
     """The key of the guidance for the last renewal, if it failed."""
     error_at: float | None
+    address: str | None = None
+    """The bot's address, as WeChat saw it, if it refused that."""
     code: str | None = field(default=None, repr=False)
     """The authorization code with which the owner's next tokens are to be obtained."""
     lost: bool = False
@@ -153,12 +157,22 @@ class Tokens(Operations):
         return await self._store(_SAVE, fill, life)
 
     @in_transaction
-    def failed(self, on: Connection, claim: StoredToken, error: str, *, free: bool = True) -> bool:
-        """Record why a renewal failed; end the claim, or without `free` keep it, so that others do not try yet.
+    def failed(
+        self,
+        on: Connection,
+        claim: StoredToken,
+        error: str,
+        said: Said | None = None,
+        *,
+        free: bool = True,
+    ) -> bool:
+        """Record why a renewal failed, and what WeChat `said`, if that names the bot's address; end the claim, or without `free` keep it, so that others do not try yet.
 
         False if another replica has claimed it since.
         """
-        return _changes(on, _FAILED if free else _NOTED, {**self._held(claim), "the_error": error})
+        why = with_address(error, said)[:ERROR_LIMIT]
+        fill = {**self._held(claim), "the_error": why}
+        return _changes(on, _FAILED if free else _NOTED, fill)
 
     def release(self, claim: StoredToken) -> None:
         """End a claim without a renewal, in the background: the renewal may be cancelled, or need not wait for it."""
@@ -237,7 +251,7 @@ def _changes(on: Connection, how: Update, fill: Mapping[str, object]) -> bool:
 
 def _read(row: RowMapping, seal: Seal) -> StoredToken:
     """Return the token in a row of `tokens`, decrypted."""
-    issued, expires = row["issued"], row["expires"]
+    issued, expires, error = row["issued"], row["expires"], row["error"]
     secrets = {name: seal.decrypt(row[name]) for name in _SECRETS}
     return StoredToken(
         name=row["name"],
@@ -248,8 +262,9 @@ def _read(row: RowMapping, seal: Seal) -> StoredToken:
         life=(expires or 0.0) - (issued or 0.0),
         issued=issued,
         expires=expires,
-        error=row["error"],
+        error=why_in(error) if error else None,
         error_at=row["error_at"],
+        address=address_in(error) if error else None,
         code=secrets["code"],
         lost=any(row[name] and secrets[name] is None for name in _SECRETS),
     )

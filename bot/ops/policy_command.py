@@ -125,7 +125,7 @@ def _missed(rule: Rule, miss: Miss) -> str:
         case Miss.GUEST:
             return "it does not let in guests or people of other workspaces"
         case Miss.CHANNEL:
-            return f"it counts only in {', '.join(sorted(rule.channels))}"
+            return f"it is only for {', '.join(sorted(rule.channels))}"
         case Miss.APPID:
             return f"it is about other appids ({', '.join(rule.appids)})"
         case Miss.ENV:

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import resource
 import sys
 import webbrowser
 from dataclasses import replace
@@ -28,6 +29,7 @@ _REAL = [each.name for each in SETTINGS if each.secret]
 _SCENARIO = Path(__file__).with_name("scenario.txt")
 _TIMEOUT = "2"  # seconds; the default of ten would make the demo slow
 _MOST_PORT = 65_535
+_LEAST_FILES = 128  # the scenario needs half as many; the page adds a few
 _UNREACHABLE = (
     "The demo's own servers cannot be reached at 127.0.0.1. A firewall or a sandbox may block that address: "
     "allow it, then start the demo again."
@@ -90,6 +92,12 @@ def _problem(role: str, place: str, line: str | None, script: str | None, port: 
         return f"A line begins with {SLASH_COMMAND}, such as '{SLASH_COMMAND} help'."
     if line is not None and script is not None:
         return "--script plays a whole scenario. Leave out either it or the line."
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit < _LEAST_FILES:
+        return (
+            f"The demo needs {_LEAST_FILES} open files and connections, and {limit} are allowed here. "
+            "Run ulimit -n 1024, then start the demo again."
+        )
     try:
         content(script or str(_SCENARIO))
     except ImpossibleError as impossible:

@@ -61,10 +61,10 @@ def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
         effect = Effect.DENY if isinstance(decision, Deny) else decision.rule.effect
         if effect is not test.expect:
             rule = deciding_rule(decision)
-            why = shown(rule.name) if rule else "no rule matches"
+            why = f"rule {quoted(rule.name)}" if rule else "no rule matches"
             place = f"test {number}: {test.user} with {test.appid} and {test.env}"
             found = f"{place} should get “{test.expect.value}” but gets “{effect.value}” ({why})"
-            yield Problem(found, "Put the rules or the test right.")
+            yield Problem(found, "Correct the rules or the test.")
 
 
 def read_question(words: Mapping[str, object]) -> Question | list[str]:
@@ -128,5 +128,7 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
         found = 'approvers and self_approval go with effect = "approve" only'
         yield Problem(found, "Change the effect or remove them.")
     if denies and rule.guests:
-        found = 'guests means nothing with effect = "deny", which is for guests and members alike'
+        found = (
+            'guests has no effect here: a rule with effect = "deny" denies guests and members alike'
+        )
         yield Problem(found, "Remove it.")

@@ -29,7 +29,7 @@ _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
 """Settings that may be set on a machine for other programs."""
 
 _NOTHING_SET = Problem(
-    "Neither a .env here nor the environment sets any setting of the bot",
+    "No settings found, neither in a .env here nor in the environment",
     "Run this where the bot runs: in its folder or container, or, with the unit, as share-env-bot without a path. "
     "If it has never run, copy .env.example to .env there and fill it in, or set its environment.",
 )

@@ -116,7 +116,7 @@ class TokenCache:
                 self._tokens.release(claim)
                 raise
             if isinstance(issued, NoAnswer):
-                if await self._tokens.failed(claim, issued.guidance.key):
+                if await self._tokens.failed(claim, issued.guidance.key, issued.said):
                     return issued
             elif await self._tokens.save(claim, issued.token, issued.refresh_token, issued.life):
                 self._store(name, issued.token, issued.life)
@@ -240,7 +240,7 @@ class Chain:
             said = answer.facts if isinstance(answer, NoAnswer) else _push_answered(answer)
             _log.warning("no ticket: WeChat was asked to push them", extra=said)
             if isinstance(answer, NoAnswer):
-                await self._tokens.failed(claim, answer.guidance.key, free=False)
+                await self._tokens.failed(claim, answer.guidance.key, answer.said, free=False)
                 return answer
             return NoAnswer(Trouble.NO_TICKET.value, link=Link.TICKET)
         kept = await self._tokens.find(TICKET)

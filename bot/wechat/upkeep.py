@@ -143,5 +143,6 @@ def _state(name: str, kept: StoredToken | None, age: float) -> LinkState:
         renewed=kept.issued,
         trouble=trouble,
         trouble_at=kept.error_at,
+        address=kept.address,
         left=left,
     )

@@ -8,14 +8,15 @@ from functools import partial
 from typing import assert_never
 
 from bot.command.grammar import OpenForm, Share, Verb, is_appid
-from bot.command.mistake import Misread
+from bot.command.mistake import Misread, Wrong
 from bot.command.parse import parse
 from bot.domain.request import Origin
 from bot.ledger.entries import Entry
 from bot.messages import Message
+from bot.messages.blocks import message
 from bot.messages.click_replies import NothingDone, refused
 from bot.messages.history import Line, history, one_request
-from bot.messages.mistakes import misread
+from bot.messages.mistakes import misread, sentence
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, own_receiver, why
 from bot.messages.words import Words
@@ -52,10 +53,9 @@ class SlashCommands:
         words = self._ports.languages.to(person)
         if isinstance(command, Misread):
             command = await self._looked_up(command, text, asker, until)
+        may_see = partial(_may_see, asker, origin)
         if isinstance(command, Misread):
-            wrong = {"outcome": "mistake", "detail": command.mistake.wrong.label}
-            await self._intake.record_event("mistake", origin, wrong, until)
-            return misread(words, command)
+            return await self._misread(words, origin, command, may_see, until)
         if isinstance(command, Share):
             return await self._intake.submit(asker, origin, command, until, words=words)
         named = {"appid" if is_appid(each) else "env": each for each in command.about}
@@ -73,10 +73,28 @@ class SlashCommands:
                 return await self._why(words, asker, asker.decisions((appid,), env), until)
             case Verb.HISTORY:
                 about = next(iter(command.about), None)
-                may_see = partial(_may_see, asker, origin)
                 return await self._history(words, origin, about, may_see, until)
             case _:
                 assert_never(command.verb)
+
+    async def _misread(
+        self,
+        words: Words,
+        origin: Origin,
+        wrong: Misread,
+        may_see: Callable[[Entry], bool],
+        until: float,
+    ) -> Message:
+        """Say what is wrong or, if the line's only id is a request's that they may see, show that request."""
+        about, mistake = wrong.request, wrong.mistake
+        if about and (shown := await self._request(words, origin, about, may_see, until)):
+            asked = {"detail": Verb.HISTORY.value, "env": about}
+            await self._intake.record_event("asked", origin, asked, until)
+            retries = mistake.wrong is Wrong.RETRY
+            return message(sentence(words, mistake)) + shown if retries else shown
+        facts = {"outcome": "mistake", "detail": mistake.wrong.label}
+        await self._intake.record_event("mistake", origin, facts, until)
+        return misread(words, wrong)
 
     async def _looked_up(
         self, misread: Misread, text: str, asker: Asker, until: float

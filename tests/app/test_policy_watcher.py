@@ -259,8 +259,8 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
         write(FAILING.encode()),
         [
             (
-                f"{{path}}: test 1: U012ABCDEF with {OTHER} and prod-1 should get “deny” but gets “allow” (second). "
-                "Put the rules or the test right."
+                f"{{path}}: test 1: U012ABCDEF with {OTHER} and prod-1 should get “deny” but gets “allow” (rule “second”). "
+                "Correct the rules or the test."
             )
         ],
     ),

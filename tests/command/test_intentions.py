@@ -484,6 +484,10 @@ WANTED = {
     "谁可以共享prod-1": "why <appid> prod-1",
     "can {B} share prod-1 with {A}?": "why <appid> prod-1",
     "can I share prod-1": "why <appid> prod-1",
+    "retry": "history",
+    "please retry 7kq2mhx4": "history 7kq2mhx4",
+    "重试 rqtgkmpx": "history rqtgkmpx",
+    "{A} prod-1 retry": "history {A}",
 }
 
 

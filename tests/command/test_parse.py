@@ -682,6 +682,7 @@ MISTAKES: Sequence[tuple[str, Mistake, str | None]] = [
     (f"{A}... prod-1", Mistake(Wrong.CUT_OFF, (f"{A}...",)), "<appid> prod-1"),
     (f"{A} prod-1 until 3", Mistake(Wrong.LIMITED, ("until",)), None),
     (f"can I share prod-1 with {A}?", Mistake(Wrong.QUESTION, (), "why"), f"why {A} prod-1"),
+    ("retry 7kq2mhx4", Mistake(Wrong.RETRY), "history 7kq2mhx4"),
 ]
 
 

@@ -213,14 +213,25 @@ socket.socket.connect = connect
 """
 
 
-async def test_the_demo_says_in_a_sentence_that_this_machine_blocks_its_address(
-    tmp_path: Path,
+FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (12, 12))"
+
+
+@pytest.mark.parametrize(
+    ("machine", "sentence"),
+    [
+        (UNREACHABLE, "The demo's own servers cannot be reached at 127.0.0.1."),
+        (FEW_FILES, "The demo needs 128 open files and connections, and 12 are allowed here."),
+    ],
+    ids=["its address blocked", "ulimit -n 12"],
+)
+async def test_the_demo_says_in_a_sentence_what_this_machine_does_not_let_it_do(
+    tmp_path: Path, machine: str, sentence: str
 ) -> None:
-    (tmp_path / "sitecustomize.py").write_text(UNREACHABLE, encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(machine, encoding="utf-8")
     environ = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     code, _, err = await finished(environ, tmp_path, "demo", "/share-env help")
     assert code == 2
-    assert err.startswith("The demo's own servers cannot be reached at 127.0.0.1.")
+    assert err.startswith(sentence)
 
 
 async def test_the_page_has_the_port_that_was_asked_for_unless_it_is_taken(

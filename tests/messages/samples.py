@@ -198,6 +198,8 @@ def mistakes() -> Iterator[tuple[str, Mistake, str, str | None]]:
     yield "which appids", which, f"{OWNER}: {ENV} {APPID}", None
     limited = Mistake(Wrong.LIMITED, ("until",))
     yield "limited", limited, f"{APPID} {ENV} until friday", None
+    retry = Mistake(Wrong.RETRY)
+    yield "retry", retry, "retry 7kq2m9xc", "/share-env history 7kq2m9xc"
     question = Mistake(Wrong.QUESTION, (), "why")
     asked = f"can I share {ENV} with {APPID}?"
     yield "question", question, asked, f"/share-env why {APPID} {ENV}"

@@ -13,7 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.app.running import running
-from bot.guidance import Trouble
+from bot.guidance import Trouble, for_code
 from bot.ops.doctor.run import examine
 from bot.playground.environments import chain_environment
 from bot.playground.faults import Code, Status
@@ -123,6 +123,11 @@ def unlisted(night: Night) -> Mapping[str, str | None]:
     return chain(night)
 
 
+def wrong_secret(night: Night) -> Mapping[str, str | None]:
+    night.wechat.fail("api_component_token", Code(40001), times=None)
+    return chain(night)
+
+
 async def push_tickets(night: Night) -> None:
     for _ in range(2):
         await night.wechat.platform.push_ticket()
@@ -216,6 +221,11 @@ NIGHTS = {
         *("61004", "the platform's token is not good", "ShareEnvRenewalsFail", "白名单IP"),
         *(unlisted, fail_renewals),
     ),
+    "the AppSecret is wrong": Broken(
+        *(for_code(40125).title, "the platform's token is not good"),
+        *("ShareEnvRenewalsFail", "WECHAT_COMPONENT_APPSECRET"),
+        *(wrong_secret, fail_renewals),
+    ),
     "a command of another name": Broken(
         "command /share-envs",
         "",
@@ -240,7 +250,7 @@ NIGHTS = {
     ),
     "a gateway answers each share with an error page": Broken(
         "gateway-broken",
-        "",
+        Trouble.GATEWAY_BROKEN.value.title,
         "ShareEnvSharesFail",
         "answered with an error page instead of WeChat (HTTP 502)",
         gateway_broken,

@@ -722,7 +722,7 @@ BROKEN: dict[str, Broken] = {
     "a test that fails": policy(
         "policy-tests",
         "test 1: U0STRANGER with wx5fe6bb43205e9e70 and prod-1 should get “allow” but gets",
-        "Put the rules or the test right.",
+        "Correct the rules or the test.",
         rule() + TEST,
     ),
     "a policy that denies everybody": Broken(

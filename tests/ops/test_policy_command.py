@@ -116,8 +116,8 @@ def test_a_failing_test_has_the_actual_decision_and_its_rule(run: Run) -> None:
     code, out, _ = run(FILE + test)
     assert code == 1
     assert (
-        f"❌ policy-tests: policy.toml: test 1: U0ANN with {A} and live-1 should get “allow” but gets “deny” (no live)\n"
-        "   → Put the rules or the test right.\n"
+        f"❌ policy-tests: policy.toml: test 1: U0ANN with {A} and live-1 should get “allow” but gets “deny” (rule “no live”)\n"
+        "   → Correct the rules or the test.\n"
     ) in out
 
 
@@ -349,8 +349,8 @@ def test_a_full_stop_in_a_name_does_not_end_the_finding(run: Run) -> None:
     test = f'[[test]]\nuser = "U0ANN"\nappid = "{A}"\nenv = "a-1"\nexpect = "deny"\n'
     _, out, _ = run(rule + test)
     asked = f"policy.toml: test 1: U0ANN with {A} and a-1"
-    found = f"{asked} should get “deny” but gets “allow” (Dr. House team)"
-    assert f": {found}\n   → Put the rules or the test right.\n" in out
+    found = f"{asked} should get “deny” but gets “allow” (rule “Dr. House team”)"
+    assert f": {found}\n   → Correct the rules or the test.\n" in out
 
 
 async def test_the_command_runs_without_any_setting(tmp_path: Path) -> None:

@@ -359,7 +359,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "a denial for guests, which would deny everybody": (
         '[[rule]]\neffect = "deny"\nguests = true\n',
-        'rule 1: guests means nothing with effect = "deny", which is for guests and members alike. Remove it.',
+        'rule 1: guests has no effect here: a rule with effect = "deny" denies guests and members alike. Remove it.',
     ),
     "a glob that is too long": (
         f'{RULE}envs = ["{"x" * 200}*"]\n',
@@ -529,13 +529,13 @@ def test_a_file_whose_own_tests_fail_is_refused_with_the_actual_decisions() -> N
         *(case("allow", "any"), case("approve", "test-1"), case("allow", "test-1")),
     )
     should = f"U0ANN with {A} and"
-    fix = "Put the rules or the test right."
+    fix = "Correct the rules or the test."
     assert problems(RULES_UNDER_TEST + "".join(tests)) == [
-        f"test 1: {should} live-1 should get “allow” but gets “deny” (no live). {fix}",
-        f"test 2: {should} any should get “deny” but gets “allow” (ops). {fix}",
-        f"test 3: {should} prod-1 should get “deny” but gets “allow” (careful). {fix}",
+        f"test 1: {should} live-1 should get “allow” but gets “deny” (rule “no live”). {fix}",
+        f"test 2: {should} any should get “deny” but gets “allow” (rule “ops”). {fix}",
+        f"test 3: {should} prod-1 should get “deny” but gets “allow” (rule “careful”). {fix}",
         f"test 4: {should} any should get “allow” but gets “deny” (no rule matches). {fix}",
-        f"test 6: {should} test-1 should get “allow” but gets “approve” (ask). {fix}",
+        f"test 6: {should} test-1 should get “allow” but gets “approve” (rule “ask”). {fix}",
     ]
 
 

@@ -15,6 +15,7 @@ from bot.app.running import serve
 from bot.app.wiring import Wired, wire
 from bot.domain.language import Language
 from bot.ledger.events import EventListener
+from bot.observe.logs.events import RepeatedFailures
 from bot.playground.world import OWNER, World
 from bot.policy.file import read_and_test
 from bot.policy.kinds import Policy, Tested
@@ -179,6 +180,7 @@ class Replica:
             in_force=self.in_force,
             tasks=Tasks(),
             wechat=WeChatApi(client_over(session), WECHAT, runtime.clock),
+            failures=RepeatedFailures(runtime.clock),
             slack=slack,
             ledger=ledger,
         )

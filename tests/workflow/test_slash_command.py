@@ -649,22 +649,25 @@ async def test_a_person_who_cannot_be_looked_up_sees_only_their_own_history(
 
 
 @pytest.mark.usefixtures("crew", "bot")
+@pytest.mark.parametrize("line", ["history {}", "{}", "retry {}", "请重试 {}"])
 @pytest.mark.parametrize(
     ("user", "sees"), [(REQUESTER, True), ("U0APPROVER", True), ("U0STRANGER", False)]
 )
 async def test_a_request_is_shown_by_its_id_to_whoever_may_see_it_and_else_as_one_that_never_was(
-    slack: LocalSlack, database: Path, user: str, sees: bool
+    slack: LocalSlack, database: Path, user: str, sees: bool, line: str
 ) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
     await soon(lambda: states(database) == ["ended"])
     [[known]] = rows(database, "SELECT id FROM requests")
     texts = [
-        said(await slack.command(user, RELEASES, f"history {each}")) for each in (known, "0kq2mhx4")
+        said(await slack.command(user, RELEASES, line.format(each))) for each in (known, "0kq2mhx4")
     ]
     shown, unknown = (text.replace(str(known), "0kq2mhx4") for text in texts)
     assert ("*Request `0kq2mhx4`*" in shown) is sees
     assert (f"`{ENV}` with `{APPID}`" in shown) is sees
     assert (shown == unknown) is not sees
+    retry = "retry" in line or "重试" in line
+    assert ("with the button below its answer" in shown) is retry
 
 
 @pytest.mark.usefixtures("bot")

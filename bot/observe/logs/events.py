@@ -37,7 +37,7 @@ class RepeatedFailures:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._cause: str | None = None
+        self._cause: Guidance | None = None
         self._times = 0
         self._warned: dict[str, float] = {}
 
@@ -49,8 +49,8 @@ class RepeatedFailures:
         if guidance is None or not (guidance.fixer is Fixer.OPERATOR or guidance.in_doubt):
             self._cause, self._times = None, 0
             return
-        self._times = self._times + 1 if guidance.key == self._cause else 1
-        self._cause = guidance.key
+        self._times = self._times + 1 if guidance is self._cause else 1
+        self._cause = guidance
         now = self._clock()
         if self._times < _IN_A_ROW or now - self._warned.get(guidance.key, -_HOUR) < _HOUR:
             return
@@ -65,6 +65,11 @@ class RepeatedFailures:
                 "request": event.facts.get("request"),
             },
         )
+
+    def trouble(self) -> str | None:
+        """Return why the last shares failed, if so many in a row did; None once one ends otherwise."""
+        cause, times = self._cause, self._times
+        return f"the last {times} failed: {cause.title}" if cause and times >= _IN_A_ROW else None
 
 
 class Refusals:

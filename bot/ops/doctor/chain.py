@@ -103,6 +103,7 @@ def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
     if trouble := state.trouble:
         fix = first_step(trouble)
         why = f"; the last try failed ({utc(state.trouble_at)}): {trouble.title}"
+        why += f" ({state.address})" if state.address else ""
         causes += causes_of(trouble, name)
     causes.append(before)
     if state.good_until is None:

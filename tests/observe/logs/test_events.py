@@ -78,6 +78,19 @@ def test_a_cause_is_logged_once_an_hour(caplog: pytest.LogCaptureFixture) -> Non
     assert causes(caplog) == [DEAD] * 2
 
 
+@pytest.mark.parametrize("better", [SHARED, failed("40097")], ids=["shared", "another failure"])
+def test_shares_are_in_trouble_from_the_third_failure_to_the_next_other_ending(
+    better: Event,
+) -> None:
+    repeated, told = RepeatedFailures(Clock()), list[str | None]()
+    for each in [*[failed("gateway-broken", "unknown")] * 4, ended("stopped"), better]:
+        repeated.on_event(each)
+        told.append(repeated.trouble())
+    title = Trouble.GATEWAY_BROKEN.value.title
+    in_a_row = [f"the last {times} failed: {title}" for times in (3, 4, 4)]
+    assert told == [None, None, *in_a_row, None]
+
+
 def test_a_warning_says_why_and_what_to_do(caplog: pytest.LogCaptureFixture) -> None:
     repeated, guidance = RepeatedFailures(Clock()), Trouble.TOKEN_SERVER_REFUSED.value
     for _ in range(3):

@@ -51,8 +51,8 @@ async def test_the_policys_failing_tests_are_named_and_the_other_checks_run(unde
     found = await finding_of(failing, "policy-tests")
     assert found.level == "wrong"
     assert "test 2: U0REQUESTER" in found.found
-    assert found.found.endswith("gets “deny” (Dr. House team)")
-    assert found.fix == "Put the rules or the test right."
+    assert found.found.endswith("gets “deny” (rule “Dr. House team”)")
+    assert found.fix == "Correct the rules or the test."
     assert await level_of(failing, "slack-people") == await level_of(failing, "wechat") == "ok"
     assert await level_of(failing, "settings") == "ok"
     passing = under(rule() + good)

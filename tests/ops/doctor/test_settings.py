@@ -26,7 +26,7 @@ async def test_if_nothing_is_set_one_line_says_so(
         (tmp_path / ".env").write_text(text)
         (tmp_path / ".env").chmod(0o600)
     finding = await finding_of({"LANGUAGE": "en_US:en", "HOST": "machine"}, "settings")
-    found = "Neither a .env here nor the environment sets any setting of the bot"
+    found = "No settings found, neither in a .env here nor in the environment"
     assert (finding.level, finding.found) == ("wrong", found)
     assert finding.fix == (
         "Run this where the bot runs: in its folder or container, or, with the unit, as share-env-bot without a path. "

@@ -269,6 +269,18 @@ async def test_an_address_that_is_not_listed_at_wechat_is_one_finding_for_all_re
     assert [each.names for each in found if "encryption" not in each.names] == [["platform-token"]]
 
 
+async def test_the_address_that_wechat_refused_is_named_with_the_token_that_was_not_renewed(
+    chain: dict[str, str], wechat: TokenWeChat, database: Path, runtime: Runtime
+) -> None:
+    wechat.fail("api_component_token", Code(40164, "invalid ip 203.0.113.7, not in whitelist"))
+    rows(database, "UPDATE tokens SET expires = 1 WHERE name = 'component'")
+    calls = len(wechat.platform.calls)
+    async with running(settings_of(chain), runtime):
+        await wechat.until(lambda w: len(w.platform.calls) > calls)
+    found = await finding_of(chain, "platform-token")
+    assert found.found.endswith("WeChat takes no calls from the bot's IP address (203.0.113.7)")
+
+
 async def test_owners_that_cannot_be_checked_in_time_are_reported_as_not_checked() -> None:
     async def check(owner: str) -> Finding:
         if owner != B:
