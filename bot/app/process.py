@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot import __version__
 from bot.observe.logs.setup import set_up
-from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain
+from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain, speaking
 from bot.runtime.clock import Runtime
 from bot.settings.environ import Reader, blamed, overridden, overriding
 from bot.settings.load import Settings, load, read_parts
@@ -97,7 +97,8 @@ def _unsettled(path: Path, now: float) -> float:
 def _complain(problems: Sequence[str], environ: Mapping[str, str], secrets: Iterable[str]) -> int:
     """Print why the bot does not start; first that `.env` was corrected in vain, if so."""
     names = blamed(problems, overridden(environ))
-    return complain([*([overriding(names)] if names else []), *problems], secrets)
+    told = [*([overriding(names)] if names else []), *problems]
+    return complain(told, secrets, speaking(environ))
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
