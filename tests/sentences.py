@@ -8,6 +8,7 @@ from string import Formatter
 
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.command.mistake import Wrong
+from bot.domain.in_general import to_operators
 from bot.guidance import all_guidance
 from bot.guidance.causes import CAUSE_ROWS
 from bot.messages.words import PLACEHOLDERS
@@ -134,5 +135,6 @@ def _misfits(call: ast.Call, texts: list[str], known: set[str]) -> Iterator[str]
 
 def _guidance() -> Iterator[str]:
     for row in (*all_guidance(), *CAUSE_ROWS):
-        yield from (row.title, row.meaning, *row.steps_with("as WeChat words it"))
+        said = (row.title, row.meaning, *row.steps_with("as WeChat words it"))
+        yield from (*said, *map(to_operators, said))
     yield DEFAULT_CONTACT

@@ -43,7 +43,7 @@ def _run_until(
     read: Callable[[], Mapping[str, str]], stop: asyncio.Event, reload: asyncio.Event
 ) -> int:
     environ = read()
-    runtime = Runtime()
+    runtime, words = Runtime(), speaking(environ)
     settings = load_settled(environ, runtime)
     if not isinstance(settings, Settings):
         return _complain(settings, environ, read_parts(environ).secrets)
@@ -60,7 +60,7 @@ def _run_until(
         async with AsyncExitStack() as stack:
             starting = stack.enter_async_context(running(settings, runtime, reload))
             if line := await cancel_on(stop, starting):
-                _ready(settings, line)
+                _ready(settings, words.told(line))
                 await stop.wait()
                 _log.info("stopping")
         _log.info("stopped")

@@ -3,9 +3,12 @@
 As a `str` it is English, which logs, `--json`, metrics and alerts use; what is printed for people is `told`.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Self
+from typing import Final, Self
+
+_HAN: Final = re.compile("[\u4e00-\u9fff]")
 
 
 class Sentence(str):
@@ -35,9 +38,29 @@ def told(text: str, translate: Callable[[str], str]) -> str:
         name: told(value, translate) if isinstance(value, str) else value
         for name, value in text.values.items()
     }
+    for name, value in text.values.items():
+        if isinstance(value, Sentence):
+            template = _unspaced(template, name, str(values[name]))
     return template.format_map(values) if values else template
 
 
-def joined(items: Sequence[str]) -> str:
-    """Return “a and b”."""
-    return reduce(lambda one, other: Sentence("{one} and {other}", one=one, other=other), items)
+def _unspaced(template: str, name: str, value: str) -> str:
+    """Return a template without the blanks around a place that would stand between two Chinese characters."""
+    if _HAN.match(value[-1:]):
+        template = re.sub(rf"({{{name}}}) (?={_HAN.pattern})", r"\1", template)
+    if _HAN.match(value):
+        template = re.sub(rf"(?<={_HAN.pattern}) ({{{name}}})", r"\1", template)
+    return template
+
+
+AND: Final = Sentence("{one} and {other}")
+OR: Final = Sentence("{one} or {other}")
+COMMA: Final = Sentence("{one}, {other}")
+SEMICOLON: Final = Sentence("{one}; {other}")
+
+
+def joined(items: Sequence[str], by: str = AND) -> str:
+    """Return all items as one sentence, such as “a and b”; empty without any."""
+    if not items:
+        return ""
+    return reduce(lambda one, other: Sentence(by, one=one, other=other), items)
