@@ -8,13 +8,14 @@ from string import Formatter
 
 from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
 from bot.command.mistake import Wrong
+from bot.domain.in_general import to_operators
 from bot.guidance import all_guidance
 from bot.guidance.causes import CAUSE_ROWS
 from bot.messages.words import PLACEHOLDERS
 from bot.policy.kinds import DEFAULT_CONTACT
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ROOT / "bot" / "messages"
+BOT = ROOT / "bot"
 COMMAND, GUIDANCE = "bot/command", "bot/guidance"
 
 
@@ -35,7 +36,7 @@ class Sentence:
 def all_sentences() -> list[Sentence]:
     """Return all sentences, once per file, in order."""
     found: dict[Sentence, None] = {}
-    for path in sorted(ROOMS.glob("*.py")):
+    for path in _sources():
         room = path.relative_to(ROOT).as_posix()
         found |= dict.fromkeys(said_in(path.read_text(encoding="utf-8"), room)[0])
     command = [*SHARE_HELP, *(row.help for row in SUBCOMMANDS), *(each.value for each in Wrong)]
@@ -47,15 +48,20 @@ def all_misuses() -> list[str]:
     """Return the mistakes in how sentences are used, in all files."""
     return [
         f"{path.name}: {wrong}"
-        for path in sorted(ROOMS.glob("*.py"))
+        for path in _sources()
         for wrong in said_in(path.read_text(encoding="utf-8"), path.name)[1]
     ]
+
+
+def _sources() -> list[Path]:
+    """Return the modules whose sentences are translated: all but those of the demo, which speaks English."""
+    return [p for p in sorted(BOT.rglob("*.py")) if "playground" not in p.parts]
 
 
 def said_in(source: str, room: str) -> tuple[list[Sentence], list[str]]:
     """Return a file's sentences in order, and the mistakes in how it uses them.
 
-    A sentence is the literal in `words("…")` or `msgid("…")`, or the two in `words.count("…", "…", n)`; `say` is the name for
+    A sentence is the literal in `words("…")`, `msgid("…")` or `Sentence("…")`, or the two in `words.count("…", "…", n)`; `say` is the name for
     words bound to a request.
     """
     calls = sorted(
@@ -74,8 +80,10 @@ def said_in(source: str, room: str) -> tuple[list[Sentence], list[str]]:
         if kind and any(isinstance(arg, ast.JoinedStr) for arg in call.args):
             wrong.append(f"{line}: an f-string is in no catalogue; use a place {{name}}.")
         if texts and kind != "msgid":
+            if kind == "sentence" and not call.keywords:
+                continue  # its braces are kept
             known = {
-                "contact",
+                *(["contact"] if kind != "sentence" else []),
                 *(["count"] if kind == "count" else []),
                 *(PLACEHOLDERS if _says(call.func) else []),
             }
@@ -87,6 +95,8 @@ def _kind(func: ast.expr) -> str | None:
     match func:
         case ast.Name(id="msgid"):
             return "msgid"
+        case ast.Name(id="Sentence"):
+            return "sentence"
         case ast.Name(id="words" | "say") | ast.Attribute(attr="words"):
             return "one"
         case ast.Attribute(
@@ -125,5 +135,6 @@ def _misfits(call: ast.Call, texts: list[str], known: set[str]) -> Iterator[str]
 
 def _guidance() -> Iterator[str]:
     for row in (*all_guidance(), *CAUSE_ROWS):
-        yield from (row.title, row.meaning, *row.steps_with("as WeChat words it"))
+        said = (row.title, row.meaning, *row.steps_with("as WeChat words it"))
+        yield from (*said, *map(to_operators, said))
     yield DEFAULT_CONTACT

@@ -8,6 +8,7 @@ from bot.app.resources import CannotStartError, Resources
 from bot.app.token_source import PUSHES
 from bot.app.wiring import Wired
 from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
 from bot.ledger.writer import LedgerDownError
 from bot.runtime.listener import Handler, is_taken, listen, unusable
 from bot.settings.access import SlackSettings
@@ -32,10 +33,11 @@ async def accept_payloads(
     if address and (metrics := resources.metrics):
         posts = _posts(resources, parts, None if socket else slack.signing_secret)
         gets = probes(stack, resources, parts, metrics, socket)
-        how.append(f"at {await _listen(stack, resources, address, posts, gets)}")
+        url = await _listen(stack, resources, address, posts, gets)
+        how.append(Sentence("at {url}", url=url))
     if socket:
         await _open(socket)
-        how.insert(0, "over Socket Mode")
+        how.insert(0, Sentence("over Socket Mode"))
     return how
 
 
@@ -95,7 +97,8 @@ async def _open(socket: SocketClient) -> None:
     if await socket.open():
         return
     problem = socket.refused or Problem(
-        "Slack's socket does not open", "Check the network and the proxy, then start again."
+        Sentence("Slack's socket does not open"),
+        Sentence("Check the network and the proxy, then start again."),
     )
     switched_off = problem == REFUSALS[LINK_DISABLED]
     raise CannotStartError((problem,), wrong_setup=switched_off)

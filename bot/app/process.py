@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot import __version__
 from bot.observe.logs.setup import set_up
-from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain
+from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain, speaking
 from bot.runtime.clock import Runtime
 from bot.settings.environ import Reader, blamed, overridden, overriding
 from bot.settings.load import Settings, load, read_parts
@@ -43,7 +43,7 @@ def _run_until(
     read: Callable[[], Mapping[str, str]], stop: asyncio.Event, reload: asyncio.Event
 ) -> int:
     environ = read()
-    runtime = Runtime()
+    runtime, words = Runtime(), speaking(environ)
     settings = load_settled(environ, runtime)
     if not isinstance(settings, Settings):
         return _complain(settings, environ, read_parts(environ).secrets)
@@ -60,7 +60,7 @@ def _run_until(
         async with AsyncExitStack() as stack:
             starting = stack.enter_async_context(running(settings, runtime, reload))
             if line := await cancel_on(stop, starting):
-                _ready(settings, line)
+                _ready(settings, words.told(line))
                 await stop.wait()
                 _log.info("stopping")
         _log.info("stopped")
@@ -97,7 +97,8 @@ def _unsettled(path: Path, now: float) -> float:
 def _complain(problems: Sequence[str], environ: Mapping[str, str], secrets: Iterable[str]) -> int:
     """Print why the bot does not start; first that `.env` was corrected in vain, if so."""
     names = blamed(problems, overridden(environ))
-    return complain([*([overriding(names)] if names else []), *problems], secrets)
+    told = [*([overriding(names)] if names else []), *problems]
+    return complain(told, secrets, speaking(environ))
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -9,6 +9,8 @@ import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import __version__
+from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
 from bot.ledger.database import Opened, is_no_ledger, open_database, remedy
 from bot.ledger.engine import CannotOpenError, file_of, in_memory, parse
 from bot.ledger.ledger import Ledger
@@ -152,7 +154,7 @@ def _database(url: str, runtime: Runtime) -> Opened:
     try:
         opened = open_database(url, runtime)
     except CannotOpenError as error:
-        raise CannotStartError((str(error),), wrong_setup=not error.transient) from error
+        raise CannotStartError((error.problem,), wrong_setup=not error.transient) from error
     parsed = parse(url)
     if brief := in_memory(parsed):
         why, fix = brief
@@ -182,7 +184,7 @@ async def open_ledger(
         await ledger.start()
     except LedgerDownError as error:
         why, path = str(error), file_of(opened.engine.url)
-        fix = remedy(path, why, "Check DATABASE_URL and the disk, then start again.")
-        problem = f"The ledger takes nothing ({why}). {fix}"
+        fix = remedy(path, why, Sentence("Check DATABASE_URL and the disk, then start again."))
+        problem = Problem(Sentence("The ledger takes nothing ({why})", why=why), fix)
         raise CannotStartError((problem,), wrong_setup=is_no_ledger(why)) from error
     return ledger

@@ -10,6 +10,7 @@ from bot.app.listening import accept_payloads
 from bot.app.policy_watcher import PolicyFile, PolicyWatcher, on_disk
 from bot.app.resources import open_resources
 from bot.app.wiring import Wired, wire
+from bot.domain.sentence import Sentence, joined
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
@@ -41,8 +42,13 @@ async def running(
         watcher = PolicyWatcher(resources.in_force, file, reload, reloaded=on_reload)
         serve(stack, resources.tasks, parts, watcher, settings.shutdown_grace)
         ready = resources.slack.ready
-        where = f"{ready.field('team')} as {ready.field('user')}"
-        yield f"share-env-bot {__version__} is ready: {where}, {' and '.join(how)}."
+        where = Sentence("{team} as {user}", team=ready.field("team"), user=ready.field("user"))
+        yield Sentence(
+            "share-env-bot {version} is ready: {where}, {how}.",
+            version=__version__,
+            where=where,
+            how=joined(how),
+        )
 
 
 def _policy_file(settings: Settings) -> PolicyFile | None:

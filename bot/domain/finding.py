@@ -1,14 +1,18 @@
 """What is wrong and how to fix it, as one sentence or as what a check found. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Final, Literal, Self
+
+from bot.domain.sentence import Sentence
 
 Level = Literal["ok", "warning", "wrong"]
 
-SET_THE_CLOCK = "Set the clock, and let NTP keep it (timedatectl set-ntp true)."
+WITH_FIX: Final = Sentence("{found}. {fix}")
+ALONE: Final = Sentence("{found}.")
+SET_THE_CLOCK = Sentence("Set the clock, and let NTP keep it (timedatectl set-ntp true).")
 
 
-class Problem(str):
+class Problem(Sentence):
     """What is wrong, then its fix; `found` may quote a path or a rule, so the parts cannot be split from the text."""
 
     __slots__ = ("fix", "found")
@@ -18,13 +22,20 @@ class Problem(str):
 
     def __new__(cls, found: str, fix: str = "") -> Self:
         """Join what was `found`, without a full stop, and the `fix`, with one."""
-        self = super().__new__(cls, f"{found}. {fix}".rstrip())
+        if not isinstance(found, Sentence):  # it has no translation, so the whole stays English
+            self = super().__new__(cls, f"{found}. {fix}".rstrip())
+        elif fix:
+            self = super().__new__(cls, WITH_FIX, found=found, fix=fix)
+        else:
+            self = super().__new__(cls, ALONE, found=found)
         self.found, self.fix = found, fix
         return self
 
     def at(self, place: str) -> "Problem":
         """Return the same problem with its place in front."""
-        return Problem(f"{place}: {self.found}", self.fix)
+        if not isinstance(self.found, Sentence):
+            return Problem(f"{place}: {self.found}", self.fix)
+        return Problem(Sentence("{place}: {found}", place=place, found=self.found), self.fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +55,11 @@ class Finding:
     @property
     def told(self) -> str:
         """What was found, and of which server."""
-        way = f"{self.unreached} cannot be reached: {self.found}"
-        return way if self.unreached else self.found
+        if not self.unreached:
+            return self.found
+        return Sentence(
+            "{server} cannot be reached: {found}", server=self.unreached, found=self.found
+        )
 
 
 def ok(name: str, found: str) -> Finding:
@@ -65,7 +79,7 @@ def wrong(name: str, found: str, fix: str, *causes: str) -> Finding:
 
 def unchecked(name: str, why: str, *causes: str) -> Finding:
     """Return that a check could not be made."""
-    found, fix = f"not checked: {why}", "Run the doctor again."
+    found, fix = Sentence("not checked: {why}", why=why), Sentence("Run the doctor again.")
     return Finding(name, "warning", found, fix, causes, checked=False)
 
 

@@ -1,5 +1,6 @@
 """The languages that the bot speaks."""
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final
@@ -17,3 +18,8 @@ SPOKEN: Final[Mapping[str, Language]] = {"en": Language.ENGLISH, "zh": Language.
 
 Traditional Chinese maps to Simplified, which its readers understand better than English.
 """
+
+
+def spoken(locale: str) -> Language:
+    """Return the language for a locale such as zh_CN:en or zh-TW; English for one that the bot does not speak."""
+    return SPOKEN.get(re.split("[:_.-]", locale.lower())[0], Language.ENGLISH)

@@ -24,7 +24,6 @@ from bot.guidance.types import (
     Fixer,
     Guidance,
     RetryHelps,
-    in_general,
 )
 
 __all__ = [
@@ -47,5 +46,4 @@ __all__ = [
     "explained",
     "for_code",
     "guidance_of",
-    "in_general",
 ]

@@ -71,24 +71,6 @@ class Guidance:
         return (self.read, *self.steps) if self.read and errmsg else self.steps
 
 
-_TO_THEMSELVES: Final = {
-    "send this message to {contact}: they ": "",
-    "send this message to {contact}": "run share-env-bot doctor",
-    "tell {contact}: ": "",
-}
-
-
-def in_general(text: str) -> str:
-    """Return a meaning or a step in words for operators, who see beside it which owner and env it is about.
-
-    Where the text tells a requester to contact the operators, it says what these do instead.
-    """
-    for sends, instead in _TO_THEMSELVES.items():
-        text = text.replace(sends, instead)
-    told = text.format(owner="the owner", env="the env", contact="the people who run this bot")
-    return told[0].upper() + told[1:]
-
-
 POST_RID: Final = "If it keeps failing, send this message to {contact}: they post the rid at developers.weixin.qq.com (服务商专区)."
 STILL_FAILING: Final = "If it keeps failing, send this message to {contact}."
 RIGHT_OWNER: Final = "Check that {owner} owns {env} (WECHAT_AUTHORIZER_APPID, POLICY_FILE)."

@@ -21,7 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from bot.domain.finding import Problem
 from bot.domain.request import Request, State
+from bot.domain.sentence import Sentence
 from bot.ledger.database import is_transient, reason_of, remedy
 from bot.ledger.engine import REACHING, CannotOpenError, file_of, parse, sqlite_engine
 from bot.ledger.entries import Entry, read_entries
@@ -35,6 +37,8 @@ WORDS = ("reason", "comment")
 """The columns with what people wrote in the event's request."""
 
 _AT_ONCE = 2000
+_NOT_READ = Sentence("The ledger cannot be read ({why})")
+_NOT_WRITTEN = Sentence("The ledger cannot be written ({why})")
 _PAUSE = 0.05  # seconds
 _BUSY_SECONDS = 5.0  # for which the bot's own transactions are waited for
 
@@ -75,10 +79,15 @@ def open_for_audit(url: str) -> Engine:
     parsed = parse(url)
     path = file_of(parsed)
     if path and (trouble := path_problem(path)):
-        raise CannotOpenError(f"DATABASE_URL: {'. '.join(trouble)}")
+        found, fix = trouble
+        raise CannotOpenError(Problem(Sentence("DATABASE_URL: {found}", found=found), fix))
     if parsed.get_backend_name() == "sqlite" and not (path and path.is_file()):
-        where = f"at {path}" if path else "in memory"
-        raise CannotOpenError(f"DATABASE_URL: there is no ledger {where}. Start the bot once.")
+        found = (
+            Sentence("DATABASE_URL: there is no ledger at {path}", path=path)
+            if path
+            else Sentence("DATABASE_URL: there is no ledger in memory")
+        )
+        raise CannotOpenError(Problem(found, Sentence("Start the bot once.")))
     # Without a pool no connection stays open, so the engine need not be disposed.
     if path:
         return sqlite_engine(parsed, Runtime().now, poolclass=NullPool, busy_seconds=_BUSY_SECONDS)
@@ -143,7 +152,7 @@ def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
     kept = open_ones.union_all(select(item.id).where(item.batch.in_(open_ones)))
     of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
     old_requests = requests.c.state == State.ENDED.value, requests.c.ended < moment
-    with _reported(engine, "written"):
+    with _reported(engine, _NOT_WRITTEN):
         gone = _delete(engine, events.c.id, events.c.at < moment, of_no_open_one)
         return _delete(engine, requests.c.id, *old_requests, requests.c.id.not_in(kept)), gone
 
@@ -162,7 +171,7 @@ def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> in
 
 
 @contextmanager
-def _reported(engine: Engine, tried: str = "read") -> Iterator[None]:
+def _reported(engine: Engine, tried: str = _NOT_READ) -> Iterator[None]:
     """Turn an error of the database into a CannotOpenError."""
     try:
         yield
@@ -170,5 +179,5 @@ def _reported(engine: Engine, tried: str = "read") -> Iterator[None]:
         why = reason_of(error)
         fix = remedy(file_of(engine.url), why)
         raise CannotOpenError(
-            f"The ledger cannot be {tried} ({why}). {fix}", transient=is_transient(error)
+            Problem(Sentence(tried, why=why), fix), transient=is_transient(error)
         ) from error

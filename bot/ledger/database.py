@@ -19,6 +19,8 @@ from sqlalchemy import Connection, Engine, delete, false, inspect, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
 from bot.ledger.engine import CannotOpenError, engine_of, file_of, how_to_restore, parse
 from bot.ledger.schema import HEAD, metadata, replicas
 from bot.runtime.clock import Runtime
@@ -38,19 +40,30 @@ _INSTANT = 0.1  # seconds
 _OWNERS = 0o600
 _OTHERS = 0o077
 _NO_LEDGER = re.compile(r"not a database|malformed")
-LET_IT_OWN = "Let the role in DATABASE_URL own the database and its tables."
-_CHECK = "Check DATABASE_URL, whether the database runs, and its rights."
+LET_IT_OWN = Sentence("Let the role in DATABASE_URL own the database and its tables.")
+_CHECK = Sentence("Check DATABASE_URL, whether the database runs, and its rights.")
 _DISK = r"disk is full|No space left|disk I/O error"
 _REMEDIES = {
-    _DISK: "Make room on its disk, or replace the disk if it is not full.",
-    r"no such (table|column)|(relation|column) .* does not exist": "Start the bot once: it brings the schema up to date. "
-    "If that does not help, bring the ledger back from a backup.",
-    "read-only transaction": "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full.",
-    "database is locked|lock timeout": "Another program holds the database: end it, or wait until it is done.",
+    _DISK: Sentence("Make room on its disk, or replace the disk if it is not full."),
+    r"no such (table|column)|(relation|column) .* does not exist": Sentence(
+        "Start the bot once: it brings the schema up to date. If that does not help, bring the ledger back from a backup."
+    ),
+    "read-only transaction": Sentence(
+        "Let DATABASE_URL name the primary, or make room: the server is a standby, or was locked when it was full."
+    ),
+    "database is locked|lock timeout": Sentence(
+        "Another program holds the database: end it, or wait until it is done."
+    ),
     "permission denied for|no schema has been selected|must be owner of": LET_IT_OWN,
-    "could not translate host name|Name or service not known": "Correct the host in DATABASE_URL, or this machine's DNS.",
-    "certificate verify failed": "Let sslrootcert in DATABASE_URL name the certificate of the server's CA.",
-    "too many (clients|connections)|connection slots": "Let the database take more connections, or stop what holds them.",
+    "could not translate host name|Name or service not known": Sentence(
+        "Correct the host in DATABASE_URL, or this machine's DNS."
+    ),
+    "certificate verify failed": Sentence(
+        "Let sslrootcert in DATABASE_URL name the certificate of the server's CA."
+    ),
+    "too many (clients|connections)|connection slots": Sentence(
+        "Let the database take more connections, or stop what holds them."
+    ),
 }
 """What to do about an error of a driver, by its words."""
 
@@ -83,7 +96,10 @@ def open_database(url: str, runtime: Runtime) -> Opened:
         except (SQLAlchemyError, ValueError) as error:
             why = reason_of(error)
             raise CannotOpenError(
-                f"DATABASE_URL cannot be opened ({why}). {remedy(file_of(parsed), why)}",
+                Problem(
+                    Sentence("DATABASE_URL cannot be opened ({why})", why=why),
+                    remedy(file_of(parsed), why),
+                ),
                 transient=is_transient(error),
             ) from error
         on_failure.pop_all()
@@ -139,8 +155,13 @@ def _upgrade(connection: Connection, current: str) -> None:
     steps = ScriptDirectory.from_config(config).walk_revisions()
     if current not in {step.revision for step in steps}:
         raise CannotOpenError(
-            f"The ledger was written by a newer version of this bot, or by another program (schema {current}). "
-            "Install that version, or let DATABASE_URL name another database."
+            Problem(
+                Sentence(
+                    "The ledger was written by a newer version of this bot, or by another program (schema {current})",
+                    current=current,
+                ),
+                Sentence("Install that version, or let DATABASE_URL name another database."),
+            )
         )
     command.upgrade(config, "head")
 
@@ -148,21 +169,29 @@ def _upgrade(connection: Connection, current: str) -> None:
 def remedy(path: Path | None, why: str, otherwise: str = _CHECK) -> str:
     """Return what to do about a database that cannot be opened, read or written; `path` is SQLite's file."""
     if path and os.access(path, os.F_OK) and path.is_dir():
-        return f"{path} is a folder: let DATABASE_URL name a file in it."
+        return Sentence("{path} is a folder: let DATABASE_URL name a file in it.", path=path)
     if path and is_no_ledger(why):
-        return f"Let DATABASE_URL name another file, or {how_to_restore(path)}."
+        return Sentence(
+            "Let DATABASE_URL name another file, or {restore}.", restore=how_to_restore(path)
+        )
     if path and (foreign := _foreign(path)):
         if os.statvfs(foreign[0]).f_flag & os.ST_RDONLY:
-            return "Mount its file system for writing: it is read-only, as after a disk error."
+            return Sentence(
+                "Mount its file system for writing: it is read-only, as after a disk error."
+            )
         names = " ".join(map(str, foreign))
-        return (
-            f"Let the bot's user own what it needs, chown USER {names}, or run this as its owner."
+        return Sentence(
+            "Let the bot's user own what it needs, chown USER {names}, or run this as the user who owns it.",
+            names=names,
         )
     most, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     if path and is_of_disk(why) and most > 0:
-        limit = f"the process may write no file above {most:,} bytes (ulimit -f)"
-        return (
-            f"Raise the limit of a file's size: {limit}. If that is enough, make room on the disk."
+        limit = Sentence(
+            "the process may write no file above {most} bytes (ulimit -f)", most=f"{most:,}"
+        )
+        return Sentence(
+            "Raise the limit of a file's size: {limit}. If that is enough, make room on the disk.",
+            limit=limit,
         )
     return next((fix for words, fix in _REMEDIES.items() if re.search(words, why)), otherwise)
 
@@ -225,16 +254,26 @@ def _lock_file(url: URL, block: Callable[[float], None]) -> Callable[[], None]:
         lock = guard.open("a")
     except OSError as error:
         left = guard if os.access(guard, os.F_OK) else None
-        fix = remedy(path, error.strerror or "", "Choose a folder the bot may write to.")
+        fix = remedy(path, error.strerror or "", Sentence("Choose a folder the bot may write to."))
         raise CannotOpenError(
-            f"DATABASE_URL cannot be opened ({error.strerror}: {left or path.parent}). {fix}"
+            Problem(
+                Sentence(
+                    "DATABASE_URL cannot be opened ({why}: {path})",
+                    why=error.strerror,
+                    path=left or path.parent,
+                ),
+                fix,
+            )
         ) from error
     try:
         _lock(lock, block)
     except BlockingIOError as error:
         lock.close()
         raise CannotOpenError(
-            f"Another share-env-bot already uses {url.database}. Stop it, or use PostgreSQL for several replicas.",
+            Problem(
+                Sentence("Another share-env-bot already uses {database}", database=url.database),
+                Sentence("Stop it, or use PostgreSQL for several replicas."),
+            ),
             transient=True,
         ) from error
     with suppress(OSError):  # such as a full disk, which SQLite reports; this is for people alone

@@ -15,6 +15,9 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
+from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
+
 _PAGE_CACHE = 1000  # KiB: half of SQLite's default, since the system keeps the file's pages too
 BUSY_SECONDS = 1.5
 """How long SQLite waits for another writer's lock."""
@@ -41,13 +44,14 @@ _DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
 
 
 class CannotOpenError(Exception):
-    """The database cannot be used; the text is a sentence with the fix.
+    """The database cannot be used; the text is that of the `problem`, with the fix.
 
     `transient` if a later try may succeed without a change of the settings.
     """
 
-    def __init__(self, sentence: str, *, transient: bool = False) -> None:
-        super().__init__(sentence)
+    def __init__(self, problem: Problem, *, transient: bool = False) -> None:
+        super().__init__(problem)
+        self.problem = problem
         self.transient = transient
 
 
@@ -56,32 +60,50 @@ def parse(url: str) -> URL:
     if url.startswith("postgres") and url.count("@") > 1:
         # The driver would take the rest of the password for the host's name, and show it in its error.
         raise CannotOpenError(
-            "DATABASE_URL has more than one @. Write %40 for the @ in the password, and keep the one before the host."
+            Problem(
+                Sentence("DATABASE_URL has more than one @"),
+                Sentence("Write %40 for the @ in the password, and keep the one before the host."),
+            )
         )
     try:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError) as error:
         raise CannotOpenError(
-            "DATABASE_URL is not a database's address. Use sqlite:///share-env.db or postgresql+psycopg://…"
+            Problem(
+                Sentence("DATABASE_URL is not a database's address"),
+                Sentence("Use sqlite:///share-env.db or postgresql+psycopg://…"),
+            )
         ) from error
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
     ours = _DRIVERS.get(parsed.get_backend_name())
     if ours and parsed.drivername != ours:
         raise CannotOpenError(
-            f"DATABASE_URL begins with {parsed.drivername}://, a driver that the bot does not use. "
-            f"Let it begin with {ours}://."
+            Problem(
+                Sentence(
+                    "DATABASE_URL begins with {drivername}://, a driver that the bot does not use",
+                    drivername=parsed.drivername,
+                ),
+                Sentence("Let it begin with {ours}://.", ours=ours),
+            )
         )
     if not ours:
         raise CannotOpenError(
-            "DATABASE_URL names another database than SQLite or PostgreSQL. "
-            "Use sqlite:///share-env.db or postgresql+psycopg://…"
+            Problem(
+                Sentence("DATABASE_URL names another database than SQLite or PostgreSQL"),
+                Sentence("Use sqlite:///share-env.db or postgresql+psycopg://…"),
+            )
         )
     if parsed.drivername == "sqlite" and parsed.host:
         file = "/".join(filter(None, (parsed.host, parsed.database)))
         raise CannotOpenError(
-            f"DATABASE_URL has two slashes before {file}, where a file needs three. "
-            f"Set DATABASE_URL to sqlite:///{file}."
+            Problem(
+                Sentence(
+                    "DATABASE_URL has two slashes before {file}, where a file needs three",
+                    file=file,
+                ),
+                Sentence("Set DATABASE_URL to sqlite:///{file}.", file=file),
+            )
         )
     if parsed.drivername == "postgresql+psycopg":
         _load_driver()
@@ -93,8 +115,13 @@ def _load_driver() -> None:
         import psycopg  # noqa: F401, PLC0415  # an extra, and only PostgreSQL needs it
     except ImportError as error:  # not installed, or without libpq
         raise CannotOpenError(
-            "DATABASE_URL names PostgreSQL, whose driver is not installed. "
-            f'Run {sys.executable} -m pip install "share-env-bot[postgres]".'
+            Problem(
+                Sentence("DATABASE_URL names PostgreSQL, whose driver is not installed"),
+                Sentence(
+                    'Run {executable} -m pip install "share-env-bot[postgres]".',
+                    executable=sys.executable,
+                ),
+            )
         ) from error
 
 
@@ -102,8 +129,8 @@ def in_memory(url: URL) -> tuple[str, str] | None:
     """Return the warning that the database is in memory, and the fix; None for any other database."""
     if url.get_backend_name() != "sqlite" or file_of(url):
         return None
-    fix = "Name a file in DATABASE_URL, such as sqlite:///share-env.db."
-    return "it is in memory, and lost at each stop", fix
+    fix = Sentence("Name a file in DATABASE_URL, such as sqlite:///share-env.db.")
+    return Sentence("it is in memory, and lost at each stop"), fix
 
 
 def file_of(url: URL) -> Path | None:
@@ -116,7 +143,9 @@ def file_of(url: URL) -> Path | None:
 
 def how_to_restore(path: Path) -> str:
     """Return how to restore a backup; SQLite would replay the old -wal into it, and damage it."""
-    return f"delete {path}-wal and {path}-shm and put a backup of the ledger at {path}"
+    return Sentence(
+        "delete {path}-wal and {path}-shm and put a backup of the ledger at {path}", path=path
+    )
 
 
 def options_for(*names: str) -> str:

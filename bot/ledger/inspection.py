@@ -13,6 +13,7 @@ from urllib.parse import quote
 from sqlalchemy import Engine, NullPool, StaticPool, create_engine, func, select, text
 from sqlalchemy.engine import URL
 
+from bot.domain.sentence import Sentence
 from bot.ledger.engine import REACHING, file_of, options_for, sqlite_engine
 from bot.ledger.schema import OPEN, metadata, replicas, requests
 from bot.ledger.statements import NOW, OWED_SECONDS
@@ -25,14 +26,18 @@ def path_problem(path: Path) -> tuple[str, str] | None:
     """Return why there can be no ledger at a path, and the fix; None if there is one, or it could be created."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            fix = "Let DATABASE_URL name a file, such as sqlite:///share-env.db."
-            return f"{path} is no file", fix
+            fix = Sentence("Let DATABASE_URL name a file, such as sqlite:///share-env.db.")
+            return Sentence("{path} is no file", path=path), fix
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError as error:
-        return f"{path}: {error.strerror}", "Run it as the bot's user."
+        return Sentence("{path}: {why}", path=path, why=error.strerror), Sentence(
+            "Run it as the bot's user."
+        )
     except OSError as error:  # such as a name that is too long
-        return f"{path}: {error.strerror}", "Correct DATABASE_URL."
+        return Sentence("{path}: {why}", path=path, why=error.strerror), Sentence(
+            "Correct DATABASE_URL."
+        )
     return None
 
 

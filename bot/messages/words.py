@@ -12,6 +12,7 @@ from typing import Final
 
 from bot.domain.language import Language
 from bot.domain.request import Request
+from bot.domain.sentence import told
 from bot.policy.kinds import DEFAULT_CONTACT, Person, Unreadable
 
 _WORD_LIMIT = 64  # as long as an env can be
@@ -133,6 +134,10 @@ class Words:
     def escaped(self, text: str) -> Mrkdwn:
         """Translate plain text, such as guidance, and escape it; braces in it are kept."""
         return escape(self.one(text))
+
+    def told(self, text: str) -> str:
+        """Return a Sentence for operators in this language, as plain text; other text unchanged."""
+        return told(text, self.one)
 
     def about(self, request: Request) -> "Words":
         """Return these words bound to a request, which fills the placeholders of PLACEHOLDERS."""

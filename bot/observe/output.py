@@ -12,7 +12,11 @@ from unicodedata import east_asian_width
 
 import orjson
 
+from bot.locale import languages
+from bot.messages.words import Words
 from bot.observe.logs.redaction import Redactor
+from bot.settings.environ import Reader
+from bot.settings.table import Table
 
 FINE, FAILED, WRONG_SETUP = 0, 1, 2
 """Exit codes; bot/ops/README.md says what each means."""
@@ -72,16 +76,25 @@ def json_line(fields: Mapping[str, object]) -> str:
     return _UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line)
 
 
-def complain(problems: Iterable[str], secrets: Iterable[str] = ()) -> int:
-    """Print problems on standard error and return the exit code for a wrong setup.
+def speaking(environ: Mapping[str, str]) -> Words:
+    """Return the words of LANGUAGE for operators; English if it is wrong, which is a problem of its own."""
+    return languages(Table.LANGUAGE.value(Reader(environ))).channel
+
+
+def complain(
+    problems: Iterable[str], secrets: Iterable[str] = (), words: Words | None = None
+) -> int:
+    """Print problems on standard error, in English without `words`; return the exit code for a wrong setup.
 
     `secrets` are redacted: an error of the database driver, or the policy file, may contain one.
     """
     for handler in logging.getLogger().handlers:
         handler.flush()  # the log has a thread of its own, and these sentences come last
     with suppress(OSError):  # if nothing can be written there, the exit code still says it
-        for problem in map(Redactor(secrets).clean, problems):
-            print(printable(problem), file=sys.stderr)
+        clean = Redactor(secrets).clean
+        for problem in problems:
+            said = words.told(problem) if words else problem
+            print(printable(clean(said)), file=sys.stderr)
     return WRONG_SETUP
 
 

@@ -9,9 +9,9 @@ from itertools import chain
 from typing import Any
 
 from bot.domain.batch import groups_of
+from bot.domain.in_general import in_general
 from bot.domain.outcome import Failed, Outcome, Unknown
 from bot.domain.request import State
-from bot.guidance import in_general
 from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_audit, read
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.entries import Entry, name_of

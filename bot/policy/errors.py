@@ -1,24 +1,29 @@
 """Turn pydantic's errors about the policy file into sentences: the place, what is wrong, and the fix. Pure."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bot.domain.finding import Problem
+from bot.domain.sentence import OR, Sentence, joined
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _PLAIN: Mapping[str, tuple[str, ...]] = {
-    "missing": ("it is missing", "Add it."),
-    "too_short": ("it is empty", "Fill it in, or leave the key out."),
-    "string_too_short": ("it is empty", "Fill it in, or leave the key out."),
-    "string_too_long": ("it is too long", "Use at most 200 characters."),
-    "list_type": ("it must be a list", "Put it in square brackets: […]."),
-    "string_type": ("it must be text", "Put it in quotes."),
-    "string_unicode": ("it holds half a character", "Type it again."),
-    "bool_type": ("it must be true or false, without quotes",),
-    "model_type": ("it must be a table", "Write it as in the README's example."),
+    "missing": (Sentence("it is missing"), Sentence("Add it.")),
+    "too_short": (Sentence("it is empty"), Sentence("Fill it in, or leave the key out.")),
+    "string_too_short": (Sentence("it is empty"), Sentence("Fill it in, or leave the key out.")),
+    "string_too_long": (Sentence("it is too long"), Sentence("Use at most 200 characters.")),
+    "list_type": (Sentence("it must be a list"), Sentence("Put it in square brackets: […].")),
+    "string_type": (Sentence("it must be text"), Sentence("Put it in quotes.")),
+    "string_unicode": (Sentence("it holds half a character"), Sentence("Type it again.")),
+    "bool_type": (Sentence("it must be true or false, without quotes"),),
+    "model_type": (
+        Sentence("it must be a table"),
+        Sentence("Write it as in the README's example."),
+    ),
 }
 
 
@@ -68,20 +73,33 @@ def problem_of(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
     """Return what is wrong and the fix, without the place."""
     kind, loc = detail["type"], detail["loc"]
     if kind == "value_error":  # raised in `shapes`
-        return Problem(*map(str, detail["ctx"]["error"].args))
+        return Problem(*detail["ctx"]["error"].args)
     if kind == "enum":
-        expected = str(detail["ctx"]["expected"]).replace("'", "")
-        return Problem(f"{quoted(detail['input'])} is not possible here", f"Write {expected}.")
+        *others, last = re.findall("'(.*?)'", str(detail["ctx"]["expected"]))
+        expected = joined([", ".join(others), last], OR)
+        return Problem(
+            Sentence("{value} is not possible here", value=quoted(detail["input"])),
+            Sentence("Write {expected}.", expected=expected),
+        )
     if kind == "extra_forbidden" and loc[-1] == "contact":
-        return Problem("there is no such key", "Write it at the top, above the first [[…]].")
+        return Problem(
+            Sentence("there is no such key"),
+            Sentence("Write it at the top, above the first [[…]]."),
+        )
     if kind == "extra_forbidden":
         near = _nearest(str(loc[-1]), keys)
-        return Problem("there is no such key", f"Did you mean {near}?" if near else "Remove it.")
+        return Problem(
+            Sentence("there is no such key"),
+            Sentence("Did you mean {near}?", near=near) if near else Sentence("Remove it."),
+        )
     if kind == "list_type" and loc[-1] in {"owner", "rule", "test"}:
-        fix = f"Write [[{loc[-1]}]] above each, with two brackets."
-        return Problem("it must be a list", fix)
+        fix = Sentence("Write [[{table}]] above each, with two brackets.", table=loc[-1])
+        return Problem(Sentence("it must be a list"), fix)
     if kind == "too_short" and loc[0] == "owner":  # each owner has to have envs
-        return Problem("it is empty", "Fill it in.")
+        return Problem(Sentence("it is empty"), Sentence("Fill it in."))
     if kind in {"missing", "too_short"} and loc == ("rule",):
-        return Problem("there is no rule, so nobody could share anything", "Add a [[rule]].")
+        return Problem(
+            Sentence("there is no rule, so nobody could share anything"),
+            Sentence("Add a [[rule]]."),
+        )
     return Problem(*_PLAIN.get(kind, (detail["msg"],)))

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
 from bot.policy.decide import decide, deciding_rule
 from bot.policy.errors import problem_of, quoted, sentence, shown, without_misspelt
 from bot.policy.kinds import Deny, Effect, Owner, Policy, Tested
@@ -25,7 +26,7 @@ from bot.policy.shapes import (
     TrialEntry,
 )
 
-_RIGHT_FIRST = "Put that line right first."
+_RIGHT_FIRST = Sentence("Put that line right first.")
 
 
 def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem]:
@@ -38,10 +39,15 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         of_keys = (sentence(detail, _keys(detail["loc"])) for detail in details)
         return [*of_keys, *_rule_problems(_valid_rules(tables.get("rule")))]
     except tomllib.TOMLDecodeError as error:
-        return [Problem(f"It is not valid TOML: {shown(str(error), 300)}", _RIGHT_FIRST)]
+        return [
+            Problem(
+                Sentence("It is not valid TOML: {error}", error=shown(str(error), 300)),
+                _RIGHT_FIRST,
+            )
+        ]
     except (ValueError, RecursionError):  # Python's own limits
-        why = "a number is too long, or too many brackets stand in each other"
-        return [Problem(f"It is not valid TOML: {why}", _RIGHT_FIRST)]
+        why = Sentence("a number is too long, or too many brackets stand in each other")
+        return [Problem(Sentence("It is not valid TOML: {why}", why=why), _RIGHT_FIRST)]
     if problems := list(_rule_problems(enumerate(file.rule, 1))):
         return problems
     policy = Policy(
@@ -61,10 +67,26 @@ def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
         effect = Effect.DENY if isinstance(decision, Deny) else decision.rule.effect
         if effect is not test.expect:
             rule = deciding_rule(decision)
-            why = f"rule {quoted(rule.name)}" if rule else "no rule matches"
-            place = f"test {number}: {test.user} with {test.appid} and {test.env}"
-            found = f"{place} should get “{test.expect.value}” but gets “{effect.value}” ({why})"
-            yield Problem(found, "Correct the rules or the test.")
+            why = (
+                Sentence("rule {name}", name=quoted(rule.name))
+                if rule
+                else Sentence("no rule matches")
+            )
+            place = Sentence(
+                "test {number}: {user} with {appid} and {env}",
+                number=number,
+                user=test.user,
+                appid=test.appid,
+                env=test.env,
+            )
+            found = Sentence(
+                "{place} should get “{expected}” but gets “{got}” ({why})",
+                place=place,
+                expected=test.expect.value,
+                got=effect.value,
+                why=why,
+            )
+            yield Problem(found, Sentence("Correct the rules or the test."))
 
 
 def read_question(words: Mapping[str, object]) -> Question | list[str]:
@@ -106,10 +128,14 @@ def _rule_problems(rules: Iterable[tuple[int, RuleEntry]]) -> Iterator[Problem]:
     for number, rule in rules:
         problems = [*_contradictions(rule)]
         if rule.called(number) in names:
-            fix = "Give each rule its own, so that answers are clear."
-            problems.append(Problem("another rule has this name", fix))
+            fix = Sentence("Give each rule its own, so that answers are clear.")
+            problems.append(Problem(Sentence("another rule has this name"), fix))
         names.add(rule.called(number))
-        place = f"rule {number} ({quoted(rule.name)})" if rule.name else f"rule {number}"
+        place = (
+            Sentence("rule {number} ({name})", number=number, name=quoted(rule.name))
+            if rule.name
+            else Sentence("rule {number}", number=number)
+        )
         yield from (problem.at(place) for problem in problems)
 
 
@@ -117,18 +143,21 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
     approves, denies = rule.effect is Effect.APPROVE, rule.effect is Effect.DENY
     left_out = rule.users is None and rule.groups is None
     if not (rule.users or rule.groups or (denies and left_out)):
-        yield Problem("nobody is named", 'Add users or groups, or users = ["*"] for everyone.')
+        yield Problem(
+            Sentence("nobody is named"),
+            Sentence('Add users or groups, or users = ["*"] for everyone.'),
+        )
     if approves and not (rule.approvers and (rule.approvers.users or rule.approvers.groups)):
-        found = "it asks for approval, but nobody can give it"
-        yield Problem(found, "Add approvers with users or groups.")
+        found = Sentence("it asks for approval, but nobody can give it")
+        yield Problem(found, Sentence("Add approvers with users or groups."))
     if approves and not rule.name:
-        found = "what waits for an approval is known by its rule's name"
-        yield Problem(found, 'Add name = "…".')
+        found = Sentence("what waits for an approval is known by its rule's name")
+        yield Problem(found, Sentence('Add name = "…".'))
     if (rule.approvers or rule.self_approval) and not approves:
-        found = 'approvers and self_approval go with effect = "approve" only'
-        yield Problem(found, "Change the effect or remove them.")
+        found = Sentence('approvers and self_approval go with effect = "approve" only')
+        yield Problem(found, Sentence("Change the effect or remove them."))
     if denies and rule.guests:
-        found = (
+        found = Sentence(
             'guests has no effect here: a rule with effect = "deny" denies guests and members alike'
         )
-        yield Problem(found, "Remove it.")
+        yield Problem(found, Sentence("Remove it."))

@@ -8,6 +8,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from bot.domain.finding import Finding, warning, wrong
+from bot.domain.sentence import Sentence, joined
 from bot.policy.conditions import (
     CONDITIONS,
     ENVS,
@@ -29,8 +30,10 @@ def only_denies(policy: Policy) -> Finding | None:
     lost = [rule for rule, _ in shadowed(policy)]
     if any(rule.effect is not Effect.DENY and rule not in lost for rule in policy.rules):
         return None
-    why = "nobody may share anything: every rule that decides anything denies"
-    return warning("policy-reach", why, "Add a [[rule]] with another effect, or move one up.")
+    why = Sentence("nobody may share anything: every rule that decides anything denies")
+    return warning(
+        "policy-reach", why, Sentence("Add a [[rule]] with another effect, or move one up.")
+    )
 
 
 def reach(policy: Policy) -> Iterator[Finding]:
@@ -39,17 +42,27 @@ def reach(policy: Policy) -> Iterator[Finding]:
         yield nobody
         return
     for rule, wider in shadowed(policy):
-        first = f"{quoted(wider.name)}, which comes first, always does"
-        fix = "Move the narrower rule up, or take it out."
-        yield warning("policy-reach", f"{quoted(rule.name)} never decides: {first}", fix)
-    for rule, wider in evaded(policy):
-        left = ["guests"] * (not GUESTS.covers(wider, rule))
-        left += ["envs in another letter case"] * (not ENVS.covers(wider, rule))
-        found = (
-            f"{quoted(rule.name)} decides only for {' and '.join(left)}: "
-            f"{quoted(wider.name)}, which comes first, decides for all others"
+        first = Sentence("{name}, which comes first, always does", name=quoted(wider.name))
+        fix = Sentence("Move the narrower rule up, or take it out.")
+        yield warning(
+            "policy-reach",
+            Sentence("{name} never decides: {first}", name=quoted(rule.name), first=first),
+            fix,
         )
-        fix = f"Move {quoted(rule.name)} above {quoted(wider.name)}, or take it out."
+    for rule, wider in evaded(policy):
+        left: list[str] = [Sentence("guests")] * (not GUESTS.covers(wider, rule))
+        left += [Sentence("envs in another letter case")] * (not ENVS.covers(wider, rule))
+        found = Sentence(
+            "{rule} decides only for {left}: {wider}, which comes first, decides for all others",
+            rule=quoted(rule.name),
+            left=joined(left),
+            wider=quoted(wider.name),
+        )
+        fix = Sentence(
+            "Move {rule} above {wider}, or take it out.",
+            rule=quoted(rule.name),
+            wider=quoted(wider.name),
+        )
         yield warning("policy-reach", found, fix)
 
 
@@ -87,11 +100,11 @@ def approval(
 ) -> Iterator[Finding]:
     """Yield a finding if the only approver is the only possible requester; None stands for everybody."""
     if not rule.self_approval and able is not None and len(able) == 1 and able == requesters:
-        why = (
-            f"nobody can approve what {quoted(rule.name)} asks for: "
-            "its only approver is the only one who may ask"
+        why = Sentence(
+            "nobody can approve what {name} asks for: its only approver is the only one who may ask",
+            name=quoted(rule.name),
         )
-        fix = "Name another approver, or set self_approval = true."
+        fix = Sentence("Name another approver, or set self_approval = true.")
         yield wrong("policy-approvers", why, fix)
 
 
@@ -103,19 +116,34 @@ def owners(policy: Policy) -> Iterator[Finding]:
             having = (each for each in earlier if any(covers(glob, env) for glob in each[1].envs))
             first, other = next(having, (0, owner))
             if other.appid != owner.appid:
-                place = f"owner {number} ({owner.appid})"
-                why = f"{place} never owns {quoted(env)}: owner {first}, which comes first, does"
-                yield warning("policy-owners", why, "Move the narrower one up, or take it out.")
+                place = Sentence("owner {number} ({appid})", number=number, appid=owner.appid)
+                why = Sentence(
+                    "{place} never owns {env}: owner {first}, which comes first, does",
+                    place=place,
+                    env=quoted(env),
+                    first=first,
+                )
+                yield warning(
+                    "policy-owners", why, Sentence("Move the narrower one up, or take it out.")
+                )
 
 
 def envs_in_vain(policy: Policy, held: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     """Yield the envs that the policy names and their owners do not have; `held` are the envs in service of known owners."""
-    name, fix = "wechat-envs", "Correct the id in the policy, or its [[owner]]."
+    name, fix = "wechat-envs", Sentence("Correct the id in the policy, or its [[owner]].")
     having = "; ".join(f"{owner} has {', '.join(envs) or 'none'}" for owner, envs in held.items())
     of = {env: owner_of(policy, env) or "" for env in named_envs(policy)}
     lost = [env for env, owner in of.items() if owner in held and env not in held[owner]]
     if lost:
-        yield warning(name, f"no env in service of its owner: {', '.join(lost)}; {having}", fix)
+        yield warning(
+            name,
+            Sentence(
+                "no env in service of its owner: {names}; {having}",
+                names=", ".join(lost),
+                having=having,
+            ),
+            fix,
+        )
     empty = [
         glob
         for owner in policy.owners
@@ -133,7 +161,13 @@ def envs_in_vain(policy: Policy, held: Mapping[str, Sequence[str]]) -> Iterator[
         ]
     if empty:
         patterns = ", ".join(dict.fromkeys(empty))
-        yield warning(name, f"fits no env in service: {patterns}; {having}", fix)
+        yield warning(
+            name,
+            Sentence(
+                "fits no env in service: {patterns}; {having}", patterns=patterns, having=having
+            ),
+            fix,
+        )
 
 
 def ownerless(policy: Policy) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.command.grammar import is_appid, is_env
+from bot.domain.sentence import Sentence
 from bot.policy.conditions import can_match_appid, can_match_env
 from bot.policy.errors import quoted
 from bot.policy.kinds import (
@@ -34,7 +35,9 @@ def _fits(form: Callable[[str], object], otherwise: str, fix: str) -> AfterValid
 
     def check(word: str) -> str:
         if not form(word):
-            raise ValueError(f"{quoted(word)} {otherwise}", fix)
+            raise ValueError(
+                Sentence("{word} {otherwise}", word=quoted(word), otherwise=otherwise), fix
+            )
         return word
 
     return AfterValidator(check)
@@ -43,29 +46,45 @@ def _fits(form: Callable[[str], object], otherwise: str, fix: str) -> AfterValid
 def _duration(word: object) -> timedelta:
     match = _DURATION.fullmatch(word) if isinstance(word, str) else None
     if not match or not int(match[1]):
-        fix = "Write a number and m, h or d, such as 24h."
-        raise ValueError(f"{quoted(word)} is not a time span", fix)
+        fix = Sentence("Write a number and m, h or d, such as 24h.")
+        raise ValueError(Sentence("{word} is not a time span", word=quoted(word)), fix)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-_USER = "is not a user id", "Copy it from the person's Slack profile: U…."
+_USER = Sentence("is not a user id"), Sentence("Copy it from the person's Slack profile: U….")
 UserId = Annotated[str, _fits(USER_ID.fullmatch, *_USER)]
 UserIdOrAnyone = Annotated[
     str, _fits(lambda word: word == ANYONE or USER_ID.fullmatch(word), *_USER)
 ]
 GroupId = Annotated[
     str,
-    _fits(GROUP_ID.fullmatch, "is not a user group id", "Copy it from the group's address: S…."),
+    _fits(
+        GROUP_ID.fullmatch,
+        Sentence("is not a user group id"),
+        Sentence("Copy it from the group's address: S…."),
+    ),
 ]
 ChannelId = Annotated[
     str,
-    _fits(CHANNEL_ID.fullmatch, "is not a channel id", "Copy it from the channel's details: C…."),
+    _fits(
+        CHANNEL_ID.fullmatch,
+        Sentence("is not a channel id"),
+        Sentence("Copy it from the channel's details: C…."),
+    ),
 ]
 AppId = Annotated[
-    str, _fits(is_appid, "is not an appid", "Write wx and 16 digits or letters a to f.")
+    str,
+    _fits(
+        is_appid, Sentence("is not an appid"), Sentence("Write wx and 16 digits or letters a to f.")
+    ),
 ]
 Env = Annotated[
-    str, _fits(is_env, "cannot be an env", "Write its id: letters, digits and dashes, 64 at most.")
+    str,
+    _fits(
+        is_env,
+        Sentence("cannot be an env"),
+        Sentence("Write its id: letters, digits and dashes, 64 at most."),
+    ),
 ]
 # Refused, since a rule that denies or asks for approval would otherwise be skipped without a word.
 AppIdGlob = Annotated[
@@ -73,8 +92,8 @@ AppIdGlob = Annotated[
     Field(min_length=1, max_length=200),
     _fits(
         can_match_appid,
-        "can match no appid",
-        "Correct it: an appid is wx and 16 digits or letters a to f.",
+        Sentence("can match no appid"),
+        Sentence("Correct it: an appid is wx and 16 digits or letters a to f."),
     ),
 ]
 EnvGlob = Annotated[
@@ -82,13 +101,17 @@ EnvGlob = Annotated[
     Field(min_length=1, max_length=200),
     _fits(
         can_match_env,
-        "can match no env",
-        "Correct it: an env is letters, digits and dashes, 64 at most.",
+        Sentence("can match no env"),
+        Sentence("Correct it: an env is letters, digits and dashes, 64 at most."),
     ),
 ]
 RuleName = Annotated[
     str,
-    _fits(lambda name: "\0" not in name, "contains NUL, which PostgreSQL refuses", "Leave it out."),
+    _fits(
+        lambda name: "\0" not in name,
+        Sentence("contains NUL, which PostgreSQL refuses"),
+        Sentence("Leave it out."),
+    ),
 ]
 EffectWord = Annotated[Effect, Field(strict=False)]
 

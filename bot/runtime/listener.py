@@ -19,6 +19,7 @@ from aiohttp.typedefs import Handler as MiddlewareHandler
 from aiohttp.typedefs import Middleware
 
 from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
 from bot.runtime.bounded import BODIES, Bodies
 from bot.runtime.observers import ELSEWHERE, RefusedPost, no_op
 
@@ -129,7 +130,9 @@ class FewDescriptors:
         if used < limit * _NEARLY_ALL or self._clock() < self._again_at:
             return
         self._again_at = self._clock() + _MINUTE
-        fix = "Let a reverse proxy limit the connections, or raise LimitNOFILE (ulimit -n)."
+        fix = Sentence(
+            "Let a reverse proxy limit the connections, or raise LimitNOFILE (ulimit -n)."
+        )
         _log.warning("file descriptors run out", extra={"limit": limit, "fix": fix})
 
 
@@ -137,9 +140,10 @@ class NotServed(Enum):
     """Why a POST to another path is refused, for the log and the doctor."""
 
     NO_SUCH_PATH = Problem(
-        "nothing takes posts at that path",
-        "Let Slack's Request URLs end in /slack/events, and 授权事件接收URL at open.weixin.qq.com in /wechat/events. "
-        "If they do, let the reverse proxy take off what comes before that.",
+        Sentence("nothing takes posts at that path"),
+        Sentence(
+            "Let Slack's Request URLs end in /slack/events, and 授权事件接收URL at open.weixin.qq.com in /wechat/events. If they do, let the reverse proxy take off what comes before that."
+        ),
     )
 
 
@@ -172,12 +176,14 @@ def origin(host: str, port: int) -> str:
 def unusable(host: str, port: int, error: OSError | ValueError) -> Problem:
     """Return why nothing can listen there: an error of the system or of the name lookup."""
     if isinstance(error, ValueError | socket.gaierror):  # such as one that is too long
-        why = "no address is found for this name"
+        why: str = Sentence("no address is found for this name")
     else:
         # asyncio's own text repeats the address; from Python 3.13 on it has no number if none is this machine's.
         why = os.strerror(error.errno or errno.EADDRNOTAVAIL)
-    found = f"HOST {host} and PORT {port} cannot be used ({why})"
-    return Problem(found, "Choose others, or stop what uses them.")
+    found = Sentence(
+        "HOST {host} and PORT {port} cannot be used ({why})", host=host, port=port, why=why
+    )
+    return Problem(found, Sentence("Choose others, or stop what uses them."))
 
 
 def is_taken(error: OSError | ValueError) -> bool:

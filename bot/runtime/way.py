@@ -13,22 +13,20 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from bot.domain.finding import SET_THE_CLOCK, Problem
+from bot.domain.sentence import Sentence
 
 PROXY_WANTS_PASSWORD = 407
 _SERVER_ERROR = 500
 _NOT_YET_VALID, _EXPIRED, _ANOTHER_NAME = 9, 10, 62
-_NETWORK = (
-    "Check the network and its firewall, whether HTTPS_PROXY has to be set, and the address if you "
-    "set one."
+_NETWORK = Sentence(
+    "Check the network and its firewall, whether HTTPS_PROXY has to be set, and the address if you set one."
 )
-_NAMES = (
-    "Check this machine's DNS (getent hosts slack.com), whether HTTPS_PROXY has to be set, and the "
-    "address if you set one."
+_NAMES = Sentence(
+    "Check this machine's DNS (getent hosts slack.com), whether HTTPS_PROXY has to be set, and the address if you set one."
 )
-_START_THE_PROXY = "Correct HTTPS_PROXY, or let the proxy run."
-_TRUST = (
-    "If the company's proxy decrypts TLS, let it leave this bot's calls alone, or set SSL_CERT_FILE, in the "
-    "environment of the process, to a PEM file with its CA's certificate and the usual ones."
+_START_THE_PROXY = Sentence("Correct HTTPS_PROXY, or let the proxy run.")
+_TRUST = Sentence(
+    "If the company's proxy decrypts TLS, let it leave this bot's calls alone, or set SSL_CERT_FILE, in the environment of the process, to a PEM file with its CA's certificate and the usual ones."
 )
 
 _log = logging.getLogger(__name__)
@@ -58,19 +56,25 @@ def in_the_way(error: BaseException, proxy: str | None) -> Problem | None:
         case aiohttp.ClientHttpProxyError(status=status):
             return proxy_refuses(status, proxy)
         case aiohttp.ClientSSLError():
-            return Problem(f"TLS fails there ({_reason(error.os_error)})", _NETWORK)
+            return Problem(
+                Sentence("TLS fails there ({why})", why=_reason(error.os_error)), _NETWORK
+            )
         case aiohttp.ClientError() | OSError() if proxy:
             return _on_the_way_to(proxy, error)
         case aiohttp.ClientConnectorDNSError():
-            return Problem(f"its name is not found ({_reason(error.os_error)})", _NAMES)
+            return Problem(
+                Sentence("its name is not found ({why})", why=_reason(error.os_error)), _NAMES
+            )
         case aiohttp.ClientConnectorError():
-            return Problem(f"no connection can be made ({_reason(error.os_error)})", _NETWORK)
+            return Problem(
+                Sentence("no connection can be made ({why})", why=_reason(error.os_error)), _NETWORK
+            )
         case aiohttp.ConnectionTimeoutError():
-            return Problem("no connection can be made in time", _NETWORK)
+            return Problem(Sentence("no connection can be made in time"), _NETWORK)
         case TimeoutError():
-            return Problem("no answer comes in time", _NETWORK)
+            return Problem(Sentence("no answer comes in time"), _NETWORK)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return Problem("the connection breaks before an answer comes", _NETWORK)
+            return Problem(Sentence("the connection breaks before an answer comes"), _NETWORK)
         case _:
             return None
 
@@ -79,20 +83,36 @@ def proxy_refuses(status: int, proxy: str | None) -> Problem:
     """Return what it means that a proxy answered with this HTTP status instead of passing the call on."""
     who = named(proxy)
     if status == PROXY_WANTS_PASSWORD:
-        found = f"{who} wants a user and a password that it knows (HTTP {status})"
-        return Problem(found, "Put both before its host in HTTPS_PROXY, as user:password@.")
+        found = Sentence(
+            "{who} wants a user and a password that it knows (HTTP {status})",
+            who=who,
+            status=status,
+        )
+        return Problem(
+            found, Sentence("Put both before its host in HTTPS_PROXY, as user:password@.")
+        )
     if status >= _SERVER_ERROR:
-        fix = "Ask who runs the proxy whether it can reach the internet, or correct HTTPS_PROXY."
-        return Problem(f"{who} gets no connection there (HTTP {status})", fix)
-    fix = "Let the proxy pass the bot's calls to the servers named here, or correct HTTPS_PROXY."
-    return Problem(f"{who} does not let the bot through (HTTP {status})", fix)
+        fix = Sentence(
+            "Ask who runs the proxy whether it can reach the internet, or correct HTTPS_PROXY."
+        )
+        return Problem(
+            Sentence("{who} gets no connection there (HTTP {status})", who=who, status=status), fix
+        )
+    fix = Sentence(
+        "Let the proxy pass the bot's calls to the servers named here, or correct HTTPS_PROXY."
+    )
+    return Problem(
+        Sentence("{who} does not let the bot through (HTTP {status})", who=who, status=status), fix
+    )
 
 
 def named(proxy: str | None) -> str:
     """Return a proxy in words, with its address."""
     if proxy is None:
-        return "a proxy that HTTPS_PROXY does not name"
-    return f"the proxy {address_of(proxy) or 'in HTTPS_PROXY'}"
+        return Sentence("a proxy that HTTPS_PROXY does not name")
+    if address := address_of(proxy):
+        return Sentence("the proxy {address}", address=address)
+    return Sentence("the proxy in HTTPS_PROXY")
 
 
 def address_of(proxy: str) -> str | None:
@@ -108,14 +128,16 @@ def _on_the_way_to(proxy: str, error: BaseException) -> Problem | None:
     who = named(proxy)
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return Problem(f"the name of {who} is not found", _START_THE_PROXY)
+            return Problem(Sentence("the name of {who} is not found", who=who), _START_THE_PROXY)
         case aiohttp.ClientConnectorError():
             why = _reason(error.os_error)
-            return Problem(f"{who} takes no connection ({why})", _START_THE_PROXY)
+            return Problem(
+                Sentence("{who} takes no connection ({why})", who=who, why=why), _START_THE_PROXY
+            )
         case TimeoutError():
-            return Problem(f"{who} does not answer in time", _START_THE_PROXY)
+            return Problem(Sentence("{who} does not answer in time", who=who), _START_THE_PROXY)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return Problem(f"{who} breaks the connection", _START_THE_PROXY)
+            return Problem(Sentence("{who} breaks the connection", who=who), _START_THE_PROXY)
         case _:
             return None
 
@@ -124,12 +146,19 @@ def _untrusted(error: Exception) -> Problem:
     code = error.verify_code if isinstance(error, ssl.SSLCertVerificationError) else None
     why = error.verify_message if isinstance(error, ssl.SSLCertVerificationError) else str(error)
     if code in {_NOT_YET_VALID, _EXPIRED}:
-        fix = f"{SET_THE_CLOCK} If it is right, the server needs a new certificate."
-        return Problem(f"its certificate is not valid today ({why})", fix)
+        fix = Sentence(
+            "{first} If it is right, the server needs a new certificate.", first=SET_THE_CLOCK
+        )
+        return Problem(Sentence("its certificate is not valid today ({why})", why=why), fix)
     if code == _ANOTHER_NAME:
-        fix = "Check the address if you set one, and whether a sign-in page of the network answers instead."
-        return Problem("its certificate is for another name", fix)
-    return Problem(f"its certificate is signed by nobody whom this machine trusts ({why})", _TRUST)
+        fix = Sentence(
+            "Check the address if you set one, and whether a sign-in page of the network answers instead."
+        )
+        return Problem(Sentence("its certificate is for another name"), fix)
+    return Problem(
+        Sentence("its certificate is signed by nobody whom this machine trusts ({why})", why=why),
+        _TRUST,
+    )
 
 
 def _reason(error: OSError) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, assert_never
 
 from bot.command.grammar import is_appid
+from bot.domain.sentence import Sentence, joined
 from bot.policy.kinds import Policy
 from bot.settings.environ import Reader
 from bot.settings.setting import Setting
@@ -27,7 +28,7 @@ class FixedTokenSettings:
 
     owner: str
     token: str = field(repr=False)
-    described: ClassVar = "a fixed WeChat token"
+    described: ClassVar = Sentence("a fixed WeChat token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class TokenServerSettings:
 
     url: str = field(repr=False)
     authorization: str | None = field(repr=False)
-    described: ClassVar = "a token server"
+    described: ClassVar = Sentence("a token server")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ class PlatformSettings:
     encoding_aes_keys: tuple[str, ...] = field(repr=False)
     refresh_token: str | None = field(repr=False)
     encryption_keys: tuple[str, ...] = field(repr=False)
-    described: ClassVar = "the platform's own token chain"
+    described: ClassVar = Sentence("the platform's own token chain")
 
 
 TokenSettings = FixedTokenSettings | TokenServerSettings | PlatformSettings
@@ -63,14 +64,17 @@ def read_slack(read: Reader) -> SlackSettings | None:
     """Return how to reach Slack; None without a bot token or with a wrong URL, to which no token may be sent."""
     bot = Table.SLACK_BOT_TOKEN.value(read)
     if not bot:
-        fix = "Copy the bot token (xoxb-…) from your Slack app's page “OAuth & Permissions”."
-        read.wrong("SLACK_BOT_TOKEN is missing", fix)
+        fix = Sentence(
+            "Copy the bot token (xoxb-…) from your Slack app's page “OAuth & Permissions”."
+        )
+        read.wrong(Sentence("{name} is missing", name=Table.SLACK_BOT_TOKEN.name), fix)
     app, secret = Table.SLACK_APP_TOKEN.value(read), Table.SLACK_SIGNING_SECRET.value(read)
     if not app and not secret:
         read.wrong(
-            "SLACK_APP_TOKEN is missing",
-            "Set it to an app-level token (xapp-…) for Socket Mode, or set SLACK_SIGNING_SECRET for HTTP mode; "
-            "both are on your Slack app's page “Basic Information”.",
+            Sentence("{name} is missing", name=Table.SLACK_APP_TOKEN.name),
+            Sentence(
+                "Set it to an app-level token (xapp-…) for Socket Mode, or set SLACK_SIGNING_SECRET for HTTP mode; both are on your Slack app's page “Basic Information”."
+            ),
         )
     api_url = read.unless_wrong(lambda: Table.SLACK_API_URL.value(read).rstrip("/") + "/")
     return SlackSettings(bot, app, secret, api_url) if bot and api_url else None
@@ -85,7 +89,10 @@ def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
     )
     found = [source.name for source in sources if read.text(source.name)]
     if len(found) > 1:
-        read.wrong(f"{' and '.join(found)} are set together", "Keep one of them.")
+        read.wrong(
+            Sentence("{names} are set together", names=joined(found)),
+            Sentence("Keep one of them."),
+        )
     keys = Table.TOKEN_ENCRYPTION_KEY.value(read)  # checked for every source, even if none needs it
     match found[:1]:
         case ["WECHAT_COMPONENT_APPID"]:
@@ -96,15 +103,16 @@ def read_tokens(read: Reader, owner: str | None) -> TokenSettings | None:
             return _fixed(read, owner)
         case _:
             read.wrong(
-                "There is no source for WeChat tokens",
-                "Set WECHAT_COMPONENT_APPID to your third-party platform, or WECHAT_TOKEN_SERVER_URL to your central "
-                "token server or, to try things, WECHAT_AUTHORIZER_ACCESS_TOKEN to a token.",
+                Sentence("There is no source for WeChat tokens"),
+                Sentence(
+                    "Set WECHAT_COMPONENT_APPID to your third-party platform, or WECHAT_TOKEN_SERVER_URL to your central token server or, to try things, WECHAT_AUTHORIZER_ACCESS_TOKEN to a token."
+                ),
             )
             return None
 
 
 def _fixed(read: Reader, owner: str | None) -> FixedTokenSettings:
-    _need_owner(read, "that WECHAT_AUTHORIZER_ACCESS_TOKEN belongs to")
+    _need_owner(read, Sentence("that WECHAT_AUTHORIZER_ACCESS_TOKEN belongs to"))
     return FixedTokenSettings(owner or "", Table.WECHAT_AUTHORIZER_ACCESS_TOKEN.value(read) or "")
 
 
@@ -112,23 +120,27 @@ def _token_server(read: Reader) -> TokenServerSettings:
     server = Table.WECHAT_TOKEN_SERVER_URL.value(read)
     # Browsers copy {appid} as %7Bappid%7D, and a Chinese keyboard types other braces.
     if re.search("(?i)[{<>}｛＜]|%(?:7B|3C)appid%", server.replace("{appid}", "")):
-        fix = "Write {appid} where the owner's appid belongs."
-        read.wrong("WECHAT_TOKEN_SERVER_URL holds another placeholder than {appid}", fix)
+        fix = Sentence("Write {appid} where the owner's appid belongs.")
+        read.wrong(Sentence("WECHAT_TOKEN_SERVER_URL holds another placeholder than {appid}"), fix)
     elif "{appid}" not in server:
-        into = "put {appid} into WECHAT_TOKEN_SERVER_URL"
-        _need_owner(read, f"whose token the token server gives, or {into}")
+        _need_owner(
+            read,
+            Sentence(
+                "whose token the token server gives, or put {appid} into WECHAT_TOKEN_SERVER_URL"
+            ),
+        )
     return TokenServerSettings(server, Table.WECHAT_TOKEN_SERVER_AUTHORIZATION.value(read))
 
 
 def _platform(read: Reader, keys: tuple[str, ...]) -> PlatformSettings:
     appid = Table.WECHAT_COMPONENT_APPID.value(read)
     if not is_appid(appid):
-        fix = "Copy the platform's AppID from open.weixin.qq.com."
-        read.wrong("WECHAT_COMPONENT_APPID is not an appid", fix)
+        fix = Sentence("Copy the platform's AppID from open.weixin.qq.com.")
+        read.wrong(Sentence("WECHAT_COMPONENT_APPID is not an appid"), fix)
     appsecret = _needed(read, Table.WECHAT_COMPONENT_APPSECRET, "AppSecret")
     seed = Table.WECHAT_AUTHORIZER_REFRESH_TOKEN.value(read)
     if seed:
-        _need_owner(read, "that WECHAT_AUTHORIZER_REFRESH_TOKEN belongs to")
+        _need_owner(read, Sentence("that WECHAT_AUTHORIZER_REFRESH_TOKEN belongs to"))
     tokens = (
         _needed(read, Table.WECHAT_MESSAGE_TOKEN, "消息校验Token"),
         Table.WECHAT_MESSAGE_TOKEN_PREVIOUS.value(read),
@@ -150,15 +162,18 @@ def _platform(read: Reader, keys: tuple[str, ...]) -> PlatformSettings:
 def _needed(read: Reader, setting: Setting[str | None], there: str) -> str:
     value = setting.value(read)
     if not value:
-        fix = f"Copy the platform's {there} from open.weixin.qq.com."
-        read.wrong(f"{setting.name} is missing", fix)
+        fix = Sentence("Copy the platform's {there} from open.weixin.qq.com.", there=there)
+        read.wrong(Sentence("{name} is missing", name=setting.name), fix)
     return value or ""
 
 
 def _need_owner(read: Reader, which: str) -> None:
     """Note a problem if the default owner is missing; a wrong one is a problem already."""
     if not Table.WECHAT_AUTHORIZER_APPID.value(read):
-        read.wrong("WECHAT_AUTHORIZER_APPID is missing", f"Set it to the appid {which}.")
+        read.wrong(
+            Sentence("{name} is missing", name=Table.WECHAT_AUTHORIZER_APPID.name),
+            Sentence("Set it to the appid {which}.", which=which),
+        )
 
 
 def check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
@@ -173,14 +188,19 @@ def check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
             pass  # a single owner; or the default owner is missing, which is a problem already
         case TokenServerSettings():
             read.wrong(
-                "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners",
-                "Put {appid} into the address where the owner's appid belongs.",
+                Sentence(
+                    "WECHAT_TOKEN_SERVER_URL gives one token, but the policy file names several owners"
+                ),
+                Sentence("Put {appid} into the address where the owner's appid belongs."),
             )
         case FixedTokenSettings(owner=owner):
             read.wrong(
-                f"WECHAT_AUTHORIZER_ACCESS_TOKEN serves {owner} only, but the policy file also names "
-                f"{', '.join(others)}",
-                "Use WECHAT_TOKEN_SERVER_URL for several owners.",
+                Sentence(
+                    "WECHAT_AUTHORIZER_ACCESS_TOKEN serves {owner} only, but the policy file also names {names}",
+                    owner=owner,
+                    names=", ".join(others),
+                ),
+                Sentence("Use WECHAT_TOKEN_SERVER_URL for several owners."),
             )
         case _:
             assert_never(tokens)
@@ -188,5 +208,5 @@ def check_owners(read: Reader, policy: Policy, tokens: TokenSettings) -> None:
 
 def _need_any_owner(read: Reader, policy: Policy) -> None:
     if not policy.owners and not policy.default_owner:
-        fix = "Set WECHAT_AUTHORIZER_APPID, or add [[owner]] to the policy file."
-        read.wrong("No mini program is known to own any env", fix)
+        fix = Sentence("Set WECHAT_AUTHORIZER_APPID, or add [[owner]] to the policy file.")
+        read.wrong(Sentence("No mini program is known to own any env"), fix)

@@ -13,6 +13,9 @@ from dotenv import dotenv_values
 from dotenv.parser import Binding, Original, parse_stream
 
 from bot.domain.finding import Problem
+from bot.domain.language import spoken
+from bot.domain.sentence import Sentence
+from bot.locale import languages
 
 T = TypeVar("T")
 
@@ -54,8 +57,14 @@ def blamed(problems: Iterable[str], names: Iterable[str]) -> list[str]:
 
 def overriding(names: Sequence[str]) -> Problem:
     """Return that the environment overrides what `.env` says of these names."""
-    found = f"The environment gives {', '.join(names)} another value than .env, and it counts"
-    fix = f"Take it out of the environment (unset {' '.join(names)}), or correct it there."
+    found = Sentence(
+        "The environment gives {names} another value than .env, and it counts",
+        names=", ".join(names),
+    )
+    fix = Sentence(
+        "Take it out of the environment (unset {names}), or correct it there.",
+        names=" ".join(names),
+    )
     return Problem(found, fix)
 
 
@@ -65,8 +74,16 @@ def _in_dotenv() -> dict[str, str]:
     bad = [line for line in lines if line.value is None]
     if bad:
         _end(
-            Problem(f".env, line {_number(line.original)}, {flaw}", fix)
-            for line, (flaw, fix) in zip(bad, map(_flaw, bad), strict=True)
+            (
+                Problem(
+                    Sentence(
+                        ".env, line {number}, {flaw}", number=_number(line.original), flaw=flaw
+                    ),
+                    fix,
+                )
+                for line, (flaw, fix) in zip(bad, map(_flaw, bad), strict=True)
+            ),
+            next((line.value for line in lines if line.key == "LANGUAGE" and line.value), ""),
         )
     text = "".join(line.original.string for line in lines if line.value)
     return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
@@ -88,10 +105,10 @@ def _dotenv() -> list[Binding]:
     try:
         raw = DOTENV.read_bytes() if DOTENV.is_file() else b""
     except OSError as error:
-        fix = "Let the bot's user read it, or take it away."
-        _end([Problem(f".env cannot be read: {error.strerror}", fix)])
+        fix = Sentence("Let the bot's user read it, or take it away.")
+        _end([Problem(Sentence(".env cannot be read: {why}", why=error.strerror), fix)])
     if b"\0" in raw:
-        _end([Problem(".env is in UTF-16", "Save it as UTF-8.")])
+        _end([Problem(Sentence(".env is in UTF-16"), Sentence("Save it as UTF-8."))])
     # Comments may be in another encoding.
     text = raw.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     return [line for line in parse_stream(StringIO(text)) if line.error or line.key]
@@ -99,8 +116,8 @@ def _dotenv() -> list[Binding]:
 
 def _flaw(line: Binding) -> tuple[str, str]:
     if _OPEN.match(line.original.string):
-        return "has a quote that does not end", "Close it, or write none."
-    return "is not NAME=value", "Correct it."
+        return Sentence("has a quote that does not end"), Sentence("Close it, or write none.")
+    return Sentence("is not NAME=value"), Sentence("Correct it.")
 
 
 def _number(original: Original) -> int:
@@ -117,10 +134,12 @@ class DotenvError(SystemExit):
         self.problems = problems
 
 
-def _end(problems: Iterable[Problem]) -> NoReturn:
+def _end(problems: Iterable[Problem], language: str = "") -> NoReturn:
+    """End the process in the environment's LANGUAGE, else in that of `.env`, as far as it could be read."""
     told = [*problems]
+    words = languages(spoken(os.environ.get("LANGUAGE") or language)).channel
     with suppress(OSError):  # if nothing can be written there, the exit code still says it
-        sys.stderr.writelines(f"{problem}\n" for problem in told)
+        sys.stderr.writelines(f"{words.told(problem)}\n" for problem in told)
     raise DotenvError(told)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote, unquote_plus
 from bot.command.grammar import is_appid
 from bot.domain.finding import Problem
 from bot.domain.language import Language
+from bot.domain.sentence import Sentence
 from bot.policy.kinds import Policy, Tested
 from bot.settings.access import (
     PlatformSettings,
@@ -29,9 +30,10 @@ _OF_MANY = {"HOST", "PORT", "LANGUAGE", "LOG_LEVEL"}
 """Settings that may be set on a machine for other programs."""
 
 _NOTHING_SET = Problem(
-    "No settings found, neither in a .env here nor in the environment",
-    "Run this where the bot runs: in its folder or container, or, with the unit, as share-env-bot without a path. "
-    "If it has never run, copy .env.example to .env there and fill it in, or set its environment.",
+    Sentence("No settings found, neither in a .env here nor in the environment"),
+    Sentence(
+        "Run this where the bot runs: in its folder or container, or, with the unit, as share-env-bot without a path. If it has never run, copy .env.example to .env there and fill it in, or set its environment."
+    ),
 )
 """For a start in another folder, instead of a problem for each missing setting."""
 
@@ -199,7 +201,10 @@ def _with_misspelt(problems: Iterable[Problem], environ: Mapping[str, str]) -> I
         missing = blamed([problem], (each for each in meant if each and not environ.get(each)))
         if missing:
             name, setting = meant[missing[0]], missing[0]
-            yield Problem(f"{problem.found}, and {name} is no setting", f"Call it {setting}.")
+            yield Problem(
+                Sentence("{found}, and {name} is no setting", found=problem.found, name=name),
+                Sentence("Call it {setting}.", setting=setting),
+            )
         else:
             yield problem
 
@@ -220,6 +225,8 @@ def _default_owner(read: Reader) -> str | None:
     appid = Table.WECHAT_AUTHORIZER_APPID.value(read)
     if not appid or is_appid(appid):
         return appid or None
-    found = f"WECHAT_AUTHORIZER_APPID {described(appid)}, which is not an appid"
-    read.wrong(found, "Set it to wx and 16 digits or letters a to f.")
+    found = Sentence(
+        "WECHAT_AUTHORIZER_APPID {predicate}, which is not an appid", predicate=described(appid)
+    )
+    read.wrong(found, Sentence("Set it to wx and 16 digits or letters a to f."))
     return None

@@ -2,7 +2,10 @@
 
 import re
 
-BOT_TOKEN, APP_TOKEN = "a bot token", "an app-level token"
+from bot.domain.sentence import Sentence
+
+_AN_APPID, _SOMETHING_ELSE = Sentence("an appid"), Sentence("something else")
+BOT_TOKEN, APP_TOKEN = Sentence("a bot token"), Sentence("an app-level token")
 """The kinds of Slack's tokens; a bot token that rotates begins with xoxe."""
 
 _KINDS = tuple(
@@ -10,16 +13,20 @@ _KINDS = tuple(
     for shape, words, *settings in (
         (r"xoxb-|xoxe\.xoxb-", BOT_TOKEN, "SLACK_BOT_TOKEN"),
         (r"xapp-", APP_TOKEN, "SLACK_APP_TOKEN"),
-        (r"xoxp-|xoxe\.xoxp-", "a user token"),
-        (r"xox[a-z]", "another token of Slack"),
+        (r"xoxp-|xoxe\.xoxp-", Sentence("a user token")),
+        (r"xox[a-z]", Sentence("another token of Slack")),
         (
-            *(r"[0-9a-f]{32}\Z", "an AppSecret or a signing secret"),
+            *(r"[0-9a-f]{32}\Z", Sentence("an AppSecret or a signing secret")),
             *("SLACK_SIGNING_SECRET", "WECHAT_COMPONENT_APPSECRET"),
         ),
-        (r"[0-9]{1,3}_[\w-]{8,}\Z", "a WeChat token", "WECHAT_AUTHORIZER_ACCESS_TOKEN"),
-        (r"refreshtoken@@@", "a refresh token of WeChat", "WECHAT_AUTHORIZER_REFRESH_TOKEN"),
+        (r"[0-9]{1,3}_[\w-]{8,}\Z", Sentence("a WeChat token"), "WECHAT_AUTHORIZER_ACCESS_TOKEN"),
         (
-            *(r"wx[0-9a-f]{16}\Z", "an appid"),
+            r"refreshtoken@@@",
+            Sentence("a refresh token of WeChat"),
+            "WECHAT_AUTHORIZER_REFRESH_TOKEN",
+        ),
+        (
+            *(r"wx[0-9a-f]{16}\Z", _AN_APPID),
             *("WECHAT_AUTHORIZER_APPID", "WECHAT_COMPONENT_APPID"),
         ),
     )
@@ -35,11 +42,11 @@ def is_word(value: str) -> bool:
 
 def kind_of(value: str) -> str:
     """Return the kind of a value, in words that follow “holds”."""
-    return _look_of(value) if is_word(value) else "blanks or control characters"
+    return _look_of(value) if is_word(value) else Sentence("blanks or control characters")
 
 
 def _look_of(value: str) -> str:
-    return next((words for shape, words, _ in _KINDS if shape.match(value)), "something else")
+    return next((words for shape, words, _ in _KINDS if shape.match(value)), _SOMETHING_ELSE)
 
 
 def belongs(value: str) -> frozenset[str]:
@@ -50,15 +57,17 @@ def belongs(value: str) -> frozenset[str]:
 
 def is_astray(value: str, name: str) -> bool:
     """Return whether a value is of a kind that does not belong into the setting `name`."""
-    return _look_of(value) != "something else" and name not in belongs(value)
+    return _look_of(value) != _SOMETHING_ELSE and name not in belongs(value)
 
 
 def may_be_shown(value: str) -> bool:
     """Return whether a value is an appid, or short and unlike any secret."""
     kind = _look_of(value)
-    return kind == "an appid" or (kind == "something else" and len(value) <= _LONGEST)
+    return kind == _AN_APPID or (kind == _SOMETHING_ELSE and len(value) <= _LONGEST)
 
 
 def described(value: str) -> str:
     """Return the predicate of a sentence about a setting: its value if it may be shown, else its kind."""
-    return f"is “{value}”" if may_be_shown(value) else f"holds {kind_of(value)}"
+    if may_be_shown(value):
+        return Sentence("is “{value}”", value=value)
+    return Sentence("holds {kind}", kind=kind_of(value))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
 from bot.policy.kinds import Effect, Policy, Rule, Tested
 from bot.settings.environ import Reader
 from bot.settings.table import Table
@@ -36,10 +37,18 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
     if path:
         content = content_of(path)
         if (users or groups or channels) and not isinstance(content, Problem):
-            the_file = Table.POLICY_FILE.name if Table.POLICY_FILE.value(read) else "the file"
+            the_file = (
+                Table.POLICY_FILE.name if Table.POLICY_FILE.value(read) else Sentence("the file")
+            )
             read.wrong(
-                f"There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings",
-                f"Keep one way: move what they say into the file, or remove {the_file}.",
+                Sentence(
+                    "There is a policy file ({path}) and there are SHARE_ENV_ALLOWED_… settings",
+                    path=path,
+                ),
+                Sentence(
+                    "Keep one way: move what they say into the file, or remove {the_file}.",
+                    the_file=the_file,
+                ),
             )
         tested = read_content(path, content, default_owner)
         if isinstance(tested, Tested):
@@ -49,8 +58,10 @@ def read_rules(read: Reader, path: Path | None, default_owner: str | None) -> Te
     if len(read.problems) > before:
         return None  # a rule must not name what is no id
     if not users and not groups:
-        fix = "Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or SHARE_ENV_ALLOWED_GROUPS."
-        read.wrong("Nobody may share anything yet", fix)
+        fix = Sentence(
+            "Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or SHARE_ENV_ALLOWED_GROUPS."
+        )
+        read.wrong(Sentence("Nobody may share anything yet"), fix)
         return None
     rule = Rule(SETTINGS_RULE, Effect.ALLOW, users=users, groups=groups, channels=channels)
     return Tested(Policy((rule,), (), default_owner))
@@ -61,13 +72,16 @@ def content_of(path: Path) -> Content:
     try:
         return path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
-        why, fix = "it is not UTF-8 text", "Save it as UTF-8."
+        why: str = Sentence("it is not UTF-8 text")
+        fix = Sentence("Save it as UTF-8.")
     except OSError as error:
         why = error.strerror or type(error).__name__
-        fix = (
+        fix = Sentence(
             "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
         )
-    return Problem(f"The policy file “{path}” cannot be read: {why}", fix)
+    return Problem(
+        Sentence("The policy file “{path}” cannot be read: {why}", path=path, why=why), fix
+    )
 
 
 def settles_in(changed: float, now: float) -> float:

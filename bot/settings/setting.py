@@ -8,7 +8,8 @@ from ipaddress import ip_address
 from typing import ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from bot.domain.language import SPOKEN, Language
+from bot.domain.language import Language, spoken
+from bot.domain.sentence import Sentence
 from bot.settings.environ import OF_GETTEXT, Reader
 from bot.settings.pasted import described, is_astray, is_word, kind_of, may_be_shown
 
@@ -72,7 +73,7 @@ def a_word(
     def parse(read: Reader, name: str, _: str) -> str | None:
         word = read.text(name)
         if word and not (is_word(word) and (fits(word) if fits else not is_astray(word, name))):
-            read.wrong(f"{name} {found or f'holds {kind_of(word)}'}", fix)
+            read.wrong(_about(name, found or Sentence("holds {kind}", kind=kind_of(word))), fix)
         return word
 
     return parse
@@ -82,14 +83,18 @@ def header(read: Reader, name: str, _: str) -> str | None:
     """Return the value of an HTTP header, or None: printable ASCII and spaces."""
     word = read.text(name)
     if word and not (word.isascii() and word.isprintable()):
-        fix = "Copy it again, as one line of plain letters."
-        read.wrong(f"{name} holds characters that no header may have", fix)
+        fix = Sentence("Copy it again, as one line of plain letters.")
+        read.wrong(Sentence("{name} holds characters that no header may have", name=name), fix)
     return word
 
 
 def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:
     """Return a parser for numbers from `least` to `most`."""
-    fix = f"Set it to {'a whole number' if whole else 'a number'} from {least} to {most}."
+    fix = (
+        Sentence("Set it to a whole number from {least} to {most}.", least=least, most=most)
+        if whole
+        else Sentence("Set it to a number from {least} to {most}.", least=least, most=most)
+    )
 
     def parse(read: Reader, name: str, default: str) -> float:
         word = read.text(name) or default
@@ -99,47 +104,57 @@ def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:
             value = float("nan")
         if least <= value <= most and (value.is_integer() or not whole):
             return value
-        read.wrong(f"{name} {described(word)}", fix)
+        read.wrong(_about(name, described(word)), fix)
         return float(default)
 
     return parse
 
 
-def choice(*known: str) -> Parser[str]:
-    """Return a parser for one of a few words, in any case."""
+def _about(name: str, predicate: str) -> Sentence:
+    return Sentence("{name} {predicate}", name=name, predicate=predicate)
+
+
+def choice(*known: str, also: Callable[[Sentence], str] = lambda fix: fix) -> Parser[str]:
+    """Return a parser for one of a few words, in any case; `also` completes the fix."""
     words = {word.lower(): word for word in known}
 
     def parse(read: Reader, name: str, default: str) -> str:
         word = read.text(name) or ""
         if word and word.lower() not in words:
-            read.wrong(f"{name} {described(word)}", f"Set it to one of {', '.join(known)}.")
+            fix = Sentence("Set it to one of {names}.", names=", ".join(known))
+            read.wrong(_about(name, described(word)), also(fix))
         return words.get(word.lower(), default)
 
     return parse
 
 
-def address(instead: str = "") -> Parser[str]:
+def address(instead: str = Sentence("Take it out of the address.")) -> Parser[str]:
     """Return a parser for URLs; only a loopback host may be plain http.
 
-    A password in the URL is refused, since the URL is shown in several places; `instead` says where it belongs.
+    A password in the URL is refused, since the URL is shown in several places; `instead` is the fix.
     """
 
     def parse(read: Reader, name: str, default: str) -> str:
         word = read.text(name) or default
         scheme, host = _scheme_and_host(word)
         if not is_word(word):
-            read.wrong(f"{name} holds {kind_of(word)}", "Set it to the address alone.")
+            holds = Sentence("holds {kind}", kind=kind_of(word))
+            read.wrong(_about(name, holds), Sentence("Set it to the address alone."))
         elif word and (scheme not in {"http", "https"} or not host):
-            read.wrong(f"{name} is not a web address", "Set it to one that begins with https://.")
+            read.wrong(
+                Sentence("{name} is not a web address", name=name),
+                Sentence("Set it to one that begins with https://."),
+            )
         elif "@" in urlsplit(word).netloc:
-            fix = f"Take it out of the address{instead}."
-            read.wrong(f"{name} holds a user or a password", fix)
+            read.wrong(Sentence("{name} holds a user or a password", name=name), instead)
         elif scheme == "http" and not _is_loopback(host):
-            found = f"{name} begins with http://, which would send tokens unprotected"
-            read.wrong(found, "Use https://.")
+            found = Sentence(
+                "{name} begins with http://, which would send tokens unprotected", name=name
+            )
+            read.wrong(found, Sentence("Use https://."))
         elif default and re.search("[?#]", word):  # paths are put behind it
-            found = f"{name} is the address of a single call"
-            read.wrong(found, f"Set it to one such as {default}.")
+            found = Sentence("{name} is the address of a single call", name=name)
+            read.wrong(found, Sentence("Set it to one such as {default}.", default=default))
         return word
 
     return parse
@@ -149,7 +164,10 @@ def database(read: Reader, name: str, default: str) -> str:
     """Return a database's URL; a comment behind it, which env files of containers keep, would be in SQLite's file name."""
     word = read.text(name) or default
     if re.match(r"sqlite.*\s#", word):
-        read.wrong(f"{name} has a comment behind it", "Put the comment on a line of its own.")
+        read.wrong(
+            Sentence("{name} has a comment behind it", name=name),
+            Sentence("Put the comment on a line of its own."),
+        )
     return word
 
 
@@ -172,16 +190,18 @@ def _is_loopback(host: str) -> bool:
 
 def ids(pattern: re.Pattern[str], example: str) -> Parser[frozenset[str]]:
     """Return a parser for a list of ids separated by commas or spaces."""
-    fix = f"Use ids such as {example}, separated by commas."
+    fix = Sentence("Use ids such as {example}, separated by commas.", example=example)
 
     def parse(read: Reader, name: str, _: str) -> frozenset[str]:
         words = frozenset(read.words(name))
         for word in sorted(words):
             if not pattern.fullmatch(word):
                 wrong = (
-                    f": “{word}” is not an id" if may_be_shown(word) else f" holds {kind_of(word)}"
+                    Sentence("{name}: “{word}” is not an id", name=name, word=word)
+                    if may_be_shown(word)
+                    else _about(name, Sentence("holds {kind}", kind=kind_of(word)))
                 )
-                read.wrong(f"{name}{wrong}", fix)
+                read.wrong(wrong, fix)
         return words
 
     return parse
@@ -192,20 +212,24 @@ def fernet_keys(read: Reader, name: str, _: str) -> tuple[str, ...]:
     keys = tuple(read.words(name))
     for at, key in enumerate(keys, 1):
         if not _FERNET_KEY.fullmatch(key):
-            which = f" (number {at})" if len(keys) > 1 else ""
+            which = Sentence(" (number {at})", at=at) if len(keys) > 1 else ""
             make = "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"
-            fix = f"Make one with: {sys.executable} -c '{make}'"
-            read.wrong(f"{name}{which} is no Fernet key", fix)
+            fix = Sentence("Make one with: {command}", command=f"{sys.executable} -c '{make}'")
+            read.wrong(Sentence("{name}{which} is no Fernet key", name=name, which=which), fix)
     return keys
 
 
-_LANGUAGE = choice(*(each.value for each in Language))
+def _in_both(fix: Sentence) -> str:
+    """Return a fix that whoever sets LANGUAGE wrongly can read, in whatever language they do."""
+    return f"{fix} 请设为 {' 或 '.join(each.value for each in Language)}。"
+
+
+_LANGUAGE = choice(*(each.value for each in Language), also=_in_both)
 
 
 def language(read: Reader, name: str, default: str) -> Language:
     """Return a language; machines also export LANGUAGE for gettext, as in en_US:en or C."""
     word = read.text(name) or ""
     if OF_GETTEXT.search(word):
-        spoken = re.split("[:_.-]", word.lower())[0]
-        return SPOKEN.get(spoken, Language.ENGLISH)
+        return spoken(word)
     return Language(_LANGUAGE(read, name, default))

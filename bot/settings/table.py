@@ -6,6 +6,7 @@
 import re
 
 from bot.domain.language import Language
+from bot.domain.sentence import Sentence
 from bot.policy.kinds import CHANNEL_ID, GROUP_ID, USER_ID
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.settings.setting import (
@@ -24,11 +25,11 @@ from bot.settings.setting import (
 )
 
 # As Slack's signing secret it is sent nowhere, so that only refused posts would tell that it is wrong.
-_MESSAGE_TOKEN = a_word("Copy 消息校验Token from open.weixin.qq.com.", lambda _: True)
+_MESSAGE_TOKEN = a_word(Sentence("Copy 消息校验Token from open.weixin.qq.com."), lambda _: True)
 _AES_KEY = a_word(
-    "Copy 消息加解密Key from open.weixin.qq.com.",
+    Sentence("Copy 消息加解密Key from open.weixin.qq.com."),
     re.compile(r"[A-Za-z0-9+/]{43}").fullmatch,
-    "is no EncodingAESKey, which has 43 letters and digits",
+    Sentence("is no EncodingAESKey, which has 43 letters and digits"),
 )
 
 
@@ -37,7 +38,9 @@ class Table:
 
     SLACK_BOT_TOKEN = Secret(
         a_word(
-            "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”.",
+            Sentence(
+                "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”."
+            ),
             lambda word: kind_of(word) == BOT_TOKEN,
         ),
         "the bot token, `xoxb-…`",
@@ -47,14 +50,16 @@ class Table:
     )
     SLACK_APP_TOKEN = Secret(
         a_word(
-            "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic Information”.",
+            Sentence(
+                "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic Information”."
+            ),
             lambda word: kind_of(word) == APP_TOKEN,
         ),
         "the app-level token, `xapp-…`: Socket Mode, the default way to run",
         'It is on the page "Basic Information", section "App-Level Tokens", and needs the scope connections:write.',
     )
     SLACK_SIGNING_SECRET = Secret(
-        a_word("Copy the signing secret from your Slack app's page “Basic Information”."),
+        a_word(Sentence("Copy the signing secret from your Slack app's page “Basic Information”.")),
         "the signing secret: HTTP mode, for when there is no app-level token",
         'It is on the page "Basic Information".',
     )
@@ -76,14 +81,15 @@ class Table:
         "A mini program's appid, which is on its page at mp.weixin.qq.com, 开发管理, 开发设置.",
     )
     WECHAT_AUTHORIZER_ACCESS_TOKEN = Secret(
-        a_word("Put the owner's authorizer_access_token there."),
+        a_word(Sentence("Put the owner's authorizer_access_token there.")),
         "token source 1, to try things: a fixed token of the default owner",
         "An authorizer_access_token; it dies after two hours.",
     )
     WECHAT_TOKEN_SERVER_URL = Setting(
         address(
-            ", and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: "
-            "printf %s 'user:password' | base64"
+            Sentence(
+                "Take it out of the address, and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in Base64: printf %s 'user:password' | base64."
+            )
         ),
         "token source 2: your central token server; `{appid}` stands for the owner",
         "It answers JSON with authorizer_access_token (or access_token) and expires_in. Ask whoever runs your WeChat platform.",
@@ -100,7 +106,7 @@ class Table:
         "https://your.host/wechat/events. The platform has to be in 传统模式.",
     )
     WECHAT_COMPONENT_APPSECRET = Secret(
-        a_word("Copy AppSecret from open.weixin.qq.com."),
+        a_word(Sentence("Copy AppSecret from open.weixin.qq.com.")),
         "its AppSecret",
     )
     WECHAT_MESSAGE_TOKEN = Secret(_MESSAGE_TOKEN, "how WeChat signs what it pushes (消息校验Token)")
@@ -117,7 +123,7 @@ class Table:
         "the key before, while you change it",
     )
     WECHAT_AUTHORIZER_REFRESH_TOKEN = Secret(
-        a_word("Put the owner's authorizer_refresh_token there, or leave it out."),
+        a_word(Sentence("Put the owner's authorizer_refresh_token there, or leave it out.")),
         "the default owner's first refresh token; without it the bot asks WeChat",
     )
     WECHAT_TIMEOUT = Setting(

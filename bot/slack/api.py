@@ -13,6 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import __version__
 from bot.command.tokenizer import visible
 from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
 from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledSlack, no_op
 from bot.runtime.way import PROXY_WANTS_PASSWORD, Ways, in_the_way, proxy_refuses
@@ -121,8 +122,10 @@ _CHECKED_AT_THE_START = {"auth.test", "apps.connections.open"}
 def bad_bot_token(error: str) -> Problem:
     """Return that Slack does not accept the bot token."""
     return Problem(
-        f"SLACK_BOT_TOKEN is not accepted by Slack ({error})",
-        "Copy the bot token again from your Slack app's page “OAuth & Permissions”, or install the app again there.",
+        Sentence("SLACK_BOT_TOKEN is not accepted by Slack ({error})", error=error),
+        Sentence(
+            "Copy the bot token again from your Slack app's page “OAuth & Permissions”, or install the app again there."
+        ),
     )
 
 

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from bot.domain.language import SPOKEN, Language
+from bot.domain.language import Language, spoken
 from bot.messages.notices import NoThread
 from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable
 from bot.runtime.cache import Cache
@@ -252,8 +252,7 @@ def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
 
 def language_of(user: Mapping[str, object]) -> Language:
     """Return the language for the locale of a users.info user; English if the bot does not speak it."""
-    spoken, _, _ = str(user.get("locale") or "").lower().partition("-")
-    return SPOKEN.get(spoken, Language.ENGLISH)
+    return spoken(str(user.get("locale") or ""))
 
 
 def users_of(group: Mapping[str, object]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.domain.finding import Problem
+from bot.domain.sentence import Sentence
 
 MOST_CONNECTIONS = 10
 """Slack's limit for the connections of an app."""
@@ -15,12 +16,12 @@ TOO_MANY = "too_many_websockets"
 LINK_DISABLED = "link_disabled"
 REFUSALS: Mapping[str, Problem] = {
     TOO_MANY: Problem(
-        "Slack has too many connections of this app: it allows ten",
-        "Stop the other copies of the bot.",
+        Sentence("Slack has too many connections of this app: it allows ten"),
+        Sentence("Stop the other copies of the bot."),
     ),
     LINK_DISABLED: Problem(
-        "Socket Mode is switched off for this Slack app",
-        "On the app's page “Socket Mode”, choose “Enable Socket Mode”.",
+        Sentence("Socket Mode is switched off for this Slack app"),
+        Sentence("On the app's page “Socket Mode”, choose “Enable Socket Mode”."),
     ),
 }
 """Why Slack refuses a connection, by the reason in its `disconnect`."""

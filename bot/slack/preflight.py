@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.finding import Problem
+from bot.domain.sentence import SEMICOLON, Sentence, joined
 from bot.slack.api import (
     BAD_TOKEN,
     MAYBE,
@@ -93,9 +94,12 @@ def problem_of_bot(result: Result) -> str | None:
             return bad_bot_token(error)
         case Refused(error) if error == _ORGANISATION:
             return Problem(
-                "SLACK_BOT_TOKEN is for a whole Enterprise Grid organisation, and the bot serves one workspace",
-                "On api.slack.com/apps create an app from app-manifest.yml in that workspace, install it there, and "
-                "copy its tokens.",
+                Sentence(
+                    "SLACK_BOT_TOKEN is for a whole Enterprise Grid organisation, and the bot serves one workspace"
+                ),
+                Sentence(
+                    "On api.slack.com/apps create an app from app-manifest.yml in that workspace, install it there, and copy its tokens."
+                ),
             )
         case _:
             return _unreachable(result)
@@ -109,14 +113,18 @@ def problem_of_app(result: Result) -> str | None:
         case Refused(error) if error in REFUSALS:
             return REFUSALS[error]
         case Refused("missing_scope"):
-            return (
-                "SLACK_APP_TOKEN lacks the scope connections:write. Make a new app-level token with it on your "
-                "Slack app's page “Basic Information”."
+            return Problem(
+                Sentence("SLACK_APP_TOKEN lacks the scope connections:write"),
+                Sentence(
+                    "Make a new app-level token with it on your Slack app's page “Basic Information”."
+                ),
             )
         case Refused(error) if error in BAD_TOKEN:
-            return (
-                f"SLACK_APP_TOKEN is not accepted by Slack ({error}). Make a new app-level token with the scope "
-                "connections:write on your Slack app's page “Basic Information”, and turn on Socket Mode."
+            return Problem(
+                Sentence("SLACK_APP_TOKEN is not accepted by Slack ({error})", error=error),
+                Sentence(
+                    "Make a new app-level token with the scope connections:write on your Slack app's page “Basic Information”, and turn on Socket Mode."
+                ),
             )
         case _:
             return _unreachable(result)
@@ -125,30 +133,39 @@ def problem_of_app(result: Result) -> str | None:
 def _unreachable(result: Result) -> str:
     match result:
         case Refused(way=Problem() as way) | Doubtful(way=Problem() as way):
-            return Problem(f"Slack cannot be reached: {way.found}", way.fix)
+            return Problem(Sentence("Slack cannot be reached: {found}", found=way.found), way.fix)
         case Refused() if retry_after(result):
-            return "Slack asks the bot to slow down. Wait a minute, then start again."
+            return Problem(
+                Sentence("Slack asks the bot to slow down"),
+                Sentence("Wait a minute, then start again."),
+            )
         case Refused(error) if error != NOT_SENT:
             return Problem(
-                f"Slack says no ({error})", "Check the app's settings and SLACK_API_URL."
+                Sentence("Slack says no ({error})", error=error),
+                Sentence("Check the app's settings and SLACK_API_URL."),
             )
         case Doubtful(error) if error in MAYBE:
-            return (
-                f"Slack answers that it is in trouble itself ({error}). "
-                "Look at slack-status.com, wait, then start again."
+            return Problem(
+                Sentence("Slack answers that it is in trouble itself ({error})", error=error),
+                Sentence("Look at slack-status.com, wait, then start again."),
             )
         case Doubtful(error) if error == NOT_FROM_SLACK:
-            return (
-                "What answers at SLACK_API_URL is not Slack, but a web page perhaps. "
-                "Check whether a proxy or a sign-in page of the network stands in between, then start again."
+            return Problem(
+                Sentence("What answers at SLACK_API_URL is not Slack, but a web page perhaps"),
+                Sentence(
+                    "Check whether a proxy or a sign-in page of the network stands in between, then start again."
+                ),
             )
         case Doubtful("HTTP 404"):
-            return (
-                "What answers at SLACK_API_URL is not Slack's API (HTTP 404). "
-                "Set it to https://slack.com/api/, or take it out, then start again."
+            return Problem(
+                Sentence("What answers at SLACK_API_URL is not Slack's API (HTTP 404)"),
+                Sentence("Set it to https://slack.com/api/, or take it out, then start again."),
             )
         case _:
-            return "Slack cannot be reached. Check the network, the proxy and SLACK_API_URL, then start again."
+            return Problem(
+                Sentence("Slack cannot be reached"),
+                Sentence("Check the network, the proxy and SLACK_API_URL, then start again."),
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,29 +178,30 @@ class Scope:
     vital: bool = False
 
 
-_ALONE = "answers and questions to approvers go to each person alone instead of into"
-_TWICE = "a message that Slack did not confirm may come twice, in"
+_ALONE = Sentence("answers and questions to approvers go to each person alone instead of into")
+_TWICE = Sentence("a message that Slack did not confirm may come twice, in")
 
 SCOPES = (
-    Scope("commands", "nobody can type /share-env or use its shortcuts", vital=True),
-    Scope("chat:write", "nothing can be answered in threads", vital=True),
-    Scope("users:read", "every command is denied, as nobody can be looked up", vital=True),
-    Scope("usergroups:read", "rules that name groups let nobody in"),
-    Scope("channels:read", f"{_ALONE} public channels"),
-    Scope("groups:read", f"{_ALONE} private channels"),
-    Scope("mpim:read", f"{_ALONE} group messages"),
-    Scope("channels:history", f"{_TWICE} public channels"),
-    Scope("groups:history", f"{_TWICE} private channels"),
-    Scope("mpim:history", f"{_TWICE} group messages"),
-    Scope("im:history", f"{_TWICE} direct messages"),
-    Scope("im:write", f"{_TWICE} direct messages"),
+    Scope("commands", Sentence("nobody can type /share-env or use its shortcuts"), vital=True),
+    Scope("chat:write", Sentence("nothing can be answered in threads"), vital=True),
+    Scope(
+        "users:read", Sentence("every command is denied, as nobody can be looked up"), vital=True
+    ),
+    Scope("usergroups:read", Sentence("rules that name groups let nobody in")),
+    Scope("channels:read", Sentence("{alone} public channels", alone=_ALONE)),
+    Scope("groups:read", Sentence("{alone} private channels", alone=_ALONE)),
+    Scope("mpim:read", Sentence("{alone} group messages", alone=_ALONE)),
+    Scope("channels:history", Sentence("{twice} public channels", twice=_TWICE)),
+    Scope("groups:history", Sentence("{twice} private channels", twice=_TWICE)),
+    Scope("mpim:history", Sentence("{twice} group messages", twice=_TWICE)),
+    Scope("im:history", Sentence("{twice} direct messages", twice=_TWICE)),
+    Scope("im:write", Sentence("{twice} direct messages", twice=_TWICE)),
 )
 """The most important first."""
 
 
-REINSTALL = (
-    "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml again), "
-    "then choose “Reinstall to Workspace”."
+REINSTALL = Sentence(
+    "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml again), then choose “Reinstall to Workspace”."
 )
 """What to do about a scope that is not granted."""
 
@@ -195,6 +213,16 @@ def missing(granted: Collection[str] | None) -> list[Scope]:
 
 def not_granted(lacking: Sequence[Scope]) -> str:
     """Return which scopes are not granted, and what does not work without the most important of them."""
-    told = "; ".join(f"{scope.name} ({scope.without})" for scope in lacking[:_TOLD])
+    told = joined(
+        [
+            Sentence("{name} ({without})", name=scope.name, without=scope.without)
+            for scope in lacking[:_TOLD]
+        ],
+        SEMICOLON,
+    )
     more = ", ".join(scope.name for scope in lacking[_TOLD:])
-    return f"not granted: {told}{f'; nor {more}' if more else ''}"
+    return (
+        Sentence("not granted: {told}; nor {more}", told=told, more=more)
+        if more
+        else Sentence("not granted: {told}", told=told)
+    )

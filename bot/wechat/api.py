@@ -17,9 +17,11 @@ import orjson
 
 from bot.command.grammar import is_env
 from bot.domain.finding import Problem
+from bot.domain.in_general import in_general
 from bot.domain.link import Link
 from bot.domain.outcome import ERRMSG_LIMIT, Readiness, Said
-from bot.guidance import NORMAL, EnvList, Guidance, ListedEnv, Trouble, for_code, in_general
+from bot.domain.sentence import Sentence
+from bot.guidance import NORMAL, EnvList, Guidance, ListedEnv, Trouble, for_code
 
 ANSWER_LIMIT = 1 << 20
 """Bytes of a response, of WeChat's or of the token server's: far more than the longest."""
@@ -89,9 +91,10 @@ class NoAnswer:
         """Why, and the fix, for operators."""
         if self.way:
             return self.way
-        title = self.guidance.title
+        title = in_general(self.guidance.title)
         if self.came:
-            return Problem(f"{title}; {self.came.found}", self.came.fix)
+            found = Sentence("{title}; {found}", title=title, found=self.came.found)
+            return Problem(found, self.came.fix)
         return Problem(title, in_general(self.guidance.steps[0]))
 
     @property

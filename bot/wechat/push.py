@@ -21,6 +21,7 @@ from defusedxml.ElementTree import fromstring
 
 from bot.command.grammar import is_appid
 from bot.domain.finding import SET_THE_CLOCK, Problem
+from bot.domain.sentence import Sentence
 from bot.settings.access import PlatformSettings
 
 STALE_AFTER = 300.0
@@ -38,24 +39,30 @@ _OF_CONCERN = frozenset(
 class PushRefusal(Enum):
     """Why a push is rejected, for the log and the doctor."""
 
-    STALE = Problem("the timestamp is more than five minutes off", SET_THE_CLOCK)
+    STALE = Problem(Sentence("the timestamp is more than five minutes off"), SET_THE_CLOCK)
     NOT_XML = Problem(
-        "that is not what WeChat pushes in 传统模式",
-        "Switch the platform to 传统模式 at open.weixin.qq.com.",
+        Sentence("that is not what WeChat pushes in 传统模式"),
+        Sentence("Switch the platform to 传统模式 at open.weixin.qq.com."),
     )
     SIGNATURE = Problem(
-        "the signature is not WeChat's",
-        "Copy 消息校验Token from open.weixin.qq.com to WECHAT_MESSAGE_TOKEN, then start the bot again.",
+        Sentence("the signature is not WeChat's"),
+        Sentence(
+            "Copy 消息校验Token from open.weixin.qq.com to WECHAT_MESSAGE_TOKEN, then start the bot again."
+        ),
     )
     DECRYPTION = Problem(
-        "no key decrypts the content",
-        "Copy 消息加解密Key from open.weixin.qq.com to WECHAT_ENCODING_AES_KEY, then start the bot again.",
+        Sentence("no key decrypts the content"),
+        Sentence(
+            "Copy 消息加解密Key from open.weixin.qq.com to WECHAT_ENCODING_AES_KEY, then start the bot again."
+        ),
     )
     OTHER_PLATFORM = Problem(
-        "that is no event of the platform in WECHAT_COMPONENT_APPID",
-        "At open.weixin.qq.com compare its AppID, and let only 授权事件接收URL lead here, then start the bot again.",
+        Sentence("that is no event of the platform in WECHAT_COMPONENT_APPID"),
+        Sentence(
+            "At open.weixin.qq.com compare its AppID, and let only 授权事件接收URL lead here, then start the bot again."
+        ),
     )
-    INCOMPLETE = Problem("something is missing")
+    INCOMPLETE = Problem(Sentence("something is missing"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ import json
 import re
 
 from bot.domain.finding import Problem
-from bot.guidance import for_code, in_general
+from bot.domain.in_general import in_general
+from bot.domain.sentence import Sentence
+from bot.guidance import for_code
 
 _READ_AGAIN_AFTER = 60.0
 _LONGEST_LIFE = 7200.0  # JSON numbers can be too large for a float
@@ -15,10 +17,9 @@ _TOKEN = re.compile(r"\s*([!-~]+)\s*")
 _KEYS = ("authorizer_access_token", "access_token")
 _PLATFORMS = "component_access_token"
 _MOST_KEYS, _LONGEST_KEY = 6, 40
-_GIVE_AN_OBJECT = "Let it answer an object with authorizer_access_token and expires_in."
-_CHECK_THE_URL = (
-    "Check that WECHAT_TOKEN_SERVER_URL is the address that answers JSON, and whether a sign-in "
-    "page stands before it."
+_GIVE_AN_OBJECT = Sentence("Let it answer an object with authorizer_access_token and expires_in.")
+_CHECK_THE_URL = Sentence(
+    "Check that WECHAT_TOKEN_SERVER_URL is the address that answers JSON, and whether a sign-in page stands before it."
 )
 
 
@@ -26,20 +27,29 @@ def read_token(body: bytes, owner: str) -> tuple[str, float] | Problem:
     """Return the owner's token and its life in seconds from a token server's JSON, or what came in its place."""
     text = body.decode("utf-8-sig", errors="replace").strip()
     if not text:
-        return Problem("nothing came", _CHECK_THE_URL)
+        return Problem(Sentence("nothing came"), _CHECK_THE_URL)
     if text.startswith("<"):
-        return Problem("a web page came", _CHECK_THE_URL)
+        return Problem(Sentence("a web page came"), _CHECK_THE_URL)
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return Problem("text came that is no JSON", _GIVE_AN_OBJECT)
+        return Problem(Sentence("text came that is no JSON"), _GIVE_AN_OBJECT)
     if not isinstance(answer, dict):
-        what = "a JSON string" if isinstance(answer, str) else "JSON that is no object"
-        return Problem(f"{what} came", _GIVE_AN_OBJECT)
+        what = (
+            Sentence("a JSON string came")
+            if isinstance(answer, str)
+            else Sentence("JSON that is no object came")
+        )
+        return Problem(what, _GIVE_AN_OBJECT)
     other = answer.get("authorizer_appid")
     if isinstance(other, str) and other != owner:
-        fix = "Check {appid} in WECHAT_TOKEN_SERVER_URL, and which owner the server looks up."
-        return Problem(f"a token came of {_shown(other)}, not of {owner}", fix)
+        fix = Sentence(
+            "Check {appid} in WECHAT_TOKEN_SERVER_URL, and which owner the server looks up."
+        )
+        return Problem(
+            Sentence("a token came of {other}, not of {owner}", other=_shown(other), owner=owner),
+            fix,
+        )
     token = answer.get(_KEYS[0]) or answer.get(_KEYS[1])
     found = _TOKEN.fullmatch(token) if isinstance(token, str) else None
     if not found:
@@ -51,17 +61,25 @@ def read_token(body: bytes, owner: str) -> tuple[str, float] | Problem:
 
 def _without_token(answer: dict[str, object]) -> Problem:
     if _PLATFORMS in answer and not any(key in answer for key in _KEYS):
-        found = f"{_PLATFORMS} came, which is the platform's token and not the owner's"
-        return Problem(found, "Let the server give the owner's authorizer_access_token.")
+        found = Sentence(
+            "{key} came, which is the platform's token and not the owner's", key=_PLATFORMS
+        )
+        return Problem(found, Sentence("Let the server give the owner's authorizer_access_token."))
     if present := [key for key in _KEYS if key in answer]:
-        return Problem(f"{present[0]} came, but holds no token", _GIVE_AN_OBJECT)
+        return Problem(Sentence("{key} came, but holds no token", key=present[0]), _GIVE_AN_OBJECT)
     errcode = answer.get("errcode")
     if isinstance(errcode, int) and errcode:
         guidance = for_code(errcode)
-        found = f"WeChat's error {errcode} came: {guidance.title}"
+        found = Sentence(
+            "WeChat's error {errcode} came: {title}",
+            errcode=errcode,
+            title=in_general(guidance.title),
+        )
         return Problem(found, in_general(guidance.steps[0]))
-    keys = ", ".join(map(_shown, [*answer][:_MOST_KEYS])) or "no keys"
-    return Problem(f"JSON came with {keys}, and without a token", _GIVE_AN_OBJECT)
+    keys = ", ".join(map(_shown, [*answer][:_MOST_KEYS])) or Sentence("no keys")
+    return Problem(
+        Sentence("JSON came with {keys}, and without a token", keys=keys), _GIVE_AN_OBJECT
+    )
 
 
 def _shown(word: str) -> str:

@@ -13,8 +13,10 @@ from typing import Protocol
 import httpx
 
 from bot.domain.finding import Problem
+from bot.domain.in_general import in_general
 from bot.domain.link import Link, LinkState
-from bot.guidance import AutoRetry, Guidance, Trouble, in_general
+from bot.domain.sentence import Sentence
+from bot.guidance import AutoRetry, Guidance, Trouble
 from bot.runtime.cache import SingleFlight
 from bot.runtime.observers import RENEWED, TOKEN_SERVER, Renewed, no_op
 from bot.wechat.api import NoAnswer
@@ -194,7 +196,9 @@ class TokenServer:
             return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value, status=status)
         unusable = Trouble.TOKEN_SERVER_ANSWER.value
         if status != _OK:
-            came = Problem(f"HTTP {status} came", in_general(unusable.steps[0]))
+            came = Problem(
+                Sentence("HTTP {status} came", status=status), in_general(unusable.steps[0])
+            )
             return NoAnswer(unusable, status=status, came=came)
         read = read_token(response.content, owner)
         return NoAnswer(unusable, came=read) if isinstance(read, Problem) else read

@@ -125,57 +125,13 @@ async def test_a_changed_file_comes_into_force_once_two_looks_in_a_row_found_it_
     assert lines(log) == ["INFO policy in force 2"]
 
 
-async def test_an_unchanged_file_is_not_logged(
-    watched: WatchedFile, log: pytest.LogCaptureFixture
-) -> None:
-    await watched.looks(5)
-    assert lines(log) == []
-
-
-async def test_a_file_that_is_missing_for_one_look_only_is_not_reported(
-    watched: WatchedFile, log: pytest.LogCaptureFixture
-) -> None:
-    watched.path.unlink()
-    await watched.looks(1)
-    watched.path.write_text(SECOND, encoding="utf-8")
+async def test_a_file_comes_into_force_even_if_its_time_and_size_stay(watched: WatchedFile) -> None:
     await watched.looks()
-    assert (watched.rules, watched.trouble) == (["second"], None)
-    assert lines(log) == ["INFO policy in force 1"]
-
-
-def by_rename(path: Path) -> None:
-    new = path.with_name(".new")
-    new.write_text(SECOND, encoding="utf-8")
-    new.replace(path)
-
-
-def in_place_with_old_timestamps(path: Path) -> None:
-    before = path.stat()
-    path.write_text(FIRST.replace("first", "secon"), encoding="utf-8")
-    path.write_text(SECOND, encoding="utf-8")
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def by_symlink(path: Path) -> None:
-    (path.parent / "other.toml").write_text(SECOND, encoding="utf-8")
-    path.unlink()
-    path.symlink_to("other.toml")
-
-
-def with_windows_line_endings(path: Path) -> None:
-    path.write_bytes(b"\xef\xbb\xbf" + SECOND.replace("\n", "\r\n").encode())
-
-
-@pytest.mark.parametrize(
-    "change", [by_rename, in_place_with_old_timestamps, by_symlink, with_windows_line_endings]
-)
-async def test_a_file_comes_into_force_however_it_is_replaced(
-    watched: WatchedFile, change: Callable[[Path], None]
-) -> None:
+    before = watched.path.stat()
+    watched.path.write_text(FIRST.replace("first", "secon"), encoding="utf-8")
+    os.utime(watched.path, ns=(before.st_atime_ns, before.st_mtime_ns))
     await watched.looks()
-    change(watched.path)
-    await watched.looks()
-    assert watched.rules == ["second"]
+    assert watched.rules == ["secon"]
 
 
 async def test_a_config_map_comes_into_force_when_kubernetes_swaps_it(tmp_path: Path) -> None:
@@ -194,15 +150,6 @@ async def test_a_config_map_comes_into_force_when_kubernetes_swaps_it(tmp_path: 
     assert watched.rules == ["second"]
 
 
-async def test_a_change_of_a_comment_only_is_logged_as_in_force_too(
-    watched: WatchedFile, log: pytest.LogCaptureFixture
-) -> None:
-    await watched.looks()
-    watched.path.write_text(f"# looked through in May\n{FIRST}", encoding="utf-8")
-    await watched.looks()
-    assert lines(log) == ["INFO policy in force 1"]
-
-
 # Bad files.
 
 
@@ -215,39 +162,7 @@ def write(content: bytes) -> Callable[[Path], None]:
     return change
 
 
-def a_folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def a_link_to_itself(path: Path) -> None:
-    path.unlink()
-    path.symlink_to(path.name)
-
-
-def unreadable(path: Path) -> None:
-    path.unlink()
-    path.symlink_to("/proc/self/mem")  # which even root cannot read at its beginning
-
-
-NOT_THERE = "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
-
-
-def cannot(why: str, fix: str = NOT_THERE) -> list[str]:
-    return [f"The policy file “{{path}}” cannot be read: {why}. {fix}"]
-
-
 BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
-    "no TOML": (
-        write(b"[[rule"),
-        [
-            "{path}: It is not valid TOML: Expected ']]' at the end of an array declaration (at end of document). Put that line right first."
-        ],
-    ),
-    "nothing": (
-        write(b""),
-        ["{path}: rule: there is no rule, so nobody could share anything. Add a [[rule]]."],
-    ),
     "a sentence for each mistake": (
         write(b'contact = ""\n[[rule]]\neffect = "allow"\nuser = []\n'),
         [
@@ -273,16 +188,14 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str]]] = {
             )
         ],
     ),
-    "removed": (Path.unlink, cannot("No such file or directory")),
-    "a folder": (a_folder, cannot("Is a directory")),
-    "a link to itself": (
-        a_link_to_itself,
-        cannot("Too many levels of symbolic links"),
-    ),
-    "unreadable": (unreadable, cannot("Input/output error")),
-    "in another encoding": (
-        write(b"# caf\xe9\n" + SECOND.encode()),
-        cannot("it is not UTF-8 text", "Save it as UTF-8."),
+    "removed": (
+        Path.unlink,
+        [
+            (
+                "The policy file “{path}” cannot be read: No such file or directory. "
+                "Put it there, let the bot's user read it (the unit hides /home), or correct the path."
+            )
+        ],
     ),
 }
 
@@ -303,8 +216,6 @@ async def test_a_bad_file_is_reported_once_and_the_old_policy_stays_in_force_unt
     log.clear()
     good = watched.path.with_name("good.toml")
     good.write_text(FIRST, encoding="utf-8")
-    if watched.path.is_dir():
-        watched.path.rmdir()
     good.replace(watched.path)
     await watched.looks(6)
     assert (watched.rules, watched.trouble) == (["first"], None)
@@ -374,17 +285,9 @@ async def test_a_reload_without_a_policy_file_only_logs_that_there_is_none(
 # The loop.
 
 
-async def test_the_watcher_looks_regularly_and_on_each_reload(watched: WatchedFile) -> None:
+async def test_the_watcher_looks_regularly(watched: WatchedFile) -> None:
     async with watching(watched):
         watched.path.write_text(SECOND, encoding="utf-8")
-        await soon(lambda: watched.rules == ["second"])
-    watched.watcher = watched.new_watcher(every=3600)
-    async with watching(watched):
-        watched.path.write_text(FIRST, encoding="utf-8")
-        watched.reload.set()
-        await soon(lambda: watched.rules == ["first"])
-        watched.path.write_text(SECOND, encoding="utf-8")
-        watched.reload.set()
         await soon(lambda: watched.rules == ["second"])
 
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.in_general import in_general
 from bot.guidance import (
     CODES,
     AutoRetry,
@@ -19,7 +20,6 @@ from bot.guidance import (
     explained,
     for_code,
 )
-from bot.guidance.types import in_general
 from tests.checking import checks
 
 DOCUMENTED = (

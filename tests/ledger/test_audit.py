@@ -337,7 +337,7 @@ def test_a_ledger_that_a_restore_left_to_another_user_is_reported_with_the_file(
     become_nobody()
     with pytest.raises(CannotOpenError) as caught:
         list(read(open_for_audit(f"sqlite:///{path}"), EVERYTHING))
-    fix = f"Let the bot's user own what it needs, chown USER {path}, or run this as its owner."
+    fix = f"Let the bot's user own what it needs, chown USER {path}, or run this as the user who owns it."
     assert str(caught.value) == f"The ledger cannot be read (unable to open database file). {fix}"
 
 

@@ -559,7 +559,7 @@ def test_all_that_root_left_is_named_so_that_one_chown_is_enough(
     needed = " ".join(map(str, files if rights == 0o777 else [as_nobody, *files]))
     assert str(caught.value) == (
         f"DATABASE_URL cannot be opened (Permission denied: {files[1]}). "
-        f"Let the bot's user own what it needs, chown USER {needed}, or run this as its owner."
+        f"Let the bot's user own what it needs, chown USER {needed}, or run this as the user who owns it."
     )
 
 

@@ -13,6 +13,8 @@ FULL: Final = r"[，。；：？！、（）“”→]"
 CODE: Final = re.compile(r"`[^`]*`")
 PLACE: Final = re.compile(r"\{\w+\}")
 QUOTED: Final = re.compile(r"“[^”]*”")
+VERBATIM: Final = re.compile(r"\w+_\w+|\[\[\w+\]\]|\.env\b|policy\.toml|“[^”]*”")
+"""What stands in English for what it names: settings, tables and files of the bot, pages of Slack."""
 NAME: Final = re.compile(rf"{HAN}+")  # in an English sentence, only WeChat's own names
 CATALOGUE: Final = read(Language.CHINESE)
 TERMS: Final = dict(re.findall(r"^# ([A-Za-z ]+): (.+)$", CATALOGUE.header_comment, re.MULTILINE))
@@ -40,7 +42,7 @@ def faults_of(source: str, chinese: str, terms: Mapping[str, str]) -> Iterator[s
     for name in NAME.findall(english):
         if name not in chinese:
             yield f"lacks {name}, as WeChat calls it"
-    bare = re.sub(r"\w+_\w+", "", PLACE.sub("", english))
+    bare = VERBATIM.sub("", PLACE.sub("", english))
     for term, word in terms.items():
         said = re.search(rf"(?i)(?<![\w-]){term}(?:s|es)?(?![\w-])", bare)
         if said and word not in chinese and FILLED_IN.get(term, word) not in chinese:

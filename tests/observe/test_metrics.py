@@ -2,7 +2,6 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from inspect import getsource
 from itertools import count
 from pathlib import Path
 from typing import cast
@@ -47,7 +46,7 @@ from tests.conftest import (
     soon,
     states,
 )
-from tests.observe.counted import Counts, event, exercised, labels_of, own
+from tests.observe.counted import Counts, event, exercised, own
 from tests.rig import CONFIRM, Rig
 from tests.served import Served
 
@@ -57,7 +56,7 @@ DETAIL = st.none() | WORD
 CLOSED = {
     value for _, closed in COUNTERS.values() for values in closed.values() for value in values or ()
 }
-KINDS = {*re.findall('"([a-z ]+)"', getsource(Metrics.on_event)), *COMMANDS, *ENDED_BY}
+KINDS = {*COMMANDS, *ENDED_BY, "delivered", "not delivered", "taken over", "left out"}
 """The events that are counted by their kind."""
 
 
@@ -113,16 +112,6 @@ def test_reloads_of_the_policy_are_counted_by_their_result() -> None:
 
 def test_for_how_long_a_token_is_good_does_not_depend_on_this_machines_clock() -> None:
     assert counts(exercised())['share_env_token_good_seconds{link="ticket"}'] == 9.0
-
-
-def test_two_bots_in_one_process_count_apart() -> None:
-    one, other = (
-        Metrics("1", time.monotonic, asyncio.sleep),
-        Metrics("1", time.monotonic, asyncio.sleep),
-    )
-    one.observers.connected()
-    assert counts(one)["share_env_slack_connections_total"] == 1
-    assert counts(other)["share_env_slack_connections_total"] == 0
 
 
 @pytest.mark.parametrize(
@@ -201,19 +190,11 @@ def test_every_click_that_may_end_a_request_is_counted() -> None:
     ("kind", "facts", "series"),
     [
         ("accepted", {"request": "r1"}, {'commands_total{outcome="accepted"}'}),
-        ("asked", {"detail": "whoami"}, {'commands_total{outcome="asked"}'}),
-        ("dry run", {}, {'commands_total{outcome="dry run"}'}),
-        ("shared before", {"request": "r1"}, {'commands_total{outcome="shared before"}'}),
         ("no owner", {"outcome": "denied"}, {'commands_total{outcome="no owner"}'}),
         (
             "denied",
             {"outcome": "denied", "detail": "NotEntitled"},
             {'commands_total{outcome="denied"}', 'denials_total{reason="NotEntitled"}'},
-        ),
-        (
-            "mistake",
-            {"outcome": "mistake", "detail": "MissingEnv"},
-            {'commands_total{outcome="mistake"}'},
         ),
         (
             "answered",
@@ -230,18 +211,7 @@ def test_every_click_that_may_end_a_request_is_counted() -> None:
             {"request": "r1", "outcome": "denied"},
             {'requests_total{outcome="denied"}'},
         ),
-        (
-            "cancelled",
-            {"request": "r1", "outcome": "cancelled"},
-            {'requests_total{outcome="cancelled"}'},
-        ),
         ("cancelled", {"request": "r1", "outcome": None, "detail": "3 items"}, set()),
-        (
-            "confirmed",
-            {"request": "r1", "outcome": "skipped"},
-            {'requests_total{outcome="skipped"}'},
-        ),
-        ("approved", {"request": "r1", "outcome": None}, set()),
         (
             "shared before",
             {"request": "r1", "outcome": "shared"},
@@ -382,29 +352,6 @@ async def test_a_ledger_that_cannot_be_written_is_visible_in_the_metrics(
         await watched.counts("share_env_ledger_failures_total")
 
 
-async def test_many_odd_commands_and_answers_make_no_more_series_than_few_do(
-    watched: Served, slack: LocalSlack, wechat: LocalWeChat, database: Path
-) -> None:
-    def odd(number: int) -> str:
-        return f"odd{number} {APPID} --what{number} “x{number}"
-
-    wechat.fail("shareenv", Code(70000), Code(70000))
-    slack.fail("chat.postMessage", Code("odd_0"))
-    for number in range(2):
-        await slack.command(REQUESTER, RELEASES, odd(number))
-        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
-    await soon(over(database, 2))
-    before = set(await watched.counts('share_env_requests_total{outcome="failed"}', 2))
-    wechat.fail("shareenv", *map(Code, range(70001, 70021)))
-    slack.fail("chat.postMessage", *[Code(f"odd_{number}") for number in range(5)])
-    for number in range(2, 22):
-        await slack.command(REQUESTER, RELEASES, odd(number))
-        await slack.command(REQUESTER, RELEASES, f"{APPID} prod-{number}")
-    await soon(over(database, 22))
-    now = await watched.counts('share_env_requests_total{outcome="failed"}', 22)
-    assert set(now) == before
-
-
 async def test_concurrent_scrapes_share_one_answer(http: aiohttp.ClientSession) -> None:
     requests, looks, rested = list[str](), list[str](), asyncio.Event()
 
@@ -429,9 +376,3 @@ async def test_concurrent_scrapes_share_one_answer(http: aiohttp.ClientSession) 
         assert len(looks) == each
         rested.set()
     assert len(looks) == 2 * each
-
-
-def test_the_labels_of_a_metric_are_those_that_it_is_made_with() -> None:
-    found = own(exercised())
-    assert labels_of(found["share_env_renewals_total"]) == ["link", "result"]
-    assert labels_of(found["share_env_ack_seconds"]) == ["kind"]

@@ -1,6 +1,6 @@
 """Setups of the bot that are broken in one way each, with what the doctor reports first and what the start reports.
 
-Of the sentences about settings there is one for each setting here; tests/settings has all of them.
+Of the sentences about settings and scopes there is one of each way here: both repeat what tests/settings has in whole.
 """
 
 from collections.abc import Callable, Mapping
@@ -204,13 +204,9 @@ def policy(first: str, found: str, fix: str, text: str, start: str | None = None
     return Broken(first, found, fix, policy=text, start=start)
 
 
-BOT_TOKEN = (
-    "Put the bot token (xoxb-…) there; it is on your Slack app's page “OAuth & Permissions”."
-)
 BOT_TOKEN_AGAIN = (
     "Copy the bot token again from your Slack app's page “OAuth & Permissions”, or install"
 )
-APP_TOKEN = "Put the app-level token (xapp-…) there; it is on your Slack app's page “Basic"
 NEW_APP_TOKEN = (
     "Make a new app-level token with the scope connections:write on your Slack app's page"
 )
@@ -227,7 +223,6 @@ NETWORK = (
     "Check the network and its firewall, whether HTTPS_PROXY has to be set, and the address if"
 )
 FIXED_TOKEN = "Put the owner's authorizer_access_token there."
-UNPROTECTED = "begins with http://, which would send tokens unprotected"
 OTHER_DATABASE = "DATABASE_URL names another database than SQLite or PostgreSQL"
 URLS = "Use sqlite:///share-env.db or postgresql+psycopg://…"
 PEOPLE = "Take them out of the policy, or correct the ids."
@@ -238,26 +233,11 @@ REFUSED = Trouble.TOKEN_SERVER_REFUSED.value.title
 
 BROKEN: dict[str, Broken] = {
     # Slack's tokens.
-    "a bot token of two lines": setting(
-        "SLACK_BOT_TOKEN", "xoxb-1\nxoxb-2", "holds blanks or control characters", BOT_TOKEN
-    ),
     "no bot token": setting(
         "SLACK_BOT_TOKEN",
         None,
         "is missing",
         "Copy the bot token (xoxb-…) from your Slack app's page “OAuth & Permissions”.",
-    ),
-    "an app-level token as bot token": setting(
-        "SLACK_BOT_TOKEN", "xapp-1-A2-33-dEf", "holds an app-level token", BOT_TOKEN
-    ),
-    "a user token as bot token": setting(
-        "SLACK_BOT_TOKEN", "xoxp-1", "holds a user token", BOT_TOKEN
-    ),
-    "what may be anything as bot token": setting(
-        "SLACK_BOT_TOKEN", "0123456789abcdef0123", "holds something else", BOT_TOKEN
-    ),
-    "the bot token as app-level token": setting(
-        "SLACK_APP_TOKEN", "xoxb-11-22-AbC", "holds a bot token", APP_TOKEN
     ),
     "a misspelt name of the app-level token": Broken(
         "settings",
@@ -270,19 +250,6 @@ BROKEN: dict[str, Broken] = {
         "Nobody may share anything yet, and SHARE_ENV_ALLOWED_GROUP is no setting",
         "Call it SHARE_ENV_ALLOWED_GROUPS.",
         {"SHARE_ENV_ALLOWED_GROUPS": None, "SHARE_ENV_ALLOWED_GROUP": "S0PLATFORM"},
-    ),
-    "neither app-level token nor signing secret": setting(
-        "SLACK_APP_TOKEN",
-        None,
-        "is missing",
-        "Set it to an app-level token (xapp-…) for Socket Mode, or set SLACK_SIGNING_SECRET for",
-    ),
-    "a token as signing secret": setting(
-        "SLACK_SIGNING_SECRET",
-        "xoxb-1-2",
-        "holds a bot token",
-        "Copy the signing secret from your Slack app's page “Basic Information”.",
-        http,
     ),
     "both tokens swapped": Broken(
         "settings",
@@ -342,9 +309,6 @@ BROKEN: dict[str, Broken] = {
     "Slack in trouble": Broken(
         "slack-bot", IN_TROUBLE, WAIT, slack_fails("auth.test", Code("internal_error"))
     ),
-    "Slack in trouble over sockets": Broken(
-        "slack-app", IN_TROUBLE, WAIT, slack_fails("apps.connections.open", Code("internal_error"))
-    ),
     "another server as Slack": Broken(
         "slack-bot", NOT_SLACK, SLACKS_URL, slack_fails("auth.test", Status(404))
     ),
@@ -353,9 +317,6 @@ BROKEN: dict[str, Broken] = {
     ),
     "a proxy that wants a password": Broken(
         "slack-bot", BY_A_PROXY, PROXY, slack_fails("auth.test", Status(407))
-    ),
-    "a proxy that wants a password over sockets": Broken(
-        "slack-app", BY_A_PROXY, PROXY, slack_fails("apps.connections.open", Status(407))
     ),
     "a web page in Slack's place": Broken(
         "slack-bot",
@@ -369,18 +330,10 @@ BROKEN: dict[str, Broken] = {
         NETWORK,
         {"SLACK_API_URL": "http://127.0.0.1:9/api/"},
     ),
-    "an address of Slack without https": setting(
-        "SLACK_API_URL", "http://slack.com/api/", UNPROTECTED, "Use https://."
-    ),
     # Slack's scopes.
     "without commands": scope("commands", "nobody can type /share-env or use its shortcuts)"),
-    "without chat:write": scope("chat:write", "nothing can be answered in threads)"),
     "without users:read": scope(
         "users:read", "every command is denied, as nobody can be looked up)"
-    ),
-    "without usergroups:read": scope("usergroups:read", "rules that name groups let nobody in)"),
-    "without channels:read": scope(
-        "channels:read", "answers and questions to approvers go to each person alone", "warning"
     ),
     "without im:write": scope(
         "im:write",
@@ -391,25 +344,6 @@ BROKEN: dict[str, Broken] = {
         scope("users:read", "every command is denied, as nobody can be looked up)"), policy=rule()
     ),
     # The token source.
-    "no token source": Broken(
-        "settings",
-        "There is no source for WeChat tokens",
-        "Set WECHAT_COMPONENT_APPID to your third-party platform, or WECHAT_TOKEN_SERVER_URL to",
-        NO_TOKEN_SERVER,
-    ),
-    "two token sources": Broken(
-        "settings",
-        "WECHAT_TOKEN_SERVER_URL and WECHAT_AUTHORIZER_ACCESS_TOKEN are set together",
-        "Keep one of them.",
-        {"WECHAT_AUTHORIZER_ACCESS_TOKEN": "80_aBc-DeF_123"},
-    ),
-    "no owner for the fixed token": setting(
-        "WECHAT_AUTHORIZER_APPID",
-        None,
-        "is missing",
-        "Set it to the appid that WECHAT_AUTHORIZER_ACCESS_TOKEN belongs to.",
-        fixed,
-    ),
     "an expired fixed token": at_a_share(
         for_code(42001).title,
         "WECHAT_AUTHORIZER_ACCESS_TOKEN",
@@ -420,34 +354,8 @@ BROKEN: dict[str, Broken] = {
         "WECHAT_AUTHORIZER_ACCESS_TOKEN",
         at(fixed, WECHAT_AUTHORIZER_ACCESS_TOKEN="80_made-up-and-never-issued"),
     ),
-    "a fixed token and two owners": Broken(
-        "settings",
-        "WECHAT_AUTHORIZER_ACCESS_TOKEN serves wx0123456789abcdef only, but the policy file also",
-        "Use WECHAT_TOKEN_SERVER_URL for several owners.",
-        fixed,
-        TWO_OWNERS,
-    ),
-    "an invalid appid of the owner": setting(
-        "WECHAT_AUTHORIZER_APPID",
-        "gh_0123456789ab",
-        "is “gh_0123456789ab”, which is not an appid",
-        "Set it to wx and 16 digits or letters a to f.",
-    ),
-    "a token as owner": setting(
-        "WECHAT_AUTHORIZER_APPID",
-        "80_made-up-token",
-        "holds a WeChat token, which is not an appid",
-        "Set it to wx and 16 digits or letters a to f.",
-    ),
     "an appid as fixed token": setting(
         "WECHAT_AUTHORIZER_ACCESS_TOKEN", OWNER, "holds an appid", FIXED_TOKEN, fixed
-    ),
-    "a secret as fixed token": setting(
-        "WECHAT_AUTHORIZER_ACCESS_TOKEN",
-        "0123456789abcdef" * 2,
-        "holds an AppSecret or a signing secret",
-        FIXED_TOKEN,
-        fixed,
     ),
     "no server at the token server's address": at_a_share(
         REFUSED_THERE,
@@ -479,33 +387,12 @@ BROKEN: dict[str, Broken] = {
         f"a token came of {OTHER_OWNER}, not of {OWNER}",
         "Check {appid} in WECHAT_TOKEN_SERVER_URL, and which owner the server looks up.",
     ),
-    "a token server without https": setting(
-        "WECHAT_TOKEN_SERVER_URL", "http://tokens.example/{appid}", UNPROTECTED, "Use https://."
-    ),
-    "a token server without a scheme": setting(
-        "WECHAT_TOKEN_SERVER_URL",
-        "tokens.example/{appid}",
-        "is not a web address",
-        "Set it to one that begins with https://.",
-    ),
     "a token server with a password in its address": setting(
         "WECHAT_TOKEN_SERVER_URL",
         "https://me:made-up@tokens.example/{appid}",
         "holds a user or a password",
         "Take it out of the address, and set WECHAT_TOKEN_SERVER_AUTHORIZATION to “Basic ” and user:password in "
         "Base64: printf %s 'user:password' | base64.",
-    ),
-    "a token server with another placeholder": setting(
-        "WECHAT_TOKEN_SERVER_URL",
-        "https://a.example/{APPID}",
-        "holds another placeholder than {appid}",
-        "Write {appid} where the owner's appid belongs.",
-    ),
-    "a header of the token server that none may be": setting(
-        "WECHAT_TOKEN_SERVER_AUTHORIZATION",
-        "Bearer “key”",
-        "holds characters that no header may have",
-        "Copy it again, as one line of plain letters.",
     ),
     "a token server that gives old tokens": at_a_share(
         for_code(40001).title, for_code(40001).steps[0], wechat_fails("getenvinfo", Code(40001))
@@ -516,12 +403,6 @@ BROKEN: dict[str, Broken] = {
         "Put {appid} into the address where the owner's appid belongs.",
         lambda a: {"WECHAT_TOKEN_SERVER_URL": a.wechat.token_url.replace("{appid}", OWNER)},
         TWO_OWNERS,
-    ),
-    "no owner at all": Broken(
-        "settings",
-        "No mini program is known to own any env",
-        "Set WECHAT_AUTHORIZER_APPID, or add [[owner]] to the policy file.",
-        {"WECHAT_AUTHORIZER_APPID": None},
     ),
     # WeChat.
     "no server at WeChat's address": at_a_share(
@@ -560,9 +441,6 @@ BROKEN: dict[str, Broken] = {
         NETWORK,
         {"SLACK_API_URL": "http://127.0.0.1:9/api/", "WECHAT_API_URL": "http://127.0.0.1:7"},
     ),
-    "an address of WeChat without https": setting(
-        "WECHAT_API_URL", "http://api.weixin.qq.com", UNPROTECTED, "Use https://."
-    ),
     "the address of a call as WeChat's": setting(
         "WECHAT_API_URL",
         "https://api.weixin.qq.com/tcb/shareenv?access_token=80_made-up-token",
@@ -584,42 +462,11 @@ BROKEN: dict[str, Broken] = {
         "WECHAT_TIMEOUT", "0", "is “0”", "Set it to a number from 0.1 to 60."
     ),
     # Token source 3.
-    "no AppSecret": setting(
-        "WECHAT_COMPONENT_APPSECRET",
-        None,
-        "is missing",
-        "Copy the platform's AppSecret from open.weixin.qq.com.",
-        chain,
-    ),
-    "no message token": setting(
-        "WECHAT_MESSAGE_TOKEN",
-        None,
-        "is missing",
-        "Copy the platform's 消息校验Token from open.weixin.qq.com.",
-        chain,
-    ),
-    "a platform's appid in capitals": setting(
-        "WECHAT_COMPONENT_APPID",
-        "wxC0DE00000000C0DE",
-        "is not an appid",
-        "Copy the platform's AppID from open.weixin.qq.com.",
-        chain,
-    ),
-    "an EncodingAESKey of 44 letters": setting(
-        "WECHAT_ENCODING_AES_KEY",
-        "a" * 44,
-        "is no EncodingAESKey, which has 43 letters and digits",
-        "Copy 消息加解密Key from open.weixin.qq.com.",
-        chain,
-    ),
     "a chain before its first start": at_a_share(
         "WeChat has pushed no ticket yet",
         "Start the bot, and look at its log.",
         chain,
         first="callback",
-    ),
-    "an invalid Fernet key": setting(
-        "TOKEN_ENCRYPTION_KEY", "short", "is no Fernet key", "Make one with:", chain
     ),
     "an invalid Fernet key that is not needed": setting(
         "TOKEN_ENCRYPTION_KEY", "short", "is no Fernet key", "Make one with:", fixed
@@ -670,54 +517,11 @@ BROKEN: dict[str, Broken] = {
         'DATABASE_URL cannot be opened (connection failed: connection to server at "127.0.0.1",',
     ),
     # The policy.
-    "no policy": Broken(
-        "settings",
-        "Nobody may share anything yet",
-        "Write a policy.toml, or set SHARE_ENV_ALLOWED_USERS or SHARE_ENV_ALLOWED_GROUPS.",
-        {"SHARE_ENV_ALLOWED_GROUPS": None},
-    ),
-    "a file and settings": Broken(
-        "settings",
-        "policy.toml) and there are SHARE_ENV_ALLOWED_… settings",
-        "Keep one way: move what they say into the file, or remove POLICY_FILE.",
-        {"SHARE_ENV_ALLOWED_USERS": "U0REQUESTER"},
-        rule(),
-    ),
-    "a handle as group": Broken(
-        "settings",
-        "SHARE_ENV_ALLOWED_GROUPS: “@platform” is not an id",
-        "Use ids such as S012ABCDEF, separated by commas.",
-        {"SHARE_ENV_ALLOWED_GROUPS": "@platform"},
-    ),
-    "a missing policy file beside the settings without one": Broken(
-        "settings",
-        "The policy file “/no/such/policy.toml” cannot be read: No such file or directory",
-        "Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
-        {"POLICY_FILE": "/no/such/policy.toml"},
-    ),
-    "a missing policy file": Broken(
-        "settings",
-        "The policy file “/no/such/policy.toml” cannot be read: No such file or directory",
-        "Put it there, let the bot's user read it (the unit hides /home), or correct the path.",
-        {"POLICY_FILE": "/no/such/policy.toml", "SHARE_ENV_ALLOWED_GROUPS": None},
-    ),
     "a policy file that is not TOML": policy(
         "settings",
         "It is not valid TOML: Expected ']]' at the end of an array declaration (at line 1,",
         "Put that line right first.",
         "[[rule]\nname = 1",
-    ),
-    "a policy with an unknown key": policy(
-        "settings",
-        "rule 1, colour: there is no such key",
-        "Remove it.",
-        rule() + "colour = 'red'\n",
-    ),
-    "a misspelt key of the policy": policy(
-        "settings",
-        "rule 1, efect: there is no such key",
-        "Did you mean effect?",
-        rule().replace("effect", "efect"),
     ),
     "a test that fails": policy(
         "policy-tests",
@@ -830,19 +634,10 @@ BROKEN: dict[str, Broken] = {
     "a port that is not a number": setting(
         "PORT", "http", "is “http”", "Set it to a whole number from 1 to 65535."
     ),
-    "a port that is not whole": setting(
-        "PORT", "3000.7", "is “3000.7”", "Set it to a whole number from 1 to 65535."
-    ),
     "another machine's host": Broken(
         "listener",
         "HOST 192.0.2.1 and PORT 3001 cannot be used (Cannot assign requested address)",
         "Choose others, or stop what uses them.",
         {"HOST": "192.0.2.1", "PORT": "3001"},
-    ),
-    "an unknown log level": setting(
-        "LOG_LEVEL", "LOUD", "is “LOUD”", "Set it to one of DEBUG, INFO, WARNING, ERROR."
-    ),
-    "a grace of one day": setting(
-        "SHUTDOWN_GRACE", "86400", "is “86400”", "Set it to a number from 0 to 600."
     ),
 }

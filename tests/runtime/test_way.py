@@ -47,11 +47,13 @@ async def listening(serve: Serve, context: ssl.SSLContext | None = None) -> Asyn
             await serve(reader, writer)
 
     async with await asyncio.start_server(noted, "127.0.0.1", 0, ssl=context) as server:
-        yield server.sockets[0].getsockname()[1]
-    for writer in served:
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:  # before the server is closed: from Python 3.12 on it waits for its connections
+            for writer in served:
+                writer.close()
+                with suppress(OSError):
+                    await writer.wait_closed()
 
 
 async def seen(url: str, proxy: str | None = None) -> Problem:

@@ -396,7 +396,7 @@ PROBLEMS: dict[str, tuple[dict[str, str], list[str]]] = {
     "invalid choices": (
         changed(LANGUAGE="zh-TW", LOG_LEVEL="loud", LOG_FORMAT="xml"),
         [
-            "LANGUAGE is “zh-TW”. Set it to one of en, zh-CN.",
+            "LANGUAGE is “zh-TW”. Set it to one of en, zh-CN. 请设为 en 或 zh-CN。",
             "LOG_LEVEL is “loud”. Set it to one of DEBUG, INFO, WARNING, ERROR.",
             "LOG_FORMAT is “xml”. Set it to one of text, json.",
         ],

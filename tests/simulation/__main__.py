@@ -3,19 +3,18 @@
 import argparse
 import multiprocessing
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count, islice, takewhile
 from multiprocessing.pool import Pool
 from time import monotonic
 
 from tests.simulation.bugs import PLANTED
 from tests.simulation.plan import PROFILES
-from tests.simulation.planted import Found, Planted, found, replay, search, write
+from tests.simulation.planted import found, replay, search, write
 from tests.simulation.run import Run, cut_down, in_parallel, run_seed
 
 _FEW = 20
 _MOST = 300
-_NOWHERE = Found(1, "no check")
 
 
 def _tell(made: Run) -> None:
@@ -29,7 +28,7 @@ def _look_for(pool: Pool, name: str, most: int) -> int:
     seeds = {bug.name: at for bug in PLANTED if (at := found().get(bug.name))}
     chosen = [bug for bug in PLANTED if name in bug.name]
     missed = 0
-    for bug, why in _replayed(pool, chosen):
+    for bug, why in replay(pool, chosen):
         if not why:
             continue
         at = search(pool, bug, most)
@@ -42,17 +41,10 @@ def _look_for(pool: Pool, name: str, most: int) -> int:
     return bool(missed)
 
 
-def _replayed(pool: Pool, bugs: Sequence[Planted]) -> list[tuple[Planted, str]]:
-    """Return what is wrong with the seed of each bug; empty if it finds it."""
-    seeds = found()
-    chosen = ((bug, seeds.get(bug.name, _NOWHERE)) for bug in bugs)
-    return [*zip(bugs, in_parallel(pool, replay, chosen), strict=True)]
-
-
 def _replay(pool: Pool) -> int:
     """Run the seed of each planted bug, with it and without it."""
     began, wrong = monotonic(), 0
-    for bug, why in _replayed(pool, PLANTED):
+    for bug, why in replay(pool, PLANTED):
         if why:
             print(f"{bug.name}: {why}", flush=True)  # noqa: T201
         wrong += bool(why)

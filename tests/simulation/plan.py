@@ -305,8 +305,8 @@ def _suspended(dice: Random, span: float, names: Names) -> Iterator[Step]:
 
 
 def _away(dice: Random, span: float, names: Names) -> Iterator[Step]:
-    """Yield an outage of Slack, up to two minutes long, and the death of a replica meanwhile."""
-    at, seconds = dice.uniform(5, span / 2), dice.choice([5.0, 30.0, 120.0])
+    """Yield an outage of Slack, from seconds to an hour long, and the death of a replica meanwhile."""
+    at, seconds = dice.uniform(5, span / 2), dice.choice([5.0, 30.0, 120.0, 3600.0])
     ending = dice.choice([Ending.UNREACHABLE, Ending.BROKEN, Ending.BAD_GATEWAY, Ending.SILENT])
     yield Meet(at, seconds, Trouble("slack", ending, 1.0))
     yield Kill(dice.uniform(at, at + seconds), dice.choice(names), 1)

@@ -134,6 +134,9 @@ class Found:
     by: str
 
 
+_NOWHERE = Found(1, "no check")
+
+
 def found() -> dict[str, Found]:
     """Return where each bug was found, by its name."""
     read = json.loads(_FOUND.read_text(encoding="utf-8"))
@@ -155,16 +158,32 @@ def search(pool: Pool, bug: Planted, most: int) -> Found | None:
     return None
 
 
-def run_with(bug: Planted, seed: int) -> Run:
-    """Run a seed of its profile with a bug."""
+def run_with(bug: Planted, seed: int, until: str = "") -> Run:
+    """Run a seed of its profile with a bug, or `until` the rule of this name is broken."""
     with bug.applied():
-        return run_seed(seed, bug.profile)
+        return run_seed(seed, bug.profile, until)
 
 
-def replay(bug: Planted, at: Found) -> str:
-    """Return what is wrong: that its seed finds a bug no longer, or is not clean without it; empty if all is well."""
-    if at.by not in map(rule_of, run_with(bug, at.seed).broken):
-        return f"seed {at.seed} of {bug.profile} no longer finds it by {at.by}"
-    if run_seed(at.seed, bug.profile).broken:
-        return f"seed {at.seed} of {bug.profile} is not clean without it"
-    return ""
+def replay(pool: Pool, bugs: Sequence[Planted]) -> Iterator[tuple[Planted, str]]:
+    """Yield each bug, and what is wrong: that its seed finds it no longer, or is not clean without it; empty if all is well."""
+    seeds = found()
+    where = [(bug, seeds.get(bug.name, _NOWHERE)) for bug in bugs]
+    plans = [*dict.fromkeys((at.seed, bug.profile) for bug, at in where)]
+    clean = dict(zip(plans, pool.starmap(_is_clean, plans, chunksize=1), strict=True))
+    finds = pool.starmap(_finds, where, chunksize=1)
+    for (bug, at), still in zip(where, finds, strict=True):
+        seed, profile = at.seed, bug.profile
+        if not still:
+            yield bug, f"seed {seed} of {profile} no longer finds it by {at.by}"
+        elif not clean[seed, profile]:
+            yield bug, f"seed {seed} of {profile} is not clean without it"
+        else:
+            yield bug, ""
+
+
+def _is_clean(seed: int, profile: str) -> bool:
+    return not run_seed(seed, profile).broken
+
+
+def _finds(bug: Planted, at: Found) -> bool:
+    return at.by in map(rule_of, run_with(bug, at.seed, at.by).broken)

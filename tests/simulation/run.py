@@ -29,9 +29,16 @@ class Run:
     digest: str
 
 
-def run(plan: Plan) -> Run:
-    """Run a plan to its end."""
-    world = World(plan.seed, plan.steps, plan.replicas, limits=plan.limits, chain=plan.chain)
+def run(plan: Plan, until: str = "") -> Run:
+    """Run a plan to its end, or `until` the rule of this name is broken."""
+    world = World(
+        plan.seed,
+        plan.steps,
+        plan.replicas,
+        limits=plan.limits,
+        chain=plan.chain,
+        until=until,
+    )
     with _nothing_older_collected(), warnings.catch_warnings():
         # Coroutines of killed processes are thrown away before they began.
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -52,9 +59,9 @@ def _nothing_older_collected() -> Iterator[None]:
         gc.unfreeze()
 
 
-def run_seed(seed: int, profile: str) -> Run:
-    """Run a seed of a profile."""
-    return run(plan_of(seed, profile))
+def run_seed(seed: int, profile: str, until: str = "") -> Run:
+    """Run a seed of a profile, as `run`."""
+    return run(plan_of(seed, profile), until)
 
 
 def rule_of(broken: str) -> str:

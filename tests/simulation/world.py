@@ -82,8 +82,16 @@ class World(Memory):
     """One run of a seed."""
 
     def __init__(
-        self, seed: int, steps: Sequence[Step], replicas: int, *, limits: bool, chain: int = 0
+        self,
+        seed: int,
+        steps: Sequence[Step],
+        replicas: int,
+        *,
+        limits: bool,
+        chain: int = 0,
+        until: str = "",
     ) -> None:
+        """Prepare it; with the name of a rule as `until`, it ends once that is broken."""
         super().__init__()
         self.seed = seed
         self.steps = sorted(steps, key=lambda step: step.at)
@@ -93,6 +101,7 @@ class World(Memory):
         self.loop.ends_at = self.began + max((step.at for step in steps), default=0.0) + _AT_MOST
         self.born = _BIRTH + self.began
         self._times_broken = 0
+        self._until = until
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
         self.acted: list[asyncio.Task[None]] = []
@@ -164,7 +173,7 @@ class World(Memory):
     def violation(self, what: str) -> None:
         """Note that something is not as it must be; after the hundredth time the world ends."""
         self._times_broken += 1
-        if self._times_broken >= _MOST_BROKEN:
+        if self._times_broken >= _MOST_BROKEN or what.partition(":")[0] == self._until:
             self.loop.ends_at = 0.0
         if what not in self.broken:
             self.broken.append(what)

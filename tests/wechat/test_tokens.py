@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from bot.domain.finding import Problem
-from bot.guidance import Guidance, Trouble, for_code, in_general
+from bot.domain.in_general import in_general
+from bot.guidance import Guidance, Trouble, for_code
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.wechat.api import NoAnswer
 from bot.wechat.token_answer import read_token

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 
-from bot.guidance import Fixer, Guidance, by_key, in_general
+from bot.domain.in_general import in_general
+from bot.guidance import Fixer, Guidance, by_key
 from bot.ledger.events import Event, why_in
 
 _IN_A_ROW = 3

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong
+from bot.domain.in_general import in_general
 from bot.domain.link import Link, LinkState
-from bot.guidance import SEND_THE_LINK, SETS_TICKED, in_general
+from bot.guidance import SEND_THE_LINK, SETS_TICKED
 from bot.ledger.seal import PUT_BACK, Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
 from bot.ops.doctor.findings import utc

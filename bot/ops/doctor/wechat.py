@@ -7,7 +7,8 @@ from http import HTTPStatus
 import httpx
 
 from bot.domain.finding import Finding, ok, unchecked, wrong
-from bot.guidance import AutoRetry, EnvList, Guidance, Trouble, for_code, in_general
+from bot.domain.in_general import in_general
+from bot.guidance import AutoRetry, EnvList, Guidance, Trouble, for_code
 from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
