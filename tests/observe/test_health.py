@@ -9,7 +9,6 @@ import pytest
 
 from bot.app.running import running
 from bot.domain.link import Link, LinkState
-from bot.guidance import Trouble
 from bot.observe.health import Health, PartCheck, Watch, chain_trouble, ended, is_good
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Slow
@@ -247,35 +246,6 @@ async def test_the_bot_is_degraded_and_accepts_pushes_before_the_chain_is_fresh(
         await served.becomes(200, {})
         await wechat.platform.push_unauthorized(OWNER)
         await served.becomes(200, {"tokens": "no owner's token is good"})
-
-
-async def test_the_bot_is_degraded_while_the_token_server_gives_no_token(
-    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
-) -> None:
-    wrong = listening | {"WECHAT_TOKEN_SERVER_AUTHORIZATION": "Bearer another"}
-    async with running(settings_of(wrong), runtime):
-        await served.becomes(200, {})
-        await slack.command(REQUESTER, RELEASES, ASK)
-        await slack.until(answered)
-        refused = Trouble.TOKEN_SERVER_REFUSED.value
-        assert await served.look("/readyz") == (200, {"tokens": refused.title})
-        assert json.loads((await served.get("/readyz"))[1])["status"] == "degraded"
-        counts = await served.counts('share_env_failures_total{fixer="operator"}')
-        assert counts['share_env_renewal_failures_total{link="token server"}'] == 1
-        assert counts['share_env_part_ok{part="tokens"}'] == 0
-
-
-async def test_the_bot_is_degraded_once_wechat_refuses_the_fixed_token(
-    listening: dict[str, str], runtime: Runtime, served: Served, slack: LocalSlack
-) -> None:
-    fixed = {name: value for name, value in listening.items() if "TOKEN_SERVER" not in name}
-    fixed["WECHAT_AUTHORIZER_ACCESS_TOKEN"] = "80_made-up-and-long-dead"
-    async with running(settings_of(fixed), runtime):
-        await served.becomes(200, {})
-        await slack.command(REQUESTER, RELEASES, ASK)
-        await slack.until(answered)
-        dead = Trouble.TOKEN_FIXED_DEAD.value
-        assert await served.look("/readyz") == (200, {"tokens": dead.title})
 
 
 async def test_every_part_is_explained(

@@ -367,21 +367,6 @@ BROKEN: dict[str, Broken] = {
         "WECHAT_TOKEN_SERVER_AUTHORIZATION",
         at(no_change, WECHAT_TOKEN_SERVER_AUTHORIZATION="Bearer another"),
     ),
-    "a web page in place of the token server": from_token_server(
-        b"<html></html>",
-        "a web page came",
-        "Check that WECHAT_TOKEN_SERVER_URL is the address that",
-    ),
-    "a token server that answers a JSON string": from_token_server(
-        b'"80_made-up"',
-        "a JSON string came",
-        "Let it answer an object with authorizer_access_token and expires_in.",
-    ),
-    "a token server that gives the platform's token": from_token_server(
-        b'{"component_access_token": "80_made-up"}',
-        "component_access_token came, which is the platform's token and not the owner's",
-        "Let the server give the owner's authorizer_access_token.",
-    ),
     "a token server that gives another owner's token": from_token_server(
         b'{"authorizer_appid": "wx00000000000000aa", "authorizer_access_token": "80_made-up"}',
         f"a token came of {OTHER_OWNER}, not of {OWNER}",
@@ -446,9 +431,6 @@ BROKEN: dict[str, Broken] = {
         "https://api.weixin.qq.com/tcb/shareenv?access_token=80_made-up-token",
         "is the address of a single call",
         "Set it to one such as https://api.weixin.qq.com.",
-    ),
-    "an address that WeChat does not know": at_a_share(
-        for_code(40164).title, for_code(40164).steps[0], wechat_fails("getenvinfo", Code(40164))
     ),
     "an address that is not on the platform's list": at_a_share(
         f"; WeChat said: {_NOT_LISTED}",

@@ -1,4 +1,4 @@
-"""Other clients than the bot: slack_sdk's and Bolt's usual calls, and requests in the shape of Node's SDK."""
+"""Other clients than the bot: slack_sdk's usual calls, and requests in the shape of Node's SDK."""
 
 import asyncio
 import json
@@ -9,56 +9,13 @@ import aiohttp
 import pytest
 from aiohttp import WSMsgType
 from slack_bolt.async_app import AsyncSay
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
-from slack_sdk.socket_mode import SocketModeClient
-from slack_sdk.socket_mode.client import BaseSocketModeClient
-from slack_sdk.socket_mode.request import SocketModeRequest
-from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.world import World
-from tests.conftest import RELEASES, Clock, soon
+from tests.conftest import RELEASES, Clock
 from tests.playground.conftest import App, a_trigger, buttons, error_of, modal, plain
-
-
-@pytest.fixture
-def sync(slack: LocalSlack) -> WebClient:
-    return WebClient(token=slack.world.bot_token, base_url=slack.api_url, retry_handlers=[])
-
-
-async def test_the_threaded_client_makes_the_usual_calls(
-    slack: LocalSlack, sync: WebClient
-) -> None:
-    def calls() -> dict[str, Any]:
-        me = sync.auth_test()
-        channels = sync.conversations_list(types="public_channel")["channels"]
-        releases = next(each["id"] for each in channels if each["name"] == "releases")
-        posted = sync.chat_postMessage(channel="#releases", text="hello", blocks=buttons("go"))
-        found = sync.conversations_history(channel=releases, limit=1)["messages"]
-        changed = sync.chat_update(channel=posted["channel"], ts=posted["ts"], text="changed")
-        link = sync.chat_getPermalink(channel=posted["channel"], message_ts=posted["ts"])
-        user = sync.users_info(user=me["user_id"])["user"]
-        return {
-            "tested": sync.api_test(foo="bar")["args"],
-            "in": posted["channel"] == releases,
-            "found": found[0]["ts"] == posted["ts"],
-            "by": (found[0]["bot_id"], user["is_bot"]),
-            "changed": changed["text"],
-            "link": link["permalink"],
-        }
-
-    told = await asyncio.to_thread(calls)
-    ts = slack.parents(RELEASES)[0].ts.replace(".", "")
-    assert told == {
-        "tested": {"foo": "bar"},
-        "in": True,
-        "found": True,
-        "by": (slack.world.bot_id, True),
-        "changed": "changed",
-        "link": f"https://playground.slack.com/archives/{RELEASES}/p{ts}",
-    }
 
 
 async def test_api_test_returns_its_arguments_and_needs_no_token(
@@ -200,30 +157,6 @@ async def test_bolts_say_may_name_the_team(slack: LocalSlack, app: App) -> None:
     await slack.command("U0SECOND", RELEASES, "")
     assert [each.text for each in slack.parents(RELEASES)] == ["hello"]
     assert slack.calls[-1].args["team_id"] == slack.world.team_id
-
-
-async def test_the_threaded_client_receives_and_acks_commands(
-    slack: LocalSlack, sync: WebClient
-) -> None:
-    def take(client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        answer = {"text": f"got {request.payload['text']}"}
-        client.send_socket_mode_response(SocketModeResponse(request.envelope_id, answer))
-
-    client = SocketModeClient(
-        app_token=slack.world.app_token, web_client=sync, ping_interval=0.1, concurrency=1
-    )
-    client.socket_mode_request_listeners.append(take)
-    try:
-        await asyncio.to_thread(client.connect)
-        await slack.until(lambda slack: slack.sockets.connections == 1)
-        assert (await slack.command("U0SECOND", RELEASES, "a")).payload == {"text": "got a"}
-        session = client.current_session
-        await soon(lambda: session is not None and session.last_ping_pong_time)
-        await slack.sockets.disconnect()
-        await slack.until(lambda slack: slack.sockets.greeted == 2)
-        assert (await slack.command("U0SECOND", RELEASES, "b")).payload == {"text": "got b"}
-    finally:
-        await asyncio.to_thread(client.close)
 
 
 @pytest.fixture
