@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from bot.domain.sentence import Sentence
+from bot.guidance import SETS_TICKED, Guidance
 
 _TO_THEMSELVES: Final = {
     "send this message to {contact}: they ": "",
@@ -28,6 +29,14 @@ def in_general(text: str, found: str = "") -> Sentence:
     if template.startswith("{owner}"):
         called["owner"] = Sentence("The owner")
     return Sentence(template, **{name: called[name] for name in _PLACE.findall(template)})
+
+
+def fix_of(guidance: Guidance) -> Sentence:
+    """Return the fix of a failure for operators: the first step; a set that is ticked changes nothing without the second."""
+    first, *rest = map(in_general, guidance.steps)
+    if guidance.steps[0] != SETS_TICKED:
+        return first
+    return Sentence("{one} {other}", one=first, other=rest[0])
 
 
 def to_operators(text: str) -> str:

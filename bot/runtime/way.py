@@ -63,7 +63,7 @@ def in_the_way(error: BaseException, proxy: str | None) -> Problem | None:
             return _on_the_way_to(proxy, error)
         case aiohttp.ClientConnectorDNSError():
             return Problem(
-                Sentence("its name is not found ({why})", why=_reason(error.os_error)), _NAMES
+                Sentence("the name is not found ({why})", why=_reason(error.os_error)), _NAMES
             )
         case aiohttp.ClientConnectorError():
             return Problem(
@@ -149,14 +149,14 @@ def _untrusted(error: Exception) -> Problem:
         fix = Sentence(
             "{first} If it is right, the server needs a new certificate.", first=SET_THE_CLOCK
         )
-        return Problem(Sentence("its certificate is not valid today ({why})", why=why), fix)
+        return Problem(Sentence("the certificate is not valid today ({why})", why=why), fix)
     if code == _ANOTHER_NAME:
         fix = Sentence(
             "Check the address if you set one, and whether a sign-in page of the network answers instead."
         )
-        return Problem(Sentence("its certificate is for another name"), fix)
+        return Problem(Sentence("the certificate is for another name"), fix)
     return Problem(
-        Sentence("its certificate is signed by nobody whom this machine trusts ({why})", why=why),
+        Sentence("the certificate is signed by nobody whom this machine trusts ({why})", why=why),
         _TRUST,
     )
 

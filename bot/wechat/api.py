@@ -17,7 +17,7 @@ import orjson
 
 from bot.command.grammar import is_env
 from bot.domain.finding import Problem
-from bot.domain.in_general import in_general
+from bot.domain.in_general import fix_of, in_general
 from bot.domain.link import Link
 from bot.domain.outcome import ERRMSG_LIMIT, Readiness, Said
 from bot.domain.sentence import Sentence
@@ -95,7 +95,7 @@ class NoAnswer:
         if self.came:
             found = Sentence("{title}; {found}", title=title, found=self.came.found)
             return Problem(found, self.came.fix)
-        return Problem(title, in_general(self.guidance.steps[0]))
+        return Problem(title, fix_of(self.guidance))
 
     @property
     def facts(self) -> dict[str, object]:

@@ -7,7 +7,7 @@ import json
 import re
 
 from bot.domain.finding import Problem
-from bot.domain.in_general import in_general
+from bot.domain.in_general import fix_of, in_general
 from bot.domain.sentence import Sentence
 from bot.guidance import for_code
 
@@ -75,7 +75,7 @@ def _without_token(answer: dict[str, object]) -> Problem:
             errcode=errcode,
             title=in_general(guidance.title),
         )
-        return Problem(found, in_general(guidance.steps[0]))
+        return Problem(found, fix_of(guidance))
     keys = ", ".join(map(_shown, [*answer][:_MOST_KEYS])) or Sentence("no keys")
     return Problem(
         Sentence("JSON came with {keys}, and without a token", keys=keys), _GIVE_AN_OBJECT

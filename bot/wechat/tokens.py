@@ -26,6 +26,14 @@ from bot.wechat.transport import UnansweredError
 _READ_AGAIN_AFTER = 60.0
 _MARGIN = 0.9
 _TIMEOUT = 5.0
+_FIXES = {
+    3: Sentence(
+        "Set WECHAT_TOKEN_SERVER_URL to the address that it redirects to, since the bot follows none. "
+        "If that is a sign-in page, let the bot's calls pass without it."
+    ),
+    5: Sentence("Read the token server's own log, or that of the proxy in front of it."),
+}
+"""By the class of the HTTP status."""
 _OK, _UNAUTHORISED, _FORBIDDEN, _SERVER_ERROR = 200, 401, 403, 500
 _NO_ANSWER = (Trouble.TOKEN_SERVER_DOWN.value, Trouble.TOKEN_SERVER_SLOW.value)
 
@@ -196,9 +204,8 @@ class TokenServer:
             return NoAnswer(Trouble.TOKEN_SERVER_REFUSED.value, status=status)
         unusable = Trouble.TOKEN_SERVER_ANSWER.value
         if status != _OK:
-            came = Problem(
-                Sentence("HTTP {status} came", status=status), in_general(unusable.steps[0])
-            )
+            fix = _FIXES.get(status // 100) or in_general(unusable.steps[0])
+            came = Problem(Sentence("HTTP {status} came", status=status), fix)
             return NoAnswer(unusable, status=status, came=came)
         read = read_token(response.content, owner)
         return NoAnswer(unusable, came=read) if isinstance(read, Problem) else read

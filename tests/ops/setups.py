@@ -432,13 +432,19 @@ BROKEN: dict[str, Broken] = {
         "is the address of a single call",
         "Set it to one such as https://api.weixin.qq.com.",
     ),
+    "a token server behind a sign-in": at_a_share(
+        f"{NO_ANSWER}; HTTP 302 came", "redirects to", wechat_fails("token", Status(302))
+    ),
+    "a token server that fails": at_a_share(
+        f"{NO_ANSWER}; HTTP 502 came", "own log", wechat_fails("token", Status(502))
+    ),
     "an address that is not on the platform's list": at_a_share(
         f"; WeChat said: {_NOT_LISTED}",
         "白名单IP",
         wechat_fails("getenvinfo", Code(61004, _NOT_LISTED)),
     ),
     "no permission for CloudBase": at_a_share(
-        for_code(48001).title, "云开发管理权限", wechat_fails("getenvinfo", Code(48001))
+        for_code(48001).title, "authorisation link", wechat_fails("getenvinfo", Code(48001))
     ),
     "a timeout of zero": setting(
         "WECHAT_TIMEOUT", "0", "is “0”", "Set it to a number from 0.1 to 60."

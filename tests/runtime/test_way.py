@@ -92,7 +92,7 @@ async def test_a_proxy_is_named_with_what_it_did_and_without_its_password() -> N
 
 
 async def test_without_a_proxy_the_name_and_the_connection_are_told_apart() -> None:
-    assert (await seen(NOWHERE)).found.startswith("its name is not found (")
+    assert (await seen(NOWHERE)).found.startswith("the name is not found (")
     refused = await seen("https://127.0.0.1:9/")
     assert refused.found == "no connection can be made (Connection refused)"
     async with listening(_close) as port:
@@ -107,9 +107,9 @@ async def test_without_a_proxy_the_name_and_the_connection_are_told_apart() -> N
 @pytest.mark.parametrize(
     ("name", "days", "trusted", "found", "fix"),
     [
-        ("localhost", 1, False, "its certificate is signed by nobody whom", "SSL_CERT_FILE"),
-        ("localhost", -1, True, "its certificate is not valid today (certificate has", "NTP"),
-        ("example.com", 1, True, "its certificate is for another name", "sign-in page"),
+        ("localhost", 1, False, "the certificate is signed by nobody whom", "SSL_CERT_FILE"),
+        ("localhost", -1, True, "the certificate is not valid today (certificate has", "NTP"),
+        ("example.com", 1, True, "the certificate is for another name", "sign-in page"),
     ],
 )
 async def test_what_is_wrong_with_a_certificate_is_told(

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from enum import Enum
 
-from bot.domain.in_general import in_general
+from bot.domain.in_general import fix_of
 from bot.guidance import Fixer, Guidance, by_key
 from bot.ledger.events import Event, why_in
 
@@ -62,7 +62,7 @@ class RepeatedFailures:
                 "cause": guidance.key,
                 "in_a_row": self._times,
                 "why": guidance.title,
-                "fix": in_general(guidance.steps[0]),
+                "fix": fix_of(guidance),
                 "request": event.facts.get("request"),
             },
         )

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong
-from bot.domain.in_general import in_general
+from bot.domain.in_general import fix_of
 from bot.domain.link import Link, LinkState
-from bot.guidance import SEND_THE_LINK, SETS_TICKED
+from bot.guidance import for_code
 from bot.ledger.seal import PUT_BACK, Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
 from bot.ops.doctor.findings import utc
@@ -133,7 +133,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         told = await component.info(value, owner)
         if isinstance(told, NoAnswer):
             return failed(_PERMISSIONS, told)
-        fix = in_general(f"{SETS_TICKED} {SEND_THE_LINK}")
+        fix = fix_of(for_code(48001))
         if _CLOUDBASE not in told.granted:
             return wrong(_PERMISSIONS, f"permission set {_CLOUDBASE} is not granted", fix)
         if _DEVELOPMENT not in told.granted:

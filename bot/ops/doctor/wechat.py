@@ -7,7 +7,7 @@ from http import HTTPStatus
 import httpx
 
 from bot.domain.finding import Finding, ok, unchecked, wrong
-from bot.domain.in_general import in_general
+from bot.domain.in_general import fix_of
 from bot.guidance import AutoRetry, EnvList, Guidance, Trouble, for_code
 from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.ledger import LedgerLook
@@ -167,7 +167,6 @@ def causes_of(guidance: Guidance, name: str) -> tuple[str, ...]:
 
 
 def first_step(guidance: Guidance) -> str:
-    """Return the first step for a problem with an owner, in words that name neither owner nor env."""
-    step = guidance.steps[0]
+    """Return what to do first about a problem with an owner, in words that name neither owner nor env."""
     # What sends a requester to the people who run this bot would send them to themselves.
-    return _LATER if "{contact}" in step else in_general(step)
+    return _LATER if "{contact}" in guidance.steps[0] else fix_of(guidance)

@@ -177,7 +177,7 @@ def test_servers_that_cannot_be_reached_for_one_reason_are_told_once(
         in_the_way("slack-bot", "Slack", way),
         in_the_way("slack-app", "Slack", way),
         in_the_way("wechat", "WeChat", way),
-        in_the_way("wechat", "WeChat", Problem("its name is not found", "Check the DNS.")),
+        in_the_way("wechat", "WeChat", Problem("the name is not found", "Check the DNS.")),
     ]
     assert lines(capsys, *found)[:3] == [
         "❌ slack-bot, slack-app, wechat: Slack and WeChat cannot be reached: the proxy",

@@ -106,7 +106,7 @@ async def test_a_company_that_decrypts_tls_is_named_and_trusted_with_ssl_cert_fi
         code, out, _ = await finished(environ, tmp_path, "doctor")
         assert code == 1
         first = (
-            "Slack cannot be reached: its certificate is signed by nobody whom this machine trusts"
+            "Slack cannot be reached: the certificate is signed by nobody whom this machine trusts"
         )
         assert one_line(out).startswith(
             f"❌ slack-bot, slack-app: {first} (self-signed certificate)"
