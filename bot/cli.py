@@ -201,7 +201,7 @@ def _request(given: argparse.Namespace) -> int:
 
 
 def _doctor(given: argparse.Namespace) -> int:
-    from bot.ops.doctor.findings import print_by_cause  # noqa: PLC0415
+    from bot.ops.doctor.findings import print_as_json  # noqa: PLC0415
     from bot.ops.doctor.real import real  # noqa: PLC0415
     from bot.ops.doctor.run import doctor  # noqa: PLC0415
 
@@ -212,7 +212,7 @@ def _doctor(given: argparse.Namespace) -> int:
         environ = environment()
     except DotenvError as error:
         if given.json:
-            print_by_cause([wrong_by("settings", each) for each in error.problems], as_json=True)
+            print_as_json([wrong_by("settings", each) for each in error.problems])
         raise
     return FINE if doctor(environ, as_json=given.json) else FAILED
 

@@ -12,6 +12,11 @@ ALONE: Final = Sentence("{found}.")
 SET_THE_CLOCK = Sentence("Set the clock, and let NTP keep it (timedatectl set-ntp true).")
 
 
+def at(place: str, found: str) -> Sentence:
+    """Return what was found, with its place in front."""
+    return Sentence("{place}: {found}", place=place, found=found)
+
+
 class Problem(Sentence):
     """What is wrong, then its fix; `found` may quote a path or a rule, so the parts cannot be split from the text."""
 
@@ -35,7 +40,7 @@ class Problem(Sentence):
         """Return the same problem with its place in front."""
         if not isinstance(self.found, Sentence):
             return Problem(f"{place}: {self.found}", self.fix)
-        return Problem(Sentence("{place}: {found}", place=place, found=self.found), self.fix)
+        return Problem(at(place, self.found), self.fix)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,22 @@ def _unspaced(template: str, name: str, value: str) -> str:
     return template
 
 
+def cleaned(text: str, clean: Callable[[str], str]) -> str:
+    """Return a text with secrets hidden in its values; it loses its translations if one is not in a single value."""
+    if not isinstance(text, Sentence):
+        return clean(text)
+    values = {
+        name: value if isinstance(value, int) else cleaned(_as_text(value), clean)
+        for name, value in text.values.items()
+    }
+    whole = Sentence(text.template, **values)
+    return whole if clean(whole) == whole else clean(text)
+
+
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
 AND: Final = Sentence("{one} and {other}")
 OR: Final = Sentence("{one} or {other}")
 COMMA: Final = Sentence("{one}, {other}")

@@ -7,23 +7,27 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from bot.domain.sentence import Sentence
+
 if TYPE_CHECKING:
     from cryptography.fernet import Fernet, MultiFernet
 
 _PLAIN, _FERNET = "plain:", "fernet:"
 
 
-PUT_BACK = "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens."
+PUT_BACK = Sentence(
+    "Put the key back, or let the bot get new tokens: it asks WeChat for the refresh tokens."
+)
 """What to do about a secret whose key is lost."""
 
 
 class Sealed(Enum):
     """How a stored secret is protected; `doctor` prints the value."""
 
-    NEWEST = "encrypted with the newest key"
-    OLDER = "still encrypted with an older key"
-    PLAIN = "not encrypted"
-    LOST = "encrypted with a key that is not in TOKEN_ENCRYPTION_KEY"
+    NEWEST = Sentence("encrypted with the newest key")
+    OLDER = Sentence("still encrypted with an older key")
+    PLAIN = Sentence("not encrypted")
+    LOST = Sentence("encrypted with a key that is not in TOKEN_ENCRYPTION_KEY")
 
 
 class Seal:

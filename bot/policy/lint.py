@@ -8,7 +8,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from bot.domain.finding import Finding, warning, wrong
-from bot.domain.sentence import Sentence, joined
+from bot.domain.sentence import SEMICOLON, Sentence, joined
 from bot.policy.conditions import (
     CONDITIONS,
     ENVS,
@@ -128,10 +128,16 @@ def owners(policy: Policy) -> Iterator[Finding]:
                 )
 
 
+def _having(owner: str, envs: Sequence[str]) -> Sentence:
+    if envs:
+        return Sentence("{owner} has {envs}", owner=owner, envs=", ".join(envs))
+    return Sentence("{owner} has none", owner=owner)
+
+
 def envs_in_vain(policy: Policy, held: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     """Yield the envs that the policy names and their owners do not have; `held` are the envs in service of known owners."""
     name, fix = "wechat-envs", Sentence("Correct the id in the policy, or its [[owner]].")
-    having = "; ".join(f"{owner} has {', '.join(envs) or 'none'}" for owner, envs in held.items())
+    having = joined([_having(owner, envs) for owner, envs in held.items()], SEMICOLON)
     of = {env: owner_of(policy, env) or "" for env in named_envs(policy)}
     lost = [env for env, owner in of.items() if owner in held and env not in held[owner]]
     if lost:

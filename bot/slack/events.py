@@ -10,6 +10,7 @@ from aiohttp import web
 from slack_sdk.signature import Clock, SignatureVerifier
 
 from bot.domain.finding import SET_THE_CLOCK, Problem
+from bot.domain.sentence import Sentence
 from bot.runtime.bounded import BODIES, Unread
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import Acked, RefusedPost, no_op
@@ -27,14 +28,15 @@ _STALE_AFTER = 300.0  # seconds, as in the SDK's verifier
 class NotFromSlack(Enum):
     """Why a request is rejected as not Slack's, for the log and the doctor."""
 
-    UNSIGNED = Problem("there is no signature, so that is not from Slack")
-    STALE = Problem("the timestamp is more than five minutes off", SET_THE_CLOCK)
+    UNSIGNED = Problem(Sentence("there is no signature, so that is not from Slack"))
+    STALE = Problem(Sentence("the timestamp is more than five minutes off"), SET_THE_CLOCK)
     SIGNATURE = Problem(
-        "the signature is not Slack's",
-        "Copy the signing secret from your Slack app's page “Basic Information” to SLACK_SIGNING_SECRET, "
-        "then start the bot again.",
+        Sentence("the signature is not Slack's"),
+        Sentence(
+            "Copy the signing secret from your Slack app's page “Basic Information” to SLACK_SIGNING_SECRET, then start the bot again."
+        ),
     )
-    UNREADABLE = Problem("that is not what Slack sends")
+    UNREADABLE = Problem(Sentence("that is not what Slack sends"))
 
 
 _HEADERS = {

@@ -24,6 +24,7 @@ from bot.slack.greeting import REFUSALS
 
 _PATIENCE = 5.0
 _TOLD = 3  # scopes of which it is said what does not work without them
+_START_AGAIN = Sentence("then start again")
 _ORGANISATION = "installed for an organisation"
 
 
@@ -137,7 +138,7 @@ def _unreachable(result: Result) -> str:
         case Refused() if retry_after(result):
             return Problem(
                 Sentence("Slack asks the bot to slow down"),
-                Sentence("Wait a minute, then start again."),
+                Sentence("Wait a minute, {then}.", then=_START_AGAIN),
             )
         case Refused(error) if error != NOT_SENT:
             return Problem(
@@ -147,24 +148,29 @@ def _unreachable(result: Result) -> str:
         case Doubtful(error) if error in MAYBE:
             return Problem(
                 Sentence("Slack answers that it is in trouble itself ({error})", error=error),
-                Sentence("Look at slack-status.com, wait, then start again."),
+                Sentence("Look at slack-status.com, wait, {then}.", then=_START_AGAIN),
             )
         case Doubtful(error) if error == NOT_FROM_SLACK:
             return Problem(
                 Sentence("What answers at SLACK_API_URL is not Slack, but a web page perhaps"),
                 Sentence(
-                    "Check whether a proxy or a sign-in page of the network stands in between, then start again."
+                    "Check whether a proxy or a sign-in page of the network stands in between, {then}.",
+                    then=_START_AGAIN,
                 ),
             )
         case Doubtful("HTTP 404"):
             return Problem(
                 Sentence("What answers at SLACK_API_URL is not Slack's API (HTTP 404)"),
-                Sentence("Set it to https://slack.com/api/, or take it out, then start again."),
+                Sentence(
+                    "Set it to https://slack.com/api/, or take it out, {then}.", then=_START_AGAIN
+                ),
             )
         case _:
             return Problem(
                 Sentence("Slack cannot be reached"),
-                Sentence("Check the network, the proxy and SLACK_API_URL, then start again."),
+                Sentence(
+                    "Check the network, the proxy and SLACK_API_URL, {then}.", then=_START_AGAIN
+                ),
             )
 
 

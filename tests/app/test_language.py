@@ -1,7 +1,6 @@
 """What stops a start beside the settings is told in Chinese, wholly: policy, database, Slack, and what is in the way."""
 
-import errno
-import os
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp.client_reqrep import ConnectionKey
 
+from bot.app.running import running
 from bot.domain.in_general import in_general
 from bot.domain.language import Language
 from bot.domain.sentence import Sentence
@@ -16,6 +16,7 @@ from bot.guidance import all_guidance
 from bot.ledger.database import open_database
 from bot.ledger.engine import CannotOpenError
 from bot.locale import languages
+from bot.observe.output import speaking
 from bot.policy.file import read_and_test
 from bot.policy.lint import owners, reach
 from bot.runtime.clock import Runtime
@@ -26,25 +27,18 @@ from bot.slack.greeting import REFUSALS
 from bot.slack.preflight import SCOPES, not_granted, problem_of_app, problem_of_bot
 from bot.wechat.push import PushRefusal
 from bot.wechat.token_answer import read_token
-from tests.ops.chinese import english_in
+from tests.conftest import settings_of
+from tests.ops.chinese import english_in, without_others
 
 _WORDS = languages(Language.CHINESE).channel
 _KEY = ConnectionKey("wechat.example", 443, True, True, None, None, None)  # noqa: FBT003
-_OF_THE_SYSTEM = (
-    *map(os.strerror, (errno.ENOENT, errno.ECONNREFUSED)),
-    "unable to open database file",
-    "file is not a database",
-)
 _RULE = '[[rule]]\neffect = "allow"\n'
 
 
 def _left_in(problem: str | None) -> str:
     """Return what is left in English, but for the words of the system."""
     assert isinstance(problem, Sentence)
-    told = _WORDS.told(problem)
-    for words in _OF_THE_SYSTEM:
-        told = told.replace(words, "")
-    return english_in(told)
+    return english_in(without_others(_WORDS.told(problem)))
 
 
 @pytest.mark.parametrize(
@@ -189,3 +183,19 @@ def test_what_a_token_server_sends_in_place_of_a_token_is_chinese(body: str) -> 
 def test_all_guidance_is_chinese_for_operators() -> None:
     said = [text for row in all_guidance() for text in (row.title, row.meaning, *row.steps)]
     assert {_left_in(in_general(text)) for text in said} == {""}
+
+
+async def test_the_log_is_english_in_each_language(
+    environ: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "bot")
+    logs = []
+    for language in ("en", "zh-CN"):
+        caplog.clear()
+        odd = {"LANGUAGE": language, "DATABASE_URL": "sqlite://"}
+        async with running(settings_of(environ | odd)) as line:
+            assert (line == speaking(odd).told(line)) is (language == "en")
+        lines = [vars(record) for record in caplog.records]
+        logs.append([[each.get(name) for name in ("msg", "reason", "fix")] for each in lines])
+    assert logs[0] == logs[1]
+    assert "it is in memory, and lost at each stop" in str(logs[0])

@@ -4,7 +4,8 @@ import asyncio
 import logging
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,13 +13,16 @@ import pytest
 
 from bot.app.resources import CannotStartError
 from bot.app.running import running
+from bot.domain.finding import Finding
 from bot.observe.logs.redaction import Redactor
-from bot.ops.doctor.findings import Printed
+from bot.observe.output import speaking
+from bot.ops.doctor.findings import print_by_cause, print_each
 from bot.ops.doctor.run import examine
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import OWNER, World
 from bot.settings.load import Settings, load
 from tests.checking import checks
+from tests.ops.chinese import english_in, without_others
 from tests.ops.doctors import complaints, with_policy
 from tests.ops.setups import BROKEN, Around, Broken, Change
 from tests.token_server import TokenWeChat, environment
@@ -69,9 +73,13 @@ async def of_each(
     return results
 
 
-async def diagnosed(environ: dict[str, str]) -> Sequence[Printed]:
-    """Return the doctor's complaints, by cause."""
-    return complaints(await examine(environ))
+def in_chinese(findings: Sequence[Finding]) -> str:
+    """Return what the doctor prints with LANGUAGE=zh-CN, without the words of the system and of the drivers."""
+    told = speaking({"LANGUAGE": "zh-CN"}).told
+    with redirect_stdout(StringIO()) as out:
+        print_by_cause(findings, told)
+        print_each(findings, told)
+    return without_others(" ".join(out.getvalue().split()))
 
 
 async def started(environ: dict[str, str]) -> str:
@@ -94,17 +102,18 @@ async def test_the_doctor_reports_what_is_wrong_with_the_fix_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty_ledger: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    complaints_of = await of_each(tmp_path, empty_ledger, diagnosed)
+    findings_of = await of_each(tmp_path, empty_ledger, examine)
     with checks() as check:
         for name, broken in BROKEN.items():
             with check(name):
-                (first,) = complaints_of[name]
+                (first,) = complaints(findings_of[name])
                 assert broken.first in first.names
                 assert first.finding.level == broken.level
                 assert broken.found in first.finding.told
                 assert broken.fix in (first.finding.fix or "")
                 assert CLEAN(first.finding.told) == first.finding.told
                 assert CLEAN(first.finding.fix or "") == first.finding.fix
+                assert english_in(in_chinese(findings_of[name])) == ""
 
 
 async def test_independent_causes_are_each_reported(
@@ -126,7 +135,7 @@ async def test_independent_causes_are_each_reported(
     monkeypatch.chdir(tmp_path)
     together = Broken("", "", "", change=change)
     async with setup(together, tmp_path / "together", empty_ledger) as environ:
-        found = await diagnosed(environ)
+        found = complaints(await examine(environ))
     assert [each.names for each in found] == [[BROKEN[name].first] for name in names]
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong
-from bot.domain.in_general import fix_of
+from bot.domain.finding import Finding, Level, at, ok, unchecked, warning, wrong
+from bot.domain.in_general import fix_of, in_general
 from bot.domain.link import Link, LinkState
+from bot.domain.sentence import SEMICOLON, Sentence, joined
 from bot.guidance import for_code
 from bot.ledger.seal import PUT_BACK, Sealed
 from bot.ledger.tokens import COMPONENT, TICKET, StoredToken
@@ -30,27 +31,32 @@ _SEALED: Mapping[Sealed, tuple[Level, str | None]] = {
     Sealed.NEWEST: ("ok", None),
     Sealed.OLDER: (
         "warning",
-        "Keep the older key in TOKEN_ENCRYPTION_KEY until each was renewed once, in two hours.",
+        Sentence(
+            "Keep the older key in TOKEN_ENCRYPTION_KEY until each was renewed once, in two hours."
+        ),
     ),
     Sealed.PLAIN: (
         "warning",
-        "Start the bot with TOKEN_ENCRYPTION_KEY. Within two hours each is renewed, and encrypted.",
+        Sentence(
+            "Start the bot with TOKEN_ENCRYPTION_KEY. Within two hours each is renewed, and encrypted."
+        ),
     ),
     Sealed.LOST: (
         "wrong",
         PUT_BACK,
     ),
 }
-_START = "Start the bot, and look at its log."
-_COMPARE = (
-    "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; "
-    "look for “delivery refused” in the bot's log."
+_START = Sentence("Start the bot, and look at its log.")
+_COMPARE = Sentence(
+    "At open.weixin.qq.com compare 授权事件接收URL with the bot's address; check the reverse proxy, HOST and PORT; look for “delivery refused” in the bot's log."
 )
 _SEEN_LATELY = 30 * 60.0
 """Seconds within which WeChat's last ticket should have come: it pushes one every ten minutes."""
 _PERMISSIONS = "permissions"
 _CLOUDBASE, _DEVELOPMENT = 49, 18
-_BOTH_GRANTED = "permission sets 49 and 18 are granted, so only the platform's developers can open its CloudBase console (extAppid)"
+_BOTH_GRANTED = Sentence(
+    "permission sets 49 and 18 are granted, so only the platform's developers can open its CloudBase console (extAppid)"
+)
 
 
 async def check_chain(setup: Setup) -> list[Finding]:
@@ -59,10 +65,14 @@ async def check_chain(setup: Setup) -> list[Finding]:
         return []
     ledger, kept = setup.ledger, setup.ledger.kept
     if kept is None:
-        return [unchecked("callback", "the ledger cannot be read, or is not there yet", "ledger")]
+        return [
+            unchecked(
+                "callback", Sentence("the ledger cannot be read, or is not there yet"), "ledger"
+            )
+        ]
     ticket = kept[TICKET][0] if TICKET in kept else None
     states = link_states({name: each for name, (each, _) in kept.items()}, setup.owners)
-    where = "Look at the log of the bot that runs." if ledger.replicas else _START
+    where = Sentence("Look at the log of the bot that runs.") if ledger.replicas else _START
     lost = {name for name, (_, found) in kept.items() if Sealed.LOST in found}
     names = (TICKET, COMPONENT, *setup.owners)
     links = [
@@ -83,14 +93,14 @@ def _encryption(kept: StoredTokens) -> Iterator[Finding]:
         )
         if names:
             level, fix = _SEALED[state]
-            yield Finding("encryption", level, f"{', '.join(names)}: {state.value}", fix)
+            yield Finding("encryption", level, at(", ".join(names), state.value), fix)
 
 
 def _callback(ticket: StoredToken | None, fix: str, causes: Sequence[str]) -> Finding:
-    found = "WeChat has pushed no ticket yet"
+    found = Sentence("WeChat has pushed no ticket yet")
     if ticket and ticket.issued is not None:
         age = ticket.life - ticket.left
-        found = f"WeChat's last ticket came {int(age // 60)} minutes ago"
+        found = Sentence("WeChat's last ticket came {minutes} minutes ago", minutes=int(age // 60))
         if age <= _SEEN_LATELY:
             return ok("callback", found)
     return warning("callback", found, fix, *causes)
@@ -99,18 +109,26 @@ def _callback(ticket: StoredToken | None, fix: str, causes: Sequence[str]) -> Fi
 def _link(state: LinkState, where: str, *, lost: bool) -> Finding:
     """Return the finding about a link; `where` says where to look if no failure is known; `lost` is its key."""
     name, before = _LINKS[state.link]
-    whose = f"{state.owner}: " if state.owner else ""
-    fix, why, causes = where, "", ["encryption"] * lost
+    fix, why, causes = where, list[str](), ["encryption"] * lost
     if trouble := state.trouble:
         fix = first_step(trouble)
-        why = f"; the last try failed ({utc(state.trouble_at)}): {trouble.title}"
-        why += f" ({state.address})" if state.address else ""
+        failed_at, title = utc(state.trouble_at), in_general(trouble.title)
+        why = [Sentence("the last try failed ({at}): {title}", at=failed_at, title=title)]
+        if state.address:
+            why = [Sentence("{why} ({address})", why=why[0], address=state.address)]
         causes += causes_of(trouble, name)
     causes.append(before)
     if state.good_until is None:
-        return wrong(name, f"{whose}there is no good one{why}", fix, *causes)
-    good = f"{whose}good until {utc(state.good_until)}, renewed {utc(state.renewed)}{why}"
-    return warning(name, good, fix, *causes) if why else ok(name, good)
+        none = joined([Sentence("there is no good one"), *why], SEMICOLON)
+        return wrong(name, _of(state.owner, none), fix, *causes)
+    until, renewed = utc(state.good_until), utc(state.renewed)
+    good = Sentence("good until {until}, renewed {renewed}", until=until, renewed=renewed)
+    found = _of(state.owner, joined([good, *why], SEMICOLON))
+    return warning(name, found, fix, *causes) if why else ok(name, found)
+
+
+def _of(owner: str | None, found: str) -> str:
+    return at(owner, found) if owner else found
 
 
 async def check_permissions(setup: Setup) -> list[Finding]:
@@ -123,7 +141,7 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         return []
     value = setup.ledger.good(COMPONENT)
     if value is None:
-        why = "the platform has no good token in the ledger"
+        why = Sentence("the platform has no good token in the ledger")
         return [unchecked(_PERMISSIONS, why, "platform-token", "ledger")]
     runtime = setup.runtime
     wechat = WeChatApi(setup.http, url, runtime.clock)
@@ -135,10 +153,19 @@ async def check_permissions(setup: Setup) -> list[Finding]:
             return failed(_PERMISSIONS, told)
         fix = fix_of(for_code(48001))
         if _CLOUDBASE not in told.granted:
-            return wrong(_PERMISSIONS, f"permission set {_CLOUDBASE} is not granted", fix)
+            return wrong(
+                _PERMISSIONS,
+                Sentence("permission set {number} is not granted", number=_CLOUDBASE),
+                fix,
+            )
         if _DEVELOPMENT not in told.granted:
-            lacking = f"{owner}: permission set {_DEVELOPMENT} is not granted, which goes with {_CLOUDBASE}"
+            lacking = Sentence(
+                "{owner}: permission set {number} is not granted, which goes with {other}",
+                owner=owner,
+                number=_DEVELOPMENT,
+                other=_CLOUDBASE,
+            )
             return warning(_PERMISSIONS, lacking, fix)
-        return ok(_PERMISSIONS, f"{owner}: {_BOTH_GRANTED}")
+        return ok(_PERMISSIONS, at(owner, _BOTH_GRANTED))
 
     return await check_owners(_PERMISSIONS, owners, one)

@@ -4,13 +4,14 @@ import json
 import stat
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from bot.domain.finding import Finding, Level, Problem, wrong
+from bot.domain.finding import ALONE, Finding, Level, Problem, at, wrong
+from bot.domain.sentence import COMMA, Sentence, joined
 from bot.observe.output import printable, wrapped
 
 T = TypeVar("T")
@@ -33,8 +34,16 @@ def others_may_read(path: Path) -> bool:
 
 def listed(words: list[str]) -> str:
     """Return words separated by commas; after ten, only the number of the rest."""
-    more = f" and {len(words) - _MOST} more" if len(words) > _MOST else ""
-    return ", ".join(words[:_MOST]) + more
+    first, more = joined(words[:_MOST], COMMA), len(words) - _MOST
+    return Sentence("{first} and {more} more", first=first, more=more) if more > 0 else first
+
+
+def with_unread(found: Sentence, unread: list[str]) -> Sentence:
+    """Return what was found, and which channels could not be checked with Slack."""
+    if not unread:
+        return found
+    ids = listed(unread)
+    return Sentence("{found}; not checked with Slack: {ids}", found=found, ids=ids)
 
 
 def utc(at: float | None) -> str:
@@ -67,7 +76,10 @@ def with_true_causes(findings: Sequence[Finding]) -> list[Finding]:
     return [
         each
         if cause is each
-        else replace(each, fix=f"Correct `{cause.name}` first, then run the doctor again.")
+        else replace(
+            each,
+            fix=Sentence("Correct `{name}` first, then run the doctor again.", name=cause.name),
+        )
         for each, cause in zip(findings, _causes(findings), strict=True)
     ]
 
@@ -88,7 +100,7 @@ def by_cause(findings: Sequence[Finding]) -> list[Printed]:
         elif cause is not finding:
             _add(one.unchecked, finding.name)
     for one in told.values():
-        one.finding = replace(one.finding, unreached=" and ".join(one.unreached))
+        one.finding = replace(one.finding, unreached=joined(one.unreached))
     return sorted(told.values(), key=lambda one: [*_MARKS].index(one.finding.level))
 
 
@@ -113,49 +125,72 @@ def _cause(finding: Finding, bad: Mapping[str, Finding]) -> Finding:
     return _cause(nearest, others) if nearest else finding
 
 
-def print_each(findings: Sequence[Finding]) -> bool:
-    """Print all findings, each part in one line; return whether none is wrong."""
+def print_each(findings: Sequence[Finding], told: Callable[[str], str] = str) -> bool:
+    """Print all findings, each part in one line, as `told` says a sentence; return whether none is wrong."""
     for finding in findings:
-        print(f"{_MARKS[finding.level]} {finding.name}: {printable(finding.told)}")
+        print(f"{_MARKS[finding.level]} {printable(told(at(finding.name, finding.told)))}")
         if finding.fix:
-            print(f"{_BELOW}→ {printable(finding.fix)}")
+            print(f"{_BELOW}→ {printable(told(finding.fix))}")
     return _none_wrong(findings)
 
 
-def print_by_cause(findings: Sequence[Finding], *, as_json: bool) -> bool:
-    """Print the findings by cause, a tally and what to fix first, or all as JSON; return whether none is wrong."""
-    if as_json:
-        facts = [
-            {"name": each.name, "level": each.level, "found": each.told, "fix": each.fix}
-            for each in findings
-        ]
-        print(json.dumps(facts, ensure_ascii=False, indent=2))
-        return _none_wrong(findings)
-    told = by_cause(findings)
-    for each in told:
+def print_as_json(findings: Sequence[Finding]) -> bool:
+    """Print all findings as JSON, in English; return whether none is wrong."""
+    facts = [
+        {"name": each.name, "level": each.level, "found": each.told, "fix": each.fix}
+        for each in findings
+    ]
+    print(json.dumps(facts, ensure_ascii=False, indent=2))
+    return _none_wrong(findings)
+
+
+def print_by_cause(findings: Sequence[Finding], told: Callable[[str], str] = str) -> bool:
+    """Print the findings by cause, a tally and what to fix first, as `told` says a sentence; return whether none is wrong."""
+    causes = by_cause(findings)
+    for each in causes:
         cause = ", ".join(each.names)
-        _print(cause, each.finding)
-        for finding in each.follows:
-            print(wrapped(f"{finding.name}, because of {cause}: {finding.told}", _BELOW, _BELOW))
-        if each.unchecked:
-            unchecked = ", ".join(each.unchecked)
-            print(wrapped(f"Not checked because of {cause}: {unchecked}", _BELOW, _BELOW))
-    levels = Counter(each.finding.level for each in told)
-    left_out = {name for each in told for name in each.unchecked}
-    print(
-        f"\nWrong: {levels['wrong']}, warnings: {levels['warning']}, fine: {levels['ok']}"
-        f"{f', not checked: {len(left_out)}' if left_out else ''}."
-    )
-    if told and told[0].finding.level != "ok":
-        first, names = told[0].finding, ", ".join(told[0].names)
-        print(wrapped(f"Do this first, for {names}: {first.told}. {first.fix or ''}"))
+        _print(cause, each.finding, told)
+        for line in _consequences(each, cause):
+            print(wrapped(told(line), _BELOW, _BELOW))
+    print(f"\n{told(_tally(causes))}")
+    if causes and causes[0].finding.level != "ok":
+        first, names = causes[0].finding, ", ".join(causes[0].names)
+        what = Problem(first.told, first.fix or "")
+        do = Sentence("Do this first, for {names}: {what}", names=names, what=what)
+        print(wrapped(told(do)))
     return _none_wrong(findings)
 
 
-def _print(name: str, finding: Finding) -> None:
-    print(wrapped(f"{name}: {finding.told}", f"{_MARKS[finding.level]} ", _BELOW))
+def _consequences(each: Printed, cause: str) -> Iterator[Sentence]:
+    for finding in each.follows:
+        yield Sentence(
+            "{name}, because of {cause}: {found}",
+            name=finding.name,
+            cause=cause,
+            found=finding.told,
+        )
+    if each.unchecked:
+        checks = ", ".join(each.unchecked)
+        yield Sentence("Not checked because of {cause}: {checks}", cause=cause, checks=checks)
+
+
+def _tally(causes: Sequence[Printed]) -> Sentence:
+    levels = Counter(each.finding.level for each in causes)
+    left_out = {name for each in causes for name in each.unchecked}
+    counts = [
+        Sentence("Wrong: {count}", count=levels["wrong"]),
+        Sentence("warnings: {count}", count=levels["warning"]),
+        Sentence("fine: {count}", count=levels["ok"]),
+    ]
+    if left_out:
+        counts.append(Sentence("not checked: {count}", count=len(left_out)))
+    return Sentence(ALONE, found=joined(counts, COMMA))
+
+
+def _print(name: str, finding: Finding, told: Callable[[str], str]) -> None:
+    print(wrapped(told(at(name, finding.told)), f"{_MARKS[finding.level]} ", _BELOW))
     if finding.fix:
-        print(wrapped(finding.fix, f"{_BELOW}→ ", f"{_BELOW}  "))
+        print(wrapped(told(finding.fix), f"{_BELOW}→ ", f"{_BELOW}  "))
 
 
 def _none_wrong(findings: Sequence[Finding]) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
+from bot.domain.sentence import Sentence
 from bot.ledger.database import (
     LET_IT_OWN,
     is_of_disk,
@@ -66,7 +67,7 @@ def inspect_ledger(database_url: str, tokens: TokenSettings | None) -> LedgerLoo
     try:
         url = parse(database_url)
     except CannotOpenError as error:
-        return LedgerLook((wrong_by("ledger", str(error)),))
+        return LedgerLook((wrong_by("ledger", error.problem),))
     path = file_of(url)
     seen = _look(url, path, tokens)
     if path:
@@ -96,7 +97,7 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
             return LedgerLook(findings, _kept(engine, tokens), bots.running, greeting)
     except SQLAlchemyError as error:
         why = reason_of(error)
-        found = f"it cannot be read ({why})"
+        found = Sentence("it cannot be read ({why})", why=why)
         return LedgerLook((wrong("ledger", found, remedy(path, why), *_causes(why)),))
 
 
@@ -105,8 +106,15 @@ def _gone(path: Path) -> Finding | None:
     with suppress(OSError):
         process = user_of(path)
         if process is not None:
-            found = f"{path} is gone, and a bot runs on it (process {process or '?'}), which records nothing any more"
-            fix = f"Put the same file back; or stop the bot, {how_to_restore(path)}, and start it."
+            found = Sentence(
+                "{path} is gone, and a bot runs on it (process {process}), which records nothing any more",
+                path=path,
+                process=process or "?",
+            )
+            fix = Sentence(
+                "Put the same file back; or stop the bot, {restore}, and start it.",
+                restore=how_to_restore(path),
+            )
             return wrong("ledger", found, fix)
     return None
 
@@ -114,30 +122,56 @@ def _gone(path: Path) -> Finding | None:
 def _none_yet(path: Path) -> Finding:
     folder = path.parent
     if not folder.is_dir():
-        fix = "Make the folder, or correct DATABASE_URL."
-        return wrong("ledger", f"there is no folder {folder}", fix)
+        fix = Sentence("Make the folder, or correct DATABASE_URL.")
+        return wrong("ledger", Sentence("there is no folder {folder}", folder=folder), fix)
     try:
         TemporaryFile(dir=folder).close()  # an unnamed file leaves nothing behind
     except OSError as error:
-        fix = "Let the bot's user write there, or name another folder in DATABASE_URL."
-        return wrong("ledger", f"nothing can be written in {folder} ({error.strerror})", fix)
-    return warning("ledger", f"there is none yet at {path}", "Start the bot once: it makes it.")
+        fix = Sentence("Let the bot's user write there, or name another folder in DATABASE_URL.")
+        return wrong(
+            "ledger",
+            Sentence(
+                "nothing can be written in {folder} ({why})",
+                folder=folder,
+                why=error.strerror,
+            ),
+            fix,
+        )
+    return warning(
+        "ledger",
+        Sentence("there is none yet at {path}", path=path),
+        Sentence("Start the bot once: it makes it."),
+    )
 
 
 def _schema(engine: Engine) -> Finding:
     with engine.connect() as connection:
         step = revision_of(connection)
     if step is not None and step > HEAD:
-        fix = "Install the newer version of the bot that wrote it, or name another database if another program did."
-        return wrong("ledger", f"schema {step}, and this bot knows {HEAD}", fix)
+        fix = Sentence(
+            "Install the newer version of the bot that wrote it, or name another database if another program did."
+        )
+        return wrong(
+            "ledger",
+            Sentence("schema {step}, and this bot knows {head}", step=step, head=HEAD),
+            fix,
+        )
     if step is None and not may_create(engine):
-        found = "the role in DATABASE_URL may create nothing in the database, and there is no ledger yet"
+        found = Sentence(
+            "the role in DATABASE_URL may create nothing in the database, and there is no ledger yet"
+        )
         return wrong("ledger", found, LET_IT_OWN)
     if step != HEAD:
-        found = f"schema {step}, and this bot needs {HEAD}" if step else "the database has none yet"
-        fix = "Start the bot once: it brings the schema up to date."
+        found = (
+            Sentence("schema {step}, and this bot needs {head}", step=step, head=HEAD)
+            if step
+            else Sentence("the database has none yet")
+        )
+        fix = Sentence("Start the bot once: it brings the schema up to date.")
         return warning("ledger", found, fix)
-    return ok("ledger", f"schema {HEAD}, {engine.dialect.name}")
+    return ok(
+        "ledger", Sentence("schema {head}, {database}", head=HEAD, database=engine.dialect.name)
+    )
 
 
 def _open_to_others(path: Path | None) -> Iterator[Finding]:
@@ -146,8 +180,8 @@ def _open_to_others(path: Path | None) -> Iterator[Finding]:
         [str(each) for each in (path, *side_files(path)) if others_may_read(each)] if path else []
     )
     if files:
-        fix = f"Run chmod 600 {' '.join(files)}."
-        yield warning("ledger", f"others may read {listed(files)}", fix)
+        fix = Sentence("Run chmod 600 {names}.", names=" ".join(files))
+        yield warning("ledger", Sentence("others may read {files}", files=listed(files)), fix)
 
 
 def _write(url: URL, path: Path | None) -> Finding:
@@ -155,9 +189,11 @@ def _write(url: URL, path: Path | None) -> Finding:
         try_to_write(url)
     except SQLAlchemyError as error:
         why = reason_of(error)
-        fix = remedy(path, why, "Check the rights on the database.")
-        return wrong("ledger-write", f"it takes nothing ({why})", fix, *_causes(why))
-    return ok("ledger-write", "it can be written to (tried, and taken back)")
+        fix = remedy(path, why, Sentence("Check the rights on the database."))
+        return wrong(
+            "ledger-write", Sentence("it takes nothing ({why})", why=why), fix, *_causes(why)
+        )
+    return ok("ledger-write", Sentence("it can be written to (tried, and taken back)"))
 
 
 class _Bots(NamedTuple):
@@ -168,7 +204,11 @@ class _Bots(NamedTuple):
 
 
 def _alive(running: int) -> _Bots:
-    return _Bots(ok("bot", f"running on this ledger: {running}"), running) if running else _none()
+    return (
+        _Bots(ok("bot", Sentence("running on this ledger: {running}", running=running)), running)
+        if running
+        else _none()
+    )
 
 
 def _locked_by(path: Path) -> _Bots:
@@ -177,23 +217,38 @@ def _locked_by(path: Path) -> _Bots:
         process = user_of(path)
     except OSError as error:
         return _Bots(
-            unchecked("bot", f"its lock cannot be read ({error.strerror})", "ledger"), None
+            unchecked(
+                "bot",
+                Sentence("its lock cannot be read ({why})", why=error.strerror),
+                "ledger",
+            ),
+            None,
         )
     if process is None:
         return _none()
-    return _Bots(ok("bot", f"running on this ledger: process {process or '?'}"), 1)
+    return _Bots(
+        ok("bot", Sentence("running on this ledger: process {process}", process=process or "?")), 1
+    )
 
 
 def _none() -> _Bots:
-    fix = "Start it. If it ended by itself, the end of its log says why."
-    return _Bots(warning("bot", "none runs on this ledger, so nobody is answered", fix), 0)
+    fix = Sentence("Start it. If it ended by itself, the end of its log says why.")
+    return _Bots(
+        warning("bot", Sentence("none runs on this ledger, so nobody is answered"), fix), 0
+    )
 
 
 def _owed(count: int, seconds: float) -> Finding:
     if not count:
-        return ok("owed", "Slack has taken every message")
-    found = f"requests whose next message Slack has not taken: {count}; the first for {seconds // 60:.0f} minutes"
-    fix = "Nothing is lost for seven days. “Slack takes no message for now” in the bot's log says why."
+        return ok("owed", Sentence("Slack has taken every message"))
+    found = Sentence(
+        "requests whose next message Slack has not taken: {count}; the first for {minutes} minutes",
+        count=count,
+        minutes=f"{seconds // 60:.0f}",
+    )
+    fix = Sentence(
+        "Nothing is lost for seven days. “Slack takes no message for now” in the bot's log says why."
+    )
     return warning("owed", found, fix, "bot", "slack-bot", "slack-scopes")
 
 
@@ -203,11 +258,11 @@ def _causes(why: str) -> tuple[str, ...]:
 
 
 def _disk(folder: Path, free: int) -> Finding:
-    left = f"{free // 1_000_000:,} MB free in {folder}"
+    left = Sentence("{free} MB free in {folder}", free=f"{free // 1_000_000:,}", folder=folder)
     if free < _FULL:
-        return wrong("disk", left, "Make room there: the bot can record nothing.")
+        return wrong("disk", left, Sentence("Make room there: the bot can record nothing."))
     if free < _LEAST_FREE:
-        fix = "Make room, or delete old events: share-env-bot audit --delete-before DATE."
+        fix = Sentence("Make room, or delete old events: share-env-bot audit --delete-before DATE.")
         return warning("disk", left, fix)
     return ok("disk", left)
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator, Mapping
 
 from bot.domain.finding import SET_THE_CLOCK, Finding, Problem, ok, warning, wrong, wrong_by
+from bot.domain.sentence import Sentence
 from bot.ops.doctor.setup import BotCounts, Setup
 from bot.ops.doctor.transport import DEADLINE
 from bot.runtime.listener import NotServed, is_taken, origin, unusable
@@ -15,10 +16,9 @@ from bot.wechat.push import PushRefusal
 _LISTENER = "listener"
 _DELIVERIES = "deliveries"
 _WECHAT = "/wechat/events"
-_PROOF = "only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one"
-_NOT_THE_CLOCK = (
-    "If this clock is right by now, start the bot again to count anew. "
-    "If it goes on, look whether the reverse proxy holds posts back."
+_PROOF = Sentence("only Slack's next command can prove that SLACK_SIGNING_SECRET is the right one")
+_NOT_THE_CLOCK = Sentence(
+    "If this clock is right by now, start the bot again to count anew. If it goes on, look whether the reverse proxy holds posts back."
 )
 _REASONS: Mapping[tuple[str, str], Problem] = {
     (path, why.name.lower()): why.value
@@ -44,12 +44,14 @@ async def check_listener(setup: Setup) -> list[Finding]:
         if not is_taken(error):
             return [wrong_by(_LISTENER, unusable(host, port, error))]
         if setup.running and setup.ledger.replicas != 0:
-            return [ok(_LISTENER, f"a bot that runs answers at {shown}")]
-        found = f"{shown} is taken, and no bot of this ledger answers there"
-        fix = "If it is the bot, look at the end of its log, then restart it; else stop it, or set another PORT."
+            return [ok(_LISTENER, Sentence("a bot that runs answers at {shown}", shown=shown))]
+        found = Sentence("{shown} is taken, and no bot of this ledger answers there", shown=shown)
+        fix = Sentence(
+            "If it is the bot, look at the end of its log, then restart it; else stop it, or set another PORT."
+        )
         return [wrong(_LISTENER, found, fix)]
     server.close()
-    return [ok(_LISTENER, f"{shown} can be used")]
+    return [ok(_LISTENER, Sentence("{shown} can be used", shown=shown))]
 
 
 async def check_deliveries(setup: Setup) -> list[Finding]:
@@ -59,14 +61,32 @@ async def check_deliveries(setup: Setup) -> list[Finding]:
     if not (by_http or isinstance(parts.tokens, PlatformSettings)):
         return []
     if counted is None:
-        return [ok(_DELIVERIES, f"no bot answers here yet; {_PROOF}")] if by_http else []
+        return (
+            [ok(_DELIVERIES, Sentence("no bot answers here yet; {proof}", proof=_PROOF))]
+            if by_http
+            else []
+        )
     unproven = by_http and not counted.acked
     if found := [*_refused(counted, unproven=unproven)]:
         return found
     if unproven:
-        return [ok(_DELIVERIES, f"the bot that runs was sent nothing of Slack's yet; {_PROOF}")]
+        return [
+            ok(
+                _DELIVERIES,
+                Sentence(
+                    "the bot that runs was sent nothing of Slack's yet; {proof}", proof=_PROOF
+                ),
+            )
+        ]
     others = sum(counted.refused.values())
-    return [ok(_DELIVERIES, f"the bot that runs takes them; refused, as strangers': {others}")]
+    return [
+        ok(
+            _DELIVERIES,
+            Sentence(
+                "the bot that runs takes them; refused, as strangers': {others}", others=others
+            ),
+        )
+    ]
 
 
 def pushes_refused(counted: BotCounts | None) -> bool:
@@ -79,9 +99,12 @@ def _refused(counted: BotCounts, *, unproven: bool) -> Iterator[Finding]:
     for (path, reason), times in counted.refused.items():
         why = _REASONS.get((path, reason), Problem(""))
         if why.fix:
-            where = "" if path == ELSEWHERE else f" to {path}"
-            posts = "one post" if times == 1 else f"{times} posts"
-            found = f"the bot that runs refused {posts}{where}: {why.found}"
+            posts = Sentence("one post") if times == 1 else Sentence("{times} posts", times=times)
+            if path != ELSEWHERE:
+                posts = Sentence("{posts} to {path}", posts=posts, path=path)
+            found = Sentence(
+                "the bot that runs refused {posts}: {found}", posts=posts, found=why.found
+            )
             fix, causes = why.fix, list[str]()
             if fix == SET_THE_CLOCK:
                 fix, causes = _NOT_THE_CLOCK, ["clock"]

@@ -4,12 +4,14 @@ import os
 from urllib.request import getproxies
 
 from bot.domain.finding import SET_THE_CLOCK, Finding, ok, unchecked, warning, wrong
+from bot.domain.sentence import COMMA, Sentence, joined
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.transport import origin_of
 from bot.runtime.way import address_of
 from bot.wechat.push import STALE_AFTER
 
 _PROXIES = "proxies"
+_CALLED = {"Slack": "Slack", "WeChat": Sentence("WeChat")}
 _NOTICEABLE = 30.0  # seconds
 
 
@@ -26,10 +28,12 @@ async def check_clock(setup: Setup) -> list[Finding]:
     origins = {name: origin_of(url) for name, url in _servers(setup).items()}
     told = {name: -ahead[origin] for name, origin in origins.items() if origin in ahead}
     if not told:
-        return [unchecked("clock", "no server told the time", "slack-bot", "wechat")]
-    found = "this machine's against " + ", ".join(
-        f"{name}'s: {round(off):+} s" for name, off in told.items()
-    )
+        return [unchecked("clock", Sentence("no server told the time"), "slack-bot", "wechat")]
+    off = [
+        Sentence("{server}'s: {seconds} s", server=_CALLED[name], seconds=f"{round(off):+}")
+        for name, off in told.items()
+    ]
+    found = Sentence("this machine's against {off}", off=joined(off, COMMA))
     most = max(map(abs, told.values()))
     if most <= _NOTICEABLE:
         return [ok("clock", found)]
@@ -47,25 +51,30 @@ async def check_proxies(setup: Setup) -> list[Finding]:
     problems = (
         (
             *(warning, in_file),
-            f"only in .env, where they are not used: {', '.join(in_file)}",
-            "Set them in the environment of the process.",
+            Sentence("only in .env, where they are not used: {names}", names=", ".join(in_file)),
+            Sentence("Set them in the environment of the process."),
         ),
         (
             *(warning, proxies and "https" not in proxies),
-            f"{', '.join(sorted(proxies))} set, and HTTPS_PROXY not: WeChat is called past the proxy",
-            "Set HTTPS_PROXY.",
+            Sentence(
+                "{names} set, and HTTPS_PROXY not: WeChat is called past the proxy",
+                names=", ".join(sorted(proxies)),
+            ),
+            Sentence("Set HTTPS_PROXY."),
         ),
         (
             # aiohttp can use an https:// proxy on asyncio's own loop alone, and no other scheme at all.
             *(wrong, "https" in proxies and address_of(proxies["https"]) is None),
-            "HTTPS_PROXY is no address that begins with http://, so it cannot be used",
-            "Give the proxy's address as http://host:port; what passes through it is encrypted all the same.",
+            Sentence("HTTPS_PROXY is no address that begins with http://, so it cannot be used"),
+            Sentence(
+                "Give the proxy's address as http://host:port; what passes through it is encrypted all the same."
+            ),
         ),
     )
     found = [level(_PROXIES, what, fix) for level, holds, what, fix in problems if holds]
     used = {kind: address_of(url) for kind, url in sorted(proxies.items())}
     shown = ", ".join(f"{kind}: {address}" for kind, address in used.items() if address)
-    return found or [ok(_PROXIES, shown or "none")]
+    return found or [ok(_PROXIES, shown or Sentence("none"))]
 
 
 def _is_of_the_process(name: str) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong, wrong_by
-from bot.ops.doctor.findings import listed
+from bot.domain.sentence import Sentence
+from bot.ops.doctor.findings import listed, with_unread
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers
 from bot.policy.kinds import (
@@ -27,7 +28,9 @@ async def check_policy(setup: Setup) -> list[Finding]:
     """Return the findings about the policy, with what Slack said about people."""
     tested, problems = setup.parts.tested, setup.parts.problems
     if tested is None:
-        return [unchecked("policy-tests", "there is no policy that can be read", "settings")]
+        return [
+            unchecked("policy-tests", Sentence("there is no policy that can be read"), "settings")
+        ]
     astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
     return [*findings_of(tested, setup.slack, "wrong", *(["settings"] if astray else []))]
 
@@ -45,17 +48,27 @@ def _tests(tested: Tested) -> Iterator[Finding]:
         yield wrong_by("policy-tests", failed)
     if not tested.failed:
         tests = tested.tests
-        yield ok("policy-tests", f"all pass: {tests}" if tests else "the policy has none")
+        yield ok(
+            "policy-tests",
+            Sentence("all pass: {tests}", tests=tests)
+            if tests
+            else Sentence("the policy has none"),
+        )
 
 
 def _reach(policy: Policy, answers: SlackAnswers) -> Sequence[Finding]:
     name, findings = "policy-reach", [*reach(policy)]
     for rule in policy.rules:
         if rule.effect is not Effect.DENY and _active(rule, answers) == frozenset():
-            why = f"“{rule.name}” is for nobody: whom it names does not exist, is deactivated, or is in no group"
-            fix = "Name people who are there, or take the rule out."
+            why = Sentence(
+                "“{name}” is for nobody: whom it names does not exist, is deactivated, or is in no group",
+                name=rule.name,
+            )
+            fix = Sentence("Name people who are there, or take the rule out.")
             findings.append(warning(name, why, fix, *_named(rule)))
-    return findings or [ok(name, f"rules: {len(policy.rules)}; each can be reached")]
+    return findings or [
+        ok(name, Sentence("rules: {count}; each can be reached", count=len(policy.rules)))
+    ]
 
 
 def _active(
@@ -86,19 +99,23 @@ def _approvers(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     if not findings:
         named = sorted({rule.approvers.channel for rule in rules})
         unknown = [each for each in named if not isinstance(channels.get(each), Answered)]
-        beyond = f"; not checked with Slack: {listed(unknown)}" if unknown else ""
-        each = f"rules that ask for approval: {len(rules)}; each has approvers{beyond}"
-        yield ok("policy-approvers", each if rules else "no rule asks for approval")
+        each = Sentence(
+            "rules that ask for approval: {count}; each has approvers", count=len(rules)
+        )
+        each = with_unread(each, unknown)
+        yield ok("policy-approvers", each if rules else Sentence("no rule asks for approval"))
 
 
 def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
     name, approvers = "policy-approvers", rule.approvers
     able = _active(approvers, answers, guests=False)
     if able == frozenset():
-        why = "none of its approvers exists and is an active full member"
-        found = f"nobody can approve what “{rule.name}” asks for: {why}"
+        why = Sentence("none of its approvers exists and is an active full member")
+        found = Sentence(
+            "nobody can approve what “{name}” asks for: {why}", name=rule.name, why=why
+        )
         causes = () if _active(approvers, answers) else _named(approvers)  # guests are there
-        yield wrong(name, found, "Name approvers who are there.", *causes)
+        yield wrong(name, found, Sentence("Name approvers who are there."), *causes)
     yield from approval(rule, able, _active(rule, answers))
     channel = approvers.channel
     yield from _channel(channel, answers.channels.get(channel))
@@ -108,34 +125,50 @@ def _operators(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     """Yield that all active operators are guests, whom no other check names."""
     guests = _active(policy.operators, answers)
     if guests and _active(policy.operators, answers, guests=False) == frozenset():
-        why = f"all operators are guests, who may not cancel others' requests: {listed(sorted(guests))}"
-        yield wrong("policy-approvers", why, "Name an operator who is a full member.")
+        why = Sentence(
+            "all operators are guests, who may not cancel others' requests: {guests}",
+            guests=listed(sorted(guests)),
+        )
+        yield wrong("policy-approvers", why, Sentence("Name an operator who is a full member."))
 
 
 def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:
     """Yield what Slack's answer about an approvers' channel says against it."""
-    name, its = "policy-approvers", f"the approvers' channel {channel}"
+    name, its = "policy-approvers", Sentence("the approvers' channel {channel}", channel=channel)
     found = answer.data.get("channel") if isinstance(answer, Answered) else None
     shown = found if isinstance(found, dict) else {}
     if is_shared_outside(shown):
-        why = f"{its} is shared with another organisation, or about to be, so approvers are asked directly"
-        yield wrong(name, why, "Name a channel that only your own organisation reads.")
+        why = Sentence(
+            "{its} is shared with another organisation, or about to be, so approvers are asked directly",
+            its=its,
+        )
+        yield wrong(name, why, Sentence("Name a channel that only your own organisation reads."))
     if shown.get("is_archived"):
-        yield wrong(name, f"{its} is archived", "Bring it back, or name another channel.")
+        yield wrong(
+            name,
+            Sentence("{its} is archived", its=its),
+            Sentence("Bring it back, or name another channel."),
+        )
     elif answer == Refused("channel_not_found") or shown.get("is_member") is False:
-        why = f"the bot is not in {its}, or there is no such channel"
-        yield wrong(name, why, "Correct the id, or type /invite @share-env in it.")
+        why = Sentence("the bot is not in {its}, or there is no such channel", its=its)
+        yield wrong(name, why, Sentence("Correct the id, or type /invite @share-env in it."))
 
 
 def _owners(policy: Policy, lost: Level, causes: Sequence[str]) -> Iterator[Finding]:
     name, found, without = "policy-owners", [*owners(policy)], ownerless(policy)
     yield from found
     if not without and not policy.all_owners:
-        without = ["any env"] * any(rule.effect is not Effect.DENY for rule in policy.rules)
+        without = [Sentence("any env")] * any(
+            rule.effect is not Effect.DENY for rule in policy.rules
+        )
     if without:
-        why = f"no mini program is known to own {listed(without)}"
-        fix = "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID where the bot runs."
+        why = Sentence("no mini program is known to own {without}", without=listed(without))
+        fix = Sentence(
+            "Add them to an [[owner]] in the policy file, or set WECHAT_AUTHORIZER_APPID where the bot runs."
+        )
         yield Finding(name, lost, why, fix, tuple(causes))
     elif not found:
-        every = f"{listed([*policy.all_owners])}; every env that rules name has an owner"
-        yield ok(name, every if policy.all_owners else "no rule needs one")
+        every = Sentence(
+            "{owners}; every env that rules name has an owner", owners=listed([*policy.all_owners])
+        )
+        yield ok(name, every if policy.all_owners else Sentence("no rule needs one"))

@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 from urllib.request import getproxies
 
 from bot.domain.finding import Finding, wrong
+from bot.domain.sentence import Sentence, cleaned
 from bot.observe.logs.redaction import Redactor
+from bot.observe.output import speaking
 from bot.ops.doctor.chain import check_chain, check_permissions
-from bot.ops.doctor.findings import print_by_cause, with_true_causes
+from bot.ops.doctor.findings import print_as_json, print_by_cause, with_true_causes
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.listener import check_deliveries, check_listener
 from bot.ops.doctor.machine import check_clock, check_proxies
@@ -55,7 +57,8 @@ _AFTER: Mapping[str, Check] = {"clock": check_clock, "proxies": check_proxies}
 
 def doctor(environ: Mapping[str, str], *, as_json: bool) -> bool:
     """Print the findings by cause, or as JSON; return whether none is wrong."""
-    return print_by_cause(promptly(examine(environ)), as_json=as_json)
+    findings = promptly(examine(environ))
+    return print_as_json(findings) if as_json else print_by_cause(findings, speaking(environ).told)
 
 
 async def examine(
@@ -129,14 +132,18 @@ async def _guarded(
         async with asyncio.timeout(longest):
             return await work
     except TimeoutError:
-        late = f"not checked: it did not end within {longest:g} seconds"
-        fix = "See whether the database, its disk or the network hangs, then run the doctor again."
+        late = Sentence(
+            "not checked: it did not end within {seconds} seconds", seconds=f"{longest:g}"
+        )
+        fix = Sentence(
+            "See whether the database, its disk or the network hangs, then run the doctor again."
+        )
         return otherwise(wrong(name, late, fix))
     except Exception as error:  # noqa: BLE001  # the other checks have to go on
-        found = f"this check itself failed ({type(error).__name__})"
-        return otherwise(wrong(name, found, "Tell the people who make this bot."))
+        found = Sentence("this check itself failed ({error})", error=type(error).__name__)
+        return otherwise(wrong(name, found, Sentence("Tell the people who make this bot.")))
 
 
 def _clean(finding: Finding, clean: Callable[[str], str]) -> Finding:
-    fix = finding.fix and clean(finding.fix)
-    return replace(finding, found=clean(finding.found), fix=fix)
+    fix = finding.fix and cleaned(finding.fix, clean)
+    return replace(finding, found=cleaned(finding.found, clean), fix=fix)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from bot.domain.finding import Finding, ok, warning, wrong, wrong_by
+from bot.domain.sentence import Sentence
 from bot.ops.doctor.findings import others_may_read
 from bot.ops.doctor.setup import Setup
 from bot.settings.environ import DOTENV, Reader, overridden, overriding, repeated
@@ -27,16 +28,29 @@ async def check_settings(setup: Setup) -> list[Finding]:
     found = [*_wrong(environ, parts.problems)]
     if parts.slack and parts.slack.bot_token.startswith(_ROTATES):
         # Source: docs.slack.dev, "Token rotation": tokens expire after twelve hours, and it cannot be turned off.
-        fix = "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
-        held = (
+        fix = Sentence(
+            "Make a new app from app-manifest.yml, which has no rotation: an app's cannot be turned off again."
+        )
+        held = Sentence(
             "SLACK_BOT_TOKEN holds a bot token that rotates (xoxe.xoxb-…): it ends after 12 hours"
         )
         found.append(warning(_NAME, held, fix))
     if others_may_read(DOTENV):
-        found.append(warning(_NAME, f"others may read {DOTENV}", f"Run chmod 600 {DOTENV}."))
-    fix = "Keep one line: now the last one with a value counts."
+        found.append(
+            warning(
+                _NAME,
+                Sentence("others may read {dotenv}", dotenv=DOTENV),
+                Sentence("Run chmod 600 {dotenv}.", dotenv=DOTENV),
+            )
+        )
+    fix = Sentence("Keep one line: now the last one with a value counts.")
     found += [
-        warning(_NAME, f"{name} stands more than once in {DOTENV}", fix) for name in repeated()
+        warning(
+            _NAME,
+            Sentence("{name} stands more than once in {dotenv}", name=name, dotenv=DOTENV),
+            fix,
+        )
+        for name in repeated()
     ]
     told = {word for problem in parts.problems for word in problem.split()}
     found += _unknown({name: "" for name in environ if name not in told})
@@ -55,17 +69,27 @@ def _unknown(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Yield names that resemble settings; in the process's environment only those that no other program uses."""
     for name in sorted(set(environ) - set(NAMES)):
         close = nearest(name)
-        fix = f"Did you mean {close}?" if close else "Take it out."
+        fix = Sentence("Did you mean {close}?", close=close) if close else Sentence("Take it out.")
         if name not in os.environ and (close or name.startswith(_OURS)):
-            yield warning(_NAME, f"{name} in {DOTENV} is not a setting", fix)
+            yield warning(
+                _NAME,
+                Sentence("{name} in {dotenv} is not a setting", name=name, dotenv=DOTENV),
+                fix,
+            )
         elif name.startswith(_OURS_ALONE) and not name.startswith(_OF_KUBERNETES):
-            yield warning(_NAME, f"{name} in the environment is not a setting", fix)
+            yield warning(
+                _NAME, Sentence("{name} in the environment is not a setting", name=name), fix
+            )
 
 
 def _wrong(environ: Mapping[str, str], problems: Sequence[str]) -> Iterator[Finding]:
     swapped = _swapped(environ)
     for one, other in swapped:
-        yield wrong(_NAME, f"{one} and {other} are swapped", "Exchange the two values.")
+        yield wrong(
+            _NAME,
+            Sentence("{one} and {other} are swapped", one=one, other=other),
+            Sentence("Exchange the two values."),
+        )
     named = {f"{name} {word}" for pair in swapped for name in pair for word in ("holds ", "is ")}
     for problem in problems:
         if not problem.startswith(tuple(named)):
@@ -85,8 +109,10 @@ def _swapped(environ: Mapping[str, str]) -> list[tuple[str, str]]:
 
 def _held(parts: Parts) -> str:
     if parts.slack is None or parts.tokens is None:
-        return "all there"
-    way = "an app-level token (xapp-…), so Socket Mode"
+        return Sentence("all there")
+    way = Sentence("an app-level token (xapp-…), so Socket Mode")
     if not parts.slack.app_token:
-        way = "a signing secret and no app-level token, so HTTP mode"
-    return f"a bot token (xoxb-…), {way}, {parts.tokens.described}"
+        way = Sentence("a signing secret and no app-level token, so HTTP mode")
+    return Sentence(
+        "a bot token (xoxb-…), {way}, {described}", way=way, described=parts.tokens.described
+    )

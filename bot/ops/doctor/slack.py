@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from bot.domain.finding import Finding, Problem, ok, unchecked, warning, wrong, wrong_by
-from bot.ops.doctor.findings import in_the_way, listed, utc
+from bot.domain.finding import Finding, Problem, at, ok, unchecked, warning, wrong, wrong_by
+from bot.domain.sentence import SEMICOLON, Sentence, joined
+from bot.ops.doctor.findings import in_the_way, listed, utc, with_unread
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
 from bot.ops.doctor.slack_calls import SlackAnswers, channels_of, people_of
@@ -21,19 +22,26 @@ from bot.slack.preflight import (
 )
 
 _UNREADABLE = {
-    Unreadable.MISSING_SCOPE: ("a scope is missing", REINSTALL),
-    Unreadable.BAD_TOKEN: ("Slack refuses the bot token", "Install the Slack app again."),
-    Unreadable.PAID_PLAN: (
-        "this workspace's plan has no user groups",
-        "Name users instead of groups in the policy, or upgrade the plan.",
+    Unreadable.MISSING_SCOPE: (Sentence("a scope is missing"), REINSTALL),
+    Unreadable.BAD_TOKEN: (
+        Sentence("Slack refuses the bot token"),
+        Sentence("Install the Slack app again."),
     ),
-    Unreadable.RATE_LIMITED: ("Slack asks to slow down", "Run the doctor again in a minute."),
-    Unreadable.SLACK_DOWN: ("Slack did not tell in time", "Run the doctor again."),
+    Unreadable.PAID_PLAN: (
+        Sentence("this workspace's plan has no user groups"),
+        Sentence("Name users instead of groups in the policy, or upgrade the plan."),
+    ),
+    Unreadable.RATE_LIMITED: (
+        Sentence("Slack asks to slow down"),
+        Sentence("Run the doctor again in a minute."),
+    ),
+    Unreadable.SLACK_DOWN: (
+        Sentence("Slack did not tell in time"),
+        Sentence("Run the doctor again."),
+    ),
 }
-_ANOTHER = (
-    "Another copy of the bot, on a laptop perhaps, takes some of the commands: stop it, or make a new app-level token "
-    "and revoke the old one on the page “Basic Information”. If it is your bot, it has another ledger: correct "
-    "DATABASE_URL, or do what its log says if the file was replaced."
+_ANOTHER = Sentence(
+    "Another copy of the bot, on a laptop perhaps, takes some of the commands: stop it, or make a new app-level token and revoke the old one on the page “Basic Information”. If it is your bot, it has another ledger: correct DATABASE_URL, or do what its log says if the file was replaced."
 )
 
 
@@ -43,13 +51,15 @@ async def check_slack(setup: Setup) -> list[Finding]:
     if answers.failed:
         return [answers.failed]
     who = answers.bot.data if isinstance(answers.bot, Answered) else {}
-    fine = f"auth.test: {who.get('user')} in the workspace {who.get('team')}"
+    fine = Sentence(
+        "auth.test: {user} in the workspace {team}", user=who.get("user"), team=who.get("team")
+    )
     found = [
         _token("slack-bot", "SLACK_BOT_TOKEN", answers.bot, problem_of_bot, fine),
         _scopes(policy, answers),
     ]
     if slack is None or slack.app_token:
-        fine = "apps.connections.open: Slack gives a socket"
+        fine = Sentence("apps.connections.open: Slack gives a socket")
         found += [
             _token("slack-app", "SLACK_APP_TOKEN", answers.app, problem_of_app, fine),
             *_apps(answers, setup.ledger),
@@ -69,24 +79,32 @@ def _token(
 ) -> Finding:
     """Return what the preflight finds about a token, with a fix that suits the doctor."""
     if result is None:
-        return unchecked(name, f"{setting} or SLACK_API_URL is not usable", "settings")
+        return unchecked(
+            name, Sentence("{setting} or SLACK_API_URL is not usable", setting=setting), "settings"
+        )
     problem = problem_of(result)
     if problem is None:
         return ok(name, fine)
     if isinstance(result, Refused | Doubtful) and result.way:
         return in_the_way(name, "Slack", result.way)
     found = wrong_by(name, problem)
-    fix = (found.fix or "").replace("then start again.", "then run the doctor again.")
+    fix = found.fix
+    if isinstance(fix, Sentence) and "then" in fix.values:
+        fix = Sentence(
+            fix.template, **{**fix.values, "then": Sentence("then run the doctor again")}
+        )
     return replace(found, fix=fix, causes=("proxies",) if result == Refused(NOT_SENT) else ())
 
 
 def _scopes(policy: Policy | None, answers: SlackAnswers) -> Finding:
     granted = answers.bot.scopes if isinstance(answers.bot, Answered) else None
     if granted is None:
-        return unchecked("slack-scopes", "Slack did not say which are granted", "slack-bot")
+        return unchecked(
+            "slack-scopes", Sentence("Slack did not say which are granted"), "slack-bot"
+        )
     lacking = missing(granted)
     if not lacking:
-        return ok("slack-scopes", f"all {len(SCOPES)} are granted")
+        return ok("slack-scopes", Sentence("all {count} are granted", count=len(SCOPES)))
     needs_groups = bool(policy and policy.groups)
     vital = any(s.vital or (s.name == "usergroups:read" and needs_groups) for s in lacking)
     return (wrong if vital else warning)("slack-scopes", not_granted(lacking), REINSTALL)
@@ -96,27 +114,47 @@ def _connections(answers: SlackAnswers, ledger: LedgerLook) -> Finding:
     """Return how many connections the app has: to the doctor, or as the bot that runs recorded it at its last one."""
     name, replicas, greeting = "slack-connections", ledger.replicas, ledger.greeting
     if not isinstance(answers.app, Answered):
-        return unchecked(name, "Slack could not be asked for a connection", "slack-app")
+        return unchecked(name, Sentence("Slack could not be asked for a connection"), "slack-app")
     if replicas is None:
-        why = "the ledger does not tell whether a bot runs, whose commands this could cost"
+        why = Sentence(
+            "the ledger does not tell whether a bot runs, whose commands this could cost"
+        )
         return unchecked(name, why, "ledger")
     if refused := REFUSALS.get((greeting and greeting.refusal) or ""):
-        return wrong(name, f"to the bot that runs Slack said: {refused.found}", refused.fix)
+        return wrong(
+            name,
+            Sentence("to the bot that runs Slack said: {found}", found=refused.found),
+            refused.fix,
+        )
     if replicas and (greeting is None or greeting.connections is None):
-        fix = "Look whether the bot still runs, then at its log: it is not connected, or to another Slack app."
-        found = f"Slack has greeted no bot that runs on this ledger; running: {replicas}"
+        fix = Sentence(
+            "Look whether the bot still runs, then at its log: it is not connected, or to another Slack app."
+        )
+        found = Sentence(
+            "Slack has greeted no bot that runs on this ledger; running: {replicas}",
+            replicas=replicas,
+        )
         return warning(name, found, fix, "ledger")
     if greeting and greeting.connections is not None:
         bots = greeting.bots or 0
-        held = f"{greeting.connections} when Slack last greeted the bot that runs ({utc(greeting.at)}); bots on this ledger then: {bots}"
+        held = Sentence(
+            "{connections} when Slack last greeted the bot that runs ({at}); bots on this ledger then: {bots}",
+            connections=greeting.connections,
+            at=utc(greeting.at),
+            bots=bots,
+        )
         return warning(name, held, _ANOTHER) if greeting.connections > bots else ok(name, held)
     if isinstance(answers.socket, Problem):
         return wrong(name, answers.socket.found, answers.socket.fix, "proxies")
     others = (answers.socket.connections or 1) - 1 if answers.socket else 0
     full = others >= MOST_CONNECTIONS
-    held = f"{others} besides the doctor's own{', and Slack allows no more' if full else ''}"
+    held = Sentence("{others} besides the doctor's own", others=others)
+    if full:
+        held = Sentence("{held}, and Slack allows no more", held=held)
     if others:
-        return (wrong if full else warning)(name, f"{held}; no bot runs on this ledger", _ANOTHER)
+        return (wrong if full else warning)(
+            name, Sentence("{held}; no bot runs on this ledger", held=held), _ANOTHER
+        )
     return ok(name, held)
 
 
@@ -125,27 +163,31 @@ def _apps(answers: SlackAnswers, ledger: LedgerLook) -> Iterator[Finding]:
     hello = answers.socket.app_id if isinstance(answers.socket, Hello) else None
     listens = hello or (ledger.greeting.app if ledger.greeting else None)
     if answers.app_id and listens and answers.app_id != listens:
-        found = f"SLACK_BOT_TOKEN belongs to the Slack app {answers.app_id}, SLACK_APP_TOKEN to {listens}"
-        yield wrong("slack-app", found, "Copy both tokens from the pages of one app.")
+        found = Sentence(
+            "SLACK_BOT_TOKEN belongs to the Slack app {app_id}, SLACK_APP_TOKEN to {listens}",
+            app_id=answers.app_id,
+            listens=listens,
+        )
+        yield wrong("slack-app", found, Sentence("Copy both tokens from the pages of one app."))
 
 
 def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     name, named, members = "slack-groups", sorted(policy.groups), answers.groups
     if not named:
-        return ok(name, "the policy names none")
+        return ok(name, Sentence("the policy names none"))
     if members is None:
-        return unchecked(name, "Slack could not be asked", "slack-bot")
+        return unchecked(name, Sentence("Slack could not be asked"), "slack-bot")
     if isinstance(members, Unreadable):
         why, fix = _UNREADABLE[members]
-        return wrong(name, f"cannot be read: {why}", fix, *_lacked(members))
+        return wrong(name, Sentence("cannot be read: {why}", why=why), fix, *_lacked(members))
     lost = [group for group in named if group not in members]
     gone = [group for group in named if group in members and members[group] is None]
-    if found := _both(("do not exist", lost), ("deactivated", gone)):
-        fix = "Correct the ids in the policy, or bring the groups back in Slack."
+    if found := _both((Sentence("do not exist"), lost), (Sentence("deactivated"), gone)):
+        fix = Sentence("Correct the ids in the policy, or bring the groups back in Slack.")
         return wrong(name, found, fix)
     if empty := [group for group in named if not members[group]]:
-        fix = "Add people in Slack, or take the group out of the policy."
-        return warning(name, f"without members: {listed(empty)}", fix)
+        fix = Sentence("Add people in Slack, or take the group out of the policy.")
+        return warning(name, Sentence("without members: {empty}", empty=listed(empty)), fix)
     return ok(name, listed(named))
 
 
@@ -153,42 +195,56 @@ def _people(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     name = "slack-people"
     named = people_of(policy)
     if not isinstance(answers.bot, Answered):
-        yield unchecked(name, "Slack could not be asked", "slack-bot")
+        yield unchecked(name, Sentence("Slack could not be asked"), "slack-bot")
         return
 
     def those(standing: Standing | Unreadable) -> list[str]:
         return [user_id for user_id in named if answers.people.get(user_id) is standing]
 
     found = _both(
-        ("do not exist", those(Unreadable.NOT_FOUND)),
-        ("deactivated", those(Standing.DEACTIVATED)),
-        ("bots, which may do nothing", those(Standing.BOT)),
+        (Sentence("do not exist"), those(Unreadable.NOT_FOUND)),
+        (Sentence("deactivated"), those(Standing.DEACTIVATED)),
+        (Sentence("bots, which may do nothing"), those(Standing.BOT)),
     )
     if found:
-        yield wrong(name, found, "Take them out of the policy, or correct the ids.")
+        yield wrong(name, found, Sentence("Take them out of the policy, or correct the ids."))
     for trouble, (why, fix) in _UNREADABLE.items():
         if ids := those(trouble):
             causes = _lacked(trouble) or ("slack-groups",)
-            yield warning(name, f"not looked up: {listed(ids)} ({why})", fix, *causes)
+            yield warning(
+                name,
+                Sentence("not looked up: {ids} ({why})", ids=listed(ids), why=why),
+                fix,
+                *causes,
+            )
     if not found and not any(map(those, _UNREADABLE)):
-        yield ok(name, f"named: {len(named)}; all active" if named else "the policy names none")
+        yield ok(
+            name,
+            Sentence("named: {count}; all active", count=len(named))
+            if named
+            else Sentence("the policy names none"),
+        )
 
 
 def _channels(policy: Policy, answers: SlackAnswers) -> Finding:
     """Return which of the channels that rules are for Slack does not know."""
     name, named = "slack-channels", sorted(channels_of(policy))
     if not named:
-        return ok(name, "no rule is for certain channels")
+        return ok(name, Sentence("no rule is for certain channels"))
     if not isinstance(answers.bot, Answered):
-        return unchecked(name, "Slack could not be asked", "slack-bot")
+        return unchecked(name, Sentence("Slack could not be asked"), "slack-bot")
     lost = [each for each in named if answers.channels.get(each) == Refused("channel_not_found")]
     if lost:
-        found = f"rules are for channels that do not exist, or are private ones without the bot: {listed(lost)}"
-        fix = "Correct the ids in the policy, or type /invite @share-env in those channels."
+        found = Sentence(
+            "rules are for channels that do not exist, or are private ones without the bot: {lost}",
+            lost=listed(lost),
+        )
+        fix = Sentence(
+            "Correct the ids in the policy, or type /invite @share-env in those channels."
+        )
         return warning(name, found, fix)
     unread = [each for each in named if not isinstance(answers.channels.get(each), Answered)]
-    beyond = f"; not checked with Slack: {listed(unread)}" if unread else ""
-    return ok(name, f"named: {len(named)}{beyond}")
+    return ok(name, with_unread(Sentence("named: {count}", count=len(named)), unread))
 
 
 def _lacked(trouble: Unreadable) -> tuple[str, ...]:
@@ -197,4 +253,4 @@ def _lacked(trouble: Unreadable) -> tuple[str, ...]:
 
 
 def _both(*kinds: tuple[str, list[str]]) -> str:
-    return "; ".join(f"{what}: {listed(ids)}" for what, ids in kinds if ids)
+    return joined([at(what, listed(ids)) for what, ids in kinds if ids], SEMICOLON)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from bot.domain.finding import Finding, Problem
+from bot.domain.sentence import Sentence
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
 from bot.runtime.clock import Runtime
@@ -23,8 +24,8 @@ _AT_ONCE = 10
 _MOST_MEMBERS = 100  # looked up one by one; Slack allows as many calls a minute
 _PATIENCE = 3.0  # seconds for rate limits
 _NO_SOCKET = Problem(
-    "Slack's socket does not open, or greets nobody",
-    "Check that the network and the proxy let wss:// through.",
+    Sentence("Slack's socket does not open, or greets nobody"),
+    Sentence("Check that the network and the proxy let wss:// through."),
 )
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 

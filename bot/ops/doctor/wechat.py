@@ -6,8 +6,9 @@ from http import HTTPStatus
 
 import httpx
 
-from bot.domain.finding import Finding, ok, unchecked, wrong
-from bot.domain.in_general import fix_of
+from bot.domain.finding import Finding, at, ok, unchecked, wrong
+from bot.domain.in_general import fix_of, in_general
+from bot.domain.sentence import Sentence
 from bot.guidance import AutoRetry, EnvList, Guidance, Trouble, for_code
 from bot.ops.doctor.findings import in_the_way, listed
 from bot.ops.doctor.ledger import LedgerLook
@@ -26,12 +27,13 @@ from bot.wechat.tokens import FixedToken, TokenServer
 from bot.wechat.transport import WeChatApi
 
 _NAME = "wechat"
+_WECHAT = Sentence("WeChat")
 _AT_ONCE = 5
 _ON_THE_WAY = {
     each.value
     for each in (Trouble.NOT_SENT_CONNECT, Trouble.TIMEOUT, Trouble.LOST, Trouble.GATEWAY_BROKEN)
 }
-_INCOMPLETE = "the settings for WeChat, or for the policy, are incomplete"
+_INCOMPLETE = Sentence("the settings for WeChat, or for the policy, are incomplete")
 _NOT_THERE = {
     each.value
     for each in (
@@ -47,12 +49,15 @@ _CAUSES: Mapping[Guidance, tuple[str, ...]] = {
 }
 """The checks that explain a failure if they fail too, each before those that it may explain."""
 _FIXED_DEAD = Trouble.TOKEN_FIXED_DEAD.value
-_LATER = "Run the doctor again in some minutes. If WeChat still says so, post the rid at developers.weixin.qq.com (服务商专区)."
-_ASK_WHO_RUNS_IT = (
-    "Ask who runs what HTTPS_PROXY or WECHAT_API_URL name, or the network's gateway: WeChat itself "
-    "uses no such status. Then run the doctor again."
+_LATER = Sentence(
+    "Run the doctor again in some minutes. If WeChat still says so, post the rid at developers.weixin.qq.com (服务商专区)."
 )
-_CHECK_THE_WAY = "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
+_ASK_WHO_RUNS_IT = Sentence(
+    "Ask who runs what HTTPS_PROXY or WECHAT_API_URL name, or the network's gateway: WeChat itself uses no such status. Then run the doctor again."
+)
+_CHECK_THE_WAY = Sentence(
+    "Check the network, the proxy and WECHAT_API_URL, then run the doctor again."
+)
 
 Read = Callable[[str], Awaitable[str | NoAnswer | None]]
 
@@ -88,10 +93,10 @@ async def check_wechat(setup: Setup) -> list[Finding]:
     async def one(owner: str) -> Finding:
         token = await read(owner)
         if token is None:
-            why = f"{owner} has no good token in the ledger"
+            why = Sentence("{owner} has no good token in the ledger", owner=owner)
             return unchecked(_NAME, why, "owner-token", "ledger")
         if isinstance(token, NoAnswer):
-            return failed(_NAME, token, "the token server")
+            return failed(_NAME, token, Sentence("the token server"))
         answer = await wechat.post(get_env_info(token), DEADLINE, read_envs)
         if not isinstance(answer, NoAnswer):
             held[owner] = in_service(answer)
@@ -117,25 +122,32 @@ async def check_owners(
         if owner in found:
             alike.setdefault(found[owner], []).append(owner)
     told = [
-        replace(what, found=f"{listed(whose)}: {what.found}")
+        replace(what, found=at(listed(whose), what.found))
         if what.level == "wrong" and not what.unreached
         else what
         for what, whose in alike.items()
     ]
     if late := [owner for owner in owners if owner not in found]:
-        told.append(unchecked(name, f"there was no time for {listed(late)}"))
+        told.append(unchecked(name, Sentence("there was no time for {late}", late=listed(late))))
     return told
 
 
 def _tried(owner: str, answer: EnvList | NoAnswer, *, fixed: bool) -> Finding:
     match answer:
         case NoAnswer(status=HTTPStatus.NOT_FOUND):
-            fix = "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
-            return wrong(_NAME, "what answers at WECHAT_API_URL is not WeChat (HTTP 404)", fix)
+            fix = Sentence(
+                "Set it to https://api.weixin.qq.com, or take it out, then run the doctor again."
+            )
+            return wrong(
+                _NAME, Sentence("what answers at WECHAT_API_URL is not WeChat (HTTP 404)"), fix
+            )
         case NoAnswer(guidance):
             no = failed(_NAME, answer)
             if guidance is Trouble.GATEWAY_BROKEN.value:
-                found = f"a gateway or proxy answered with an error page instead of WeChat (HTTP {answer.status})"
+                found = Sentence(
+                    "a gateway or proxy answered with an error page instead of WeChat (HTTP {status})",
+                    status=answer.status,
+                )
                 return wrong(_NAME, found, _ASK_WHO_RUNS_IT, *no.causes)
             if guidance in _ON_THE_WAY and not answer.way:
                 return replace(no, fix=_CHECK_THE_WAY)
@@ -143,21 +155,30 @@ def _tried(owner: str, answer: EnvList | NoAnswer, *, fixed: bool) -> Finding:
             return replace(no, fix=first_step(_FIXED_DEAD)) if dead else no
         case envs:
             return ok(
-                _NAME, f"{owner}: WeChat takes its token; envs in service: {len(in_service(envs))}"
+                _NAME,
+                Sentence(
+                    "{owner}: WeChat takes its token; envs in service: {count}",
+                    owner=owner,
+                    count=len(in_service(envs)),
+                ),
             )
 
 
-def failed(name: str, no: NoAnswer, server: str = "WeChat") -> Finding:
+def failed(name: str, no: NoAnswer, server: str = _WECHAT) -> Finding:
     """Return why there is no answer, of WeChat or of another `server`, as a finding that applies to any owner."""
     if no.way:
         return in_the_way(name, server, no.way)
     if no.came:
         return wrong(name, no.problem.found, no.problem.fix)
     guidance, said = no.guidance, no.said
-    code = f" ({said.errcode}{f', rid {said.rid}' if said.rid else ''})" if said else ""
-    told = f"; WeChat said: {said.errmsg}" if said and said.errmsg and guidance.read else ""
+    found = in_general(guidance.title)
+    if said:
+        code = f"{said.errcode}{f', rid {said.rid}' if said.rid else ''}"
+        found = Sentence("{title} ({code})", title=found, code=code)
+    if said and said.errmsg and guidance.read:
+        found = Sentence("{found}; WeChat said: {errmsg}", found=found, errmsg=said.errmsg)
     causes = causes_of(guidance, name)
-    return wrong(name, f"{guidance.title}{code}{told}", first_step(guidance), *causes)
+    return wrong(name, found, first_step(guidance), *causes)
 
 
 def causes_of(guidance: Guidance, name: str) -> tuple[str, ...]:

@@ -6,7 +6,13 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.finding import Finding, Problem, ok, unchecked, warning, wrong
-from bot.ops.doctor.findings import by_cause, in_the_way, print_by_cause, with_true_causes
+from bot.ops.doctor.findings import (
+    by_cause,
+    in_the_way,
+    print_as_json,
+    print_by_cause,
+    with_true_causes,
+)
 
 DOWN = "Slack cannot be reached"
 SETTINGS = wrong("settings", "SLACK_BOT_TOKEN is missing", "Copy it.")
@@ -19,7 +25,7 @@ CLOCK = unchecked("clock", "no server told the time", "slack-bot", "wechat")
 
 
 def lines(capsys: pytest.CaptureFixture[str], *findings: Finding) -> list[str]:
-    assert print_by_cause(findings, as_json=False) == all(f.level != "wrong" for f in findings)
+    assert print_by_cause(findings) == all(f.level != "wrong" for f in findings)
     return capsys.readouterr().out.splitlines()
 
 
@@ -185,7 +191,7 @@ def test_servers_that_cannot_be_reached_for_one_reason_are_told_once(
         "   → Correct HTTPS_PROXY.",
     ]
     assert [each.unreached for each in by_cause(found)] == [["Slack", "WeChat"], ["WeChat"]]
-    assert print_by_cause(found, as_json=True) is False
+    assert print_as_json(found) is False
     assert [each["found"][:24] for each in json.loads(capsys.readouterr().out)] == [
         *["Slack cannot be reached:"] * 2,
         *["WeChat cannot be reached"] * 2,

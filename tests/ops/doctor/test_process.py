@@ -47,14 +47,18 @@ async def test_if_something_is_wrong_the_doctor_exits_with_1(
     assert f"Do this first, for slack-bot: {first}. Copy the bot token again" in one_line(out)
 
 
-async def test_json_is_a_list_of_objects(
+async def test_json_is_a_list_of_objects_in_english(
     slack: LocalSlack, wechat: TokenWeChat, tmp_path: Path
 ) -> None:
-    _, out, _ = await finished(environment(slack, wechat) | GROUP, tmp_path, "doctor", "--json")
+    environ = environment(slack, wechat) | GROUP
+    _, out, _ = await finished(environ, tmp_path, "doctor", "--json")
     findings = json.loads(out)
     assert all(list(finding) == ["name", "level", "found", "fix"] for finding in findings)
     assert {finding["level"] for finding in findings} == {"ok", "warning"}
     assert findings[0]["name"] == "settings"
+    _, chinese, _ = await finished(environ | {"LANGUAGE": "zh-CN"}, tmp_path, "doctor", "--json")
+    both = ([f for f in json.loads(each) if f["name"] != "disk"] for each in (out, chinese))
+    assert next(both) == next(both)
 
 
 @pytest.mark.parametrize("broken", [False, True])
