@@ -38,8 +38,6 @@ class Problem(Sentence):
 
     def at(self, place: str) -> "Problem":
         """Return the same problem with its place in front."""
-        if not isinstance(self.found, Sentence):
-            return Problem(f"{place}: {self.found}", self.fix)
         return Problem(at(place, self.found), self.fix)
 
 
