@@ -58,6 +58,11 @@ def wrapped(text: str, first: str = "", later: str = "") -> str:
     return "\n".join([*lines, line.rstrip()])
 
 
+def padded(text: str, width: int) -> str:
+    """Return a text with blanks up to so many columns of a terminal."""
+    return text + " " * (width - _columns(text))
+
+
 def _columns(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     wide = sum(east_asian_width(char) in "WF" for char in text)

@@ -9,15 +9,18 @@ from itertools import chain
 from typing import Any
 
 from bot.domain.batch import groups_of
+from bot.domain.finding import Problem, at
 from bot.domain.in_general import in_general
 from bot.domain.outcome import Failed, Outcome, Unknown
 from bot.domain.request import State
+from bot.domain.sentence import Sentence, joined
 from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_audit, read
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.entries import Entry, name_of
 from bot.ledger.items import Item
 from bot.messages.blocks import read_ref
-from bot.observe.output import FAILED, FINE, complain, printable, write_rows
+from bot.messages.words import Words
+from bot.observe.output import FAILED, FINE, complain, padded, printable, speaking, write_rows
 from bot.runtime.clock import Runtime
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
@@ -25,6 +28,9 @@ from bot.settings.table import Table
 from bot.slack.payloads import link_to
 
 _PATIENCE = 3.0  # seconds; without an answer the links are left out
+_DOCTOR = Sentence("Run share-env-bot doctor.")
+_BLANK = "", ""
+_NAMES = 9  # columns
 _FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")
 """The facts of an event that are printed after its kind and time, in order."""
 
@@ -34,42 +40,54 @@ def audit(
 ) -> int:
     """Print the events that match `about`, or delete those before a day; return the exit code."""
     if before and (problem := _wrong_deletion(before, about)):
-        return complain([problem])
+        return complain([problem], words=speaking(environ))
     try:
         engine = open_for_audit(Table.DATABASE_URL.value(Reader(environ)))
         if before:
             requests, events = delete_before(engine, before)
-            print(f"Deleted {requests} requests and {events} events from before {before:%Y-%m-%d}.")
+            deleted = Sentence(
+                "Deleted {requests} requests and {events} events from before {day}.",
+                requests=requests,
+                events=events,
+                day=f"{before:%Y-%m-%d}",
+            )
+            print(speaking(environ).told(deleted))
             return FINE
         rows = read(engine, EventFilter(**about), words=shape != "table")
         if (first := next(rows, None)) is None:
-            print("No events match.", file=sys.stderr)
+            print(speaking(environ).told(Sentence("No events match.")), file=sys.stderr)
         else:
             write_rows(chain([first], rows), shape)
     except CannotOpenError as error:
-        return _failed(error, read_parts(environ))
+        return _failed(error, read_parts(environ), speaking(environ))
     return FINE
 
 
-def _failed(error: CannotOpenError, parts: Parts) -> int:
+def _failed(error: CannotOpenError, parts: Parts, words: Words) -> int:
     """Print why the ledger cannot be used; return the exit code, which tells a cause that may pass from a wrong setup."""
-    code = complain([str(error)], parts.secrets)
+    code = complain([error.problem], parts.secrets, words)
     return FAILED if error.transient else code
 
 
 def _wrong_deletion(before: datetime, about: Mapping[str, Any]) -> str | None:
     """Return what is wrong with the day, or that the deletion cannot be narrowed by other options."""
     if about:
-        named = " and ".join(f"--{name}" for name in about)
-        return f"--delete-before deletes for everybody. Leave out {named}."
+        named = joined([f"--{name}" for name in about])
+        return Problem(
+            Sentence("--delete-before deletes for everybody"),
+            Sentence("Leave out {named}.", named=named),
+        )
     if before > datetime.fromtimestamp(Runtime().now(), UTC):
-        return f"{before:%Y-%m-%d} has not begun yet, in UTC. Name an earlier day."
+        return Problem(
+            Sentence("{day} has not begun yet, in UTC", day=f"{before:%Y-%m-%d}"),
+            Sentence("Name an earlier day."),
+        )
     return None
 
 
 def tell_request(environ: Mapping[str, str], request: str) -> int:
     """Print everything about a request or an item of a batch; return the exit code."""
-    parts = read_parts(environ)
+    parts, words = read_parts(environ), speaking(environ)
     try:
         engine = open_for_audit(parts.database_url)
         entry = find(engine, request)
@@ -78,13 +96,17 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
         events = list(read(engine, wanted, words=True))
         its = items(engine, entry.request) if entry and entry.request.appids else []
     except CannotOpenError as error:
-        return _failed(error, parts)
+        return _failed(error, parts, words)
     if entry is None:
-        found = f"No request “{request}” is in the ledger. Its id is in the answer in Slack and in the log."
-        complain([found], parts.secrets)
+        problem = Problem(
+            Sentence("No request “{request}” is in the ledger", request=request),
+            Sentence("Its id is in the answer in Slack and in the log."),
+        )
+        complain([problem], parts.secrets, words)
         return FAILED
-    for line in story(entry, batch or entry, its, events, _workspace(parts)):
-        print(line)
+    for name, value in story(entry, batch or entry, its, events, _workspace(parts)):
+        begin = f"{padded(words.told(name), _NAMES)} " if name else ""
+        print(f"{begin}{printable(words.told(value))}")
     return FINE
 
 
@@ -116,60 +138,74 @@ def story(
     its: Sequence[Item],
     events: Sequence[Mapping[str, object]],
     workspace: str | None,
-) -> Iterator[str]:
-    """Yield the lines; `whole` is what was asked for together, which has the messages, `its` are the items of a batch.
+) -> Iterator[tuple[str, str]]:
+    """Yield the lines, with the name of what each tells, which may be empty.
+
+    `whole` is what was asked for together, which has the messages, `its` are the items of a batch.
 
     `workspace` is the URL of Slack's workspace, for links, if it is known.
     """
     comments = (str(event["comment"]) for event in events if event.get("comment"))
-    for name, value in (*_about(entry, its), ("comment", next(comments, ""))):
-        if value:
-            yield f"{name:<9} {printable(value)}"
-    yield ""
-    yield from map(_step, events)
-    stands = [*_links("answer", whole.place, workspace), *_links("asked", whole.asked, workspace)]
+    about = (*_about(entry, its), (Sentence("comment"), next(comments, "")))
+    yield from ((name, value) for name, value in about if value)
+    yield _BLANK
+    yield from (("", _step(event)) for event in events)
+    stands = [
+        *((Sentence("answer"), each) for each in _links(whole.place, workspace)),
+        *((Sentence("asked"), each) for each in _links(whole.asked, workspace)),
+    ]
     if stands:
-        yield ""
+        yield _BLANK
         yield from stands
     if its:
         for group in groups_of([(item.appid, item.outcome) for item in its]):
-            yield from _what_to_do(group.outcome, f"{len(group.appids)} of {len(its)}: ")
+            some = Sentence("{count} of {all}", count=len(group.appids), all=len(its))
+            yield from (("", line) for line in _what_to_do(group.outcome, some))
     else:
-        yield from _what_to_do(entry.outcome)
+        yield from (("", line) for line in _what_to_do(entry.outcome))
 
 
-def _what_to_do(outcome: Outcome | None, how_many: str = "") -> Iterator[str]:
+def _what_to_do(outcome: Outcome | None, how_many: str | None = None) -> Iterator[str]:
     """Yield what a failure means, what to do, and what WeChat said; nothing for any other outcome."""
     if not isinstance(outcome, Failed | Unknown):
         return
     guidance, said = outcome.guidance, outcome.said
-    status = f" (HTTP {outcome.status})" if outcome.status else ""
-    doctor = ("Run share-env-bot doctor.",) if guidance.doctor else ()
-    steps = (*doctor, *guidance.steps_with(said.errmsg if said else ""))
+    found: str = in_general(guidance.title)
+    if outcome.status:
+        found = Sentence("{title} (HTTP {status})", title=found, status=outcome.status)
+    if how_many:
+        found = at(how_many, found)
     yield ""
-    yield f"{how_many}{guidance.title}{status}. {in_general(guidance.meaning)}"
-    yield from (f"{number}. {in_general(step)}" for number, step in enumerate(steps, 1))
+    yield Problem(found, in_general(guidance.meaning, guidance.found))
+    doctor = (_DOCTOR,) if guidance.doctor else ()
+    steps = (*doctor, *guidance.steps_with(said.errmsg if said else ""))
+    for number, step in enumerate(steps, 1):
+        yield Sentence("{number}. {step}", number=number, step=in_general(step, guidance.found))
     if said:
-        yield printable(f"WeChat said: {said.errcode} {said.errmsg}".rstrip())
+        what = f"{said.errcode} {said.errmsg}".rstrip()
+        yield Sentence("WeChat said: {what}", what=what)
 
 
 def _about(entry: Entry, its: Sequence[Item]) -> Iterator[tuple[str, str]]:
     request, origin = entry.request, entry.request.origin
-    yield "request", request.id
-    yield "who", f"{origin.user_id} of {origin.team_id}"
+    yield Sentence("request"), request.id
+    yield Sentence("who"), Sentence("{user} of {team}", user=origin.user_id, team=origin.team_id)
     name = f"#{origin.channel_name}" if origin.channel_name else ""
-    yield "where", f"{origin.channel_id} {name}".strip()
-    yield "env", f"{request.env}, owned by {request.owner}"
-    yield "batch", request.batch or ""
-    yield "appid", request.appid or f"{len(request.appids)} of a batch"
-    yield "rule", request.rule
-    yield "reason", request.reason or ""
-    yield "state", entry.state.value
+    yield Sentence("where"), f"{origin.channel_id} {name}".strip()
+    yield Sentence("env"), Sentence("{env}, owned by {owner}", env=request.env, owner=request.owner)
+    yield Sentence("batch"), request.batch or ""
+    yield (
+        Sentence("appid"),
+        request.appid or Sentence("{count} of a batch", count=len(request.appids)),
+    )
+    yield Sentence("rule"), request.rule
+    yield Sentence("reason"), request.reason or ""
+    yield Sentence("state"), entry.state.value
     if entry.until and entry.state in {State.CONFIRMING, State.WAITING}:
-        yield "until", _time(datetime.fromtimestamp(entry.until, UTC))
-    yield "outcome", name_of(entry.outcome) if entry.outcome else ""
+        yield Sentence("until"), _time(datetime.fromtimestamp(entry.until, UTC))
+    yield Sentence("outcome"), name_of(entry.outcome) if entry.outcome else ""
     ends = Counter(name_of(item.outcome) if item.outcome else "open" for item in its)
-    yield "items", ", ".join(f"{count} {name}" for name, count in ends.most_common())
+    yield Sentence("items"), ", ".join(f"{count} {name}" for name, count in ends.most_common())
 
 
 def _time(at: datetime) -> str:
@@ -181,12 +217,12 @@ def _step(event: Mapping[str, object]) -> str:
     facts = (f"{name}={event[name]}" for name in _FACTS if event.get(name) not in {None, ""})
     item = event.get("request") or ""
     line = f"{_time(at)}  {item!s:<12} {event['kind']!s:<14} {' '.join(facts)}"
-    return printable(line.rstrip())
+    return line.rstrip()
 
 
-def _links(name: str, ref: str | None, workspace: str | None) -> Iterator[str]:
-    for at in read_ref(ref):
+def _links(ref: str | None, workspace: str | None) -> Iterator[str]:
+    for each in read_ref(ref):
         if workspace is None:
-            yield f"{name:<9} {at.channel}, message {at.ts}"
+            yield Sentence("{channel}, message {ts}", channel=each.channel, ts=each.ts)
         else:
-            yield f"{name:<9} {link_to(workspace, at)}"
+            yield link_to(workspace, each)

@@ -6,13 +6,14 @@ from datetime import timedelta
 from typing import assert_never
 
 from bot.command.grammar import is_appid
-from bot.domain.finding import Finding, ok, wrong_by
+from bot.domain.finding import Finding, Problem, at, ok, wrong_by
 from bot.domain.language import Language
+from bot.domain.sentence import COMMA, OR, Sentence, joined
 from bot.locale import languages
 from bot.messages.rules import fit
 from bot.messages.rulings import why
 from bot.messages.words import as_typed
-from bot.observe.output import FAILED, FINE, complain, printable
+from bot.observe.output import FAILED, FINE, complain, printable, speaking
 from bot.ops.doctor.findings import print_each
 from bot.ops.doctor.policy import findings_of
 from bot.ops.doctor.slack_calls import SlackAnswers, approvers_channels_of, read_channels, web_api
@@ -28,32 +29,39 @@ from bot.settings.pasted import BOT_TOKEN, kind_of
 from bot.settings.policy import policy_path, read_rules
 from bot.settings.table import Table
 
-_NO_OWNER = "Owner: none is known here, so nothing is shared. Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."
+_NO_OWNER = Problem(
+    Sentence("Owner: none is known here, so nothing is shared"),
+    Sentence("Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."),
+)
+_ALSO = Sentence("{one}, and {other}")
 _MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
 _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 _LISTS = "SHARE_ENV_ALLOWED_"
 
 
-def policy(environ: Mapping[str, str], file: str | None, words: Mapping[str, object]) -> int:
+def policy(environ: Mapping[str, str], file: str | None, asked: Mapping[str, object]) -> int:
     """Print the findings, or the answer to a question; return the exit code."""
     if file is not None and not file.strip():
-        return complain(["FILE is empty. Name the policy file, or leave FILE out."])
-    question = read_question(words) if words else None
+        empty = Problem(
+            Sentence("FILE is empty"), Sentence("Name the policy file, or leave FILE out.")
+        )
+        return complain([empty], words=speaking(environ))
+    question = read_question(asked) if asked else None
     if isinstance(question, list):
-        return complain(question)
+        return complain(question, words=speaking(environ))
     read = Reader(_with_file(environ, file) if file is not None else environ)
     path = policy_path(read)
     owner = Table.WECHAT_AUTHORIZER_APPID.value(read) or ""
     tested = read_rules(read, path, owner if is_appid(owner) else None)
     if tested is None:
-        return complain(read.problems)
+        return complain(read.problems, words=speaking(environ))
     answers = SlackAnswers()
     if question is None:
         answers = promptly(_slack_answers(environ, tested.policy))
     findings = [*_findings(str(path) if path else None, tested, read.problems, answers)]
     if question is None:
-        return FINE if print_each(findings) else FAILED
-    return _answer(tested.policy, question, findings)
+        return FINE if print_each(findings, speaking(environ).told) else FAILED
+    return _answer(tested.policy, question, findings, speaking(environ).language)
 
 
 async def _slack_answers(environ: Mapping[str, str], rules: Policy) -> SlackAnswers:
@@ -73,7 +81,13 @@ def _findings(
     for problem in problems:
         yield wrong_by("policy-file", problem)
     if not problems:
-        yield ok("policy-file", f"{path or 'the settings'}: rules: {len(tested.policy.rules)}")
+        yield ok(
+            "policy-file",
+            at(
+                path or Sentence("the settings"),
+                Sentence("rules: {count}", count=len(tested.policy.rules)),
+            ),
+        )
     # The setting may be there where the bot runs.
     yield from findings_of(tested, answers, "warning")
 
@@ -84,20 +98,24 @@ def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
     return {**others, "POLICY_FILE": file}
 
 
-def _answer(rules: Policy, question: Question, findings: Sequence[Finding]) -> int:
+def _answer(
+    rules: Policy, question: Question, findings: Sequence[Finding], language: Language
+) -> int:
     """Print the answer, and what is wrong with the policy since the bot would refuse it."""
-    fine = print_each([each for each in findings if each.level == "wrong"])
+    words = languages(language, lambda: rules.contact).channel
+    fine = print_each([each for each in findings if each.level == "wrong"], words.told)
     ask = question.ask()
-    said = [*explanation(rules, ask), *_unread_groups(rules, ask.person)]
+    unread = map(words.told, _unread_groups(rules, ask.person))
+    said = [*explanation(rules, ask, language), *unread]
     print(*map(printable, said), sep="\n", flush=True)
     return FINE if fine else FAILED
 
 
-def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
+def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH) -> Iterator[str]:
     """Yield the decision in the bot's words, and what led to it."""
-    words = languages(Language.ENGLISH, lambda: policy.contact).channel
+    words = languages(language, lambda: policy.contact).channel
     decision = decide(policy, ask)
-    yield f"{_called(ask.person)}, {f'in {ask.channel}' if ask.channel else 'no channel given'}"
+    yield words.told(_asked(ask))
     yield f"  /share-env why {ask.appid} {ask.env}"
     told = why(words, decision, ask, policy)
     yield from (f"  │ {line}" for line in _plain(told.text).splitlines())
@@ -106,30 +124,39 @@ def explanation(policy: Policy, ask: Ask) -> Iterator[str]:
         who = ", ".join([*sorted(asked.users), *sorted(asked.groups)])
         minutes = asked.expires // timedelta(minutes=1)
         span = f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"  # as a file would have it
-        yield f"Approvers: {who}; asked in {asked.channel}, for {span}"
+        asking = Sentence(
+            "Approvers: {who}; asked in {channel}, for {span}",
+            who=who,
+            channel=asked.channel,
+            span=span,
+        )
+        yield words.told(asking)
     owner = owner_of(policy, ask.env)
-    yield f"Owner: {owner}, whose token is used" if owner else _NO_OWNER
-    yield "All rules, in order; the first that matches decides:"
+    owned = Sentence("Owner: {owner}, whose token is used", owner=owner) if owner else _NO_OWNER
+    yield words.told(owned)
+    yield words.told(Sentence("All rules, in order; the first that matches decides:"))
     for number, verdict in enumerate(explain(policy, ask), 1):
         misses = [_missed(verdict.rule, miss) for miss in Miss if miss in verdict.misses]
-        fits = ", and ".join(misses) or fit(words, verdict)
-        yield f"  {number}. {quoted(verdict.rule.name)}: {fits}"
+        fits = joined(misses, _ALSO) or fit(words, verdict)
+        yield f"  {number}. {words.told(at(quoted(verdict.rule.name), fits))}"
 
 
 def _missed(rule: Rule, miss: Miss) -> str:
     """Return why a rule does not match, with whom and what it is for: an operator may know all of it."""
     match miss:
         case Miss.WHO | Miss.UNREADABLE:
-            members = [f"members of {group}" for group in sorted(rule.groups)]
-            return f"it is for {', '.join([*sorted(rule.users), *members])}"
+            members = [Sentence("members of {group}", group=group) for group in sorted(rule.groups)]
+            return Sentence(
+                "it is for {names}", names=joined([*sorted(rule.users), *members], COMMA)
+            )
         case Miss.GUEST:
-            return "it does not let in guests or people of other workspaces"
+            return Sentence("it does not let in guests or people of other workspaces")
         case Miss.CHANNEL:
-            return f"it is only for {', '.join(sorted(rule.channels))}"
+            return Sentence("it is only for {names}", names=", ".join(sorted(rule.channels)))
         case Miss.APPID:
-            return f"it is about other appids ({', '.join(rule.appids)})"
+            return Sentence("it is about other appids ({names})", names=", ".join(rule.appids))
         case Miss.ENV:
-            return f"it is about other envs ({', '.join(rule.envs)})"
+            return Sentence("it is about other envs ({names})", names=", ".join(rule.envs))
         case _:
             assert_never(miss)
 
@@ -138,8 +165,12 @@ def _unread_groups(policy: Policy, person: Person) -> Iterator[str]:
     """Yield which groups the answer depends on, if none was given."""
     groups = sorted({group for rule in policy.rules for group in rule.groups})
     if groups and not person.groups:
-        fix = f"If {person.user_id} is in {' or '.join(groups)}, say so with --group."
-        yield f"Who is in a group cannot be read here. {fix}"
+        fix = Sentence(
+            "If {user} is in {groups}, say so with --group.",
+            user=person.user_id,
+            groups=joined(groups, OR),
+        )
+        yield Problem(Sentence("Who is in a group cannot be read here"), fix)
 
 
 def _plain(text: str) -> str:
@@ -147,8 +178,14 @@ def _plain(text: str) -> str:
     return as_typed(_BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", ""))
 
 
-def _called(person: Person) -> str:
-    """Return a person's id, with their groups and whether they are a guest."""
-    guest = ", a guest" if person.standing is Standing.GUEST else ""
-    groups = f" of {', '.join(sorted(person.groups))}" if person.groups else ""
-    return f"{person.user_id}{groups}{guest}"
+def _asked(ask: Ask) -> str:
+    """Return who asks, with their groups and whether they are a guest, and where."""
+    who: str = ask.person.user_id
+    if ask.person.groups:
+        groups = ", ".join(sorted(ask.person.groups))
+        who = Sentence("{who} of {groups}", who=who, groups=groups)
+    if ask.person.standing is Standing.GUEST:
+        who = Sentence("{who}, a guest", who=who)
+    if not ask.channel:
+        return Sentence("{who}, no channel given", who=who)
+    return Sentence("{who}, in {channel}", who=who, channel=ask.channel)

@@ -89,7 +89,7 @@ def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
             yield Problem(found, Sentence("Correct the rules or the test."))
 
 
-def read_question(words: Mapping[str, object]) -> Question | list[str]:
+def read_question(words: Mapping[str, object]) -> Question | list[Problem]:
     """Validate a question by the rules of a `[[test]]`; else return the mistakes.
 
     The keys of `words` are the names of command-line options, and the sentences call them so.
@@ -98,7 +98,9 @@ def read_question(words: Mapping[str, object]) -> Question | list[str]:
         return Question.model_validate(words)
     except ValidationError as error:
         return [
-            f"--{str(detail['loc'][0]).removesuffix('s')}: {problem_of(detail, _keys(detail['loc']))}"
+            problem_of(detail, _keys(detail["loc"])).at(
+                f"--{str(detail['loc'][0]).removesuffix('s')}"
+            )
             for detail in error.errors()
         ]
 

@@ -10,6 +10,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ended, rows, soon
+from tests.ops.chinese import english_in
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, Rig
 
 ANOTHER = "wx00000000000000bb"
@@ -50,6 +51,16 @@ async def test_the_story_of_a_request_goes_from_the_requester_to_the_next_steps(
     assert what.splitlines()[1].startswith("1. ")
     assert what.splitlines()[-1].startswith("WeChat said: 85088 ")
     assert all(line[:24].endswith(" UTC ") for line in steps.splitlines())
+    chinese = {**rig.environ, "LANGUAGE": "zh-CN"}
+    await asyncio.to_thread(tell_request, chinese, "request1")
+    about, same_steps, _, what = capsys.readouterr().out.strip().split("\n\n")
+    assert about.splitlines()[:2] == [
+        "请求      request1",
+        f"请求人    {REQUESTER}，工作区 T0PLAYGROUND",
+    ]
+    assert same_steps == steps
+    assert english_in(what) == ""
+    assert "微信说：85088 " in what
     for shape, told in (("table", False), ("jsonl", True), ("csv", True)):
         await asyncio.to_thread(audit, rig.environ, {}, shape, None)
         assert ("release 4.2" in capsys.readouterr().out) is told, shape

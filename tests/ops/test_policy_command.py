@@ -10,6 +10,7 @@ from bot.ops.policy_command import policy
 from bot.playground.environments import slack_environment
 from bot.playground.slack.server import LocalSlack
 from tests.end_to_end.conftest import finished
+from tests.ops.chinese import english_in, without_others
 
 A, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 PAGE = (Path(__file__).parents[2] / "bot/policy/README.md").read_text(encoding="utf-8")
@@ -100,6 +101,47 @@ def test_a_policy_without_problems_is_summarised_in_lines(run: Run) -> None:
         ),
         "",
     )
+
+
+CHINESE = {"LANGUAGE": "zh-CN"}
+
+
+@pytest.mark.parametrize("text", [FILE + TESTS, FILE, ALLOW + ALLOW, "rule = 1", None])
+def test_what_is_found_is_told_in_chinese(run: Run, text: str | None) -> None:
+    _, out, err = run(text, CHINESE)
+    assert out + err
+    assert english_in(out + without_others(err)) == ""
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        *map(about, ("live-1", "prod-1", "core-1", "test-1", "other-1")),
+        about("prod-1", groups=["S0OPS"], channel="C0OPS"),
+        about("test-1", guest=True),
+        about("test 1", user="ann", channel="x"),
+    ],
+    ids=str,
+)
+def test_a_question_is_answered_in_chinese(run: Run, asked: dict[str, object]) -> None:
+    _, out, err = run(FILE, CHINESE, **asked)
+    assert out + err
+    assert english_in(out + err) == ""
+
+
+def test_an_answer_in_chinese_has_the_same_lines(run: Run) -> None:
+    _, out, _ = run(FILE, CHINESE, **about("core-1", groups=["S0OPS"], guest=True))
+    told = [line for line in out.splitlines() if "│" not in line]
+    assert told == [
+        "U0ANN（S0OPS），访客，未写明频道",
+        f"  /share-env why {A} core-1",
+        f"所属小程序：{OWNER}，用它的令牌",
+        "所有规则，按顺序；第一条匹配的生效：",
+        "  1. “no live”：它是关于其他环境的（live-*）",
+        "  2. “ops”：它不让访客和其他工作区的人通过；它只在 C0OPS 生效；它是关于其他环境的（prod-*）",
+        "  3. “core”：它不让访客和其他工作区的人通过",
+        "  4. “tests”：它是关于其他环境的（test-*）",
+    ]
 
 
 def test_every_mistake_in_a_file_is_reported_with_its_place_and_its_fix(run: Run) -> None:
