@@ -40,7 +40,7 @@ _READY_FOR, _TO_TELL = 300.0, 200.0
 """Seconds for which it is believed that an env is ready, and within which an answer stands."""
 _FIRST = 1.0
 """When somebody asks for something, at the earliest."""
-_TOLD_READY = re.compile(r"ready to use|已共享，可以使用|该环境可以使用")
+_TOLD_READY = re.compile(r"`cloudbase_auth` is active|`cloudbase_auth` 已生效")
 _TOLD_LACKING = re.compile(r"[Nn]ot usable yet|还不能使用")
 
 
