@@ -166,7 +166,7 @@ class Table:
     )
     LANGUAGE = Setting(
         language,
-        f"the language of whole channels: {', '.join(f'`{each.value}`' for each in Language)}; one person is told in that of their Slack",
+        f"the language of channels and of operators: {', '.join(f'`{each.value}`' for each in Language)}; each person's is that of their Slack",
         default="en",
         section="The language",
     )

@@ -10,8 +10,9 @@ import aiohttp
 
 from bot import __version__
 from bot.domain.outcome import Readiness
+from bot.domain.sentence import Sentence
 from bot.locale import languages
-from bot.observe.output import FAILED, FINE, complain
+from bot.observe.output import FAILED, FINE, complain, speaking
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.real_blocks import try_blocks
 from bot.ops.doctor.real_slack import BEGINNING, RealChannel, Tried, completed, table
@@ -32,10 +33,8 @@ from bot.wechat.api import (
 )
 from bot.wechat.transport import WeChatApi, client_over
 
-_INTRODUCTION = (
-    "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only "
-    "you see, in the channel and in a thread (look for them), lets Slack look at one message of each kind without "
-    "showing it, and asks WeChat for each owner's envs and their functions. It shares nothing."
+_INTRODUCTION = Sentence(
+    "This posts some messages in the channel that you named, edits, answers and deletes them, shows you two that only you see, in the channel and in a thread (look for them), lets Slack look at one message of each kind without showing it, and asks WeChat for each owner's envs and their functions. It shares nothing."
 )
 _ENVS, _FUNCTIONS = "owner-envs", "owner-functions"
 _SETUP = frozenset({40001, 40014, 42001, 61003, 61007, 85088})
@@ -47,10 +46,13 @@ _WITHIN = 60.0
 def real(environ: Mapping[str, str], channel: str | None, user: str | None) -> int:
     """Print the result of each test, and return the exit code; SIGTERM ends it as Ctrl-C does."""
     if not channel or not user:
-        return complain(["Write it as doctor --real --channel C… --user U…."])
+        return complain(
+            [Sentence("Write it as doctor --real --channel C… --user U….")],
+            words=speaking(environ),
+        )
     settings = load(environ)
     if not isinstance(settings, Settings):
-        return complain(settings, read_parts(environ).secrets)
+        return complain(settings, read_parts(environ).secrets, speaking(environ))
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     return FINE if promptly(try_all(settings, channel, user)) else FAILED
 
@@ -58,9 +60,12 @@ def real(environ: Mapping[str, str], channel: str | None, user: str | None) -> i
 async def try_all(
     settings: Settings, channel: str, user: str, runtime: Runtime | None = None
 ) -> bool:
-    """Print the result of each test; return whether all held and nothing is left in the channel."""
-    print(_INTRODUCTION, flush=True)
-    runtime = runtime or Runtime()
+    """Print the result of each test; return whether all held and nothing is left in the channel.
+
+    The table is English, to paste into an issue.
+    """
+    runtime, words = runtime or Runtime(), languages(settings.language).channel
+    print(words.told(_INTRODUCTION), flush=True)
     async with session() as http:
         api = web_api(settings.slack, settings.slack.bot_token, http)
         there = RealChannel(api, channel, user=user, mark=runtime.new_id(), sleep=runtime.sleep)
@@ -68,13 +73,15 @@ async def try_all(
             tried = await there.try_all()
         finally:  # also after Ctrl-C
             cleared = await there.clear()
-            left = (
-                f"Messages may still be in the channel: delete those that begin with “{BEGINNING}”."
+            left = Sentence(
+                "Messages may still be in the channel: delete those that begin with “{beginning}”.",
+                beginning=BEGINNING,
             )
-            print("What it had posted is deleted." if cleared else left)
-        blocks = await try_blocks(api, languages(settings.language).channel)
+            gone = Sentence("What it had posted is deleted.")
+            print(words.told(gone if cleared else left))
+        blocks = await try_blocks(api, words)
         if isinstance(blocks, str):
-            print(blocks)
+            print(words.told(blocks))
         else:
             tried += blocks
         tried += await _wechat(settings, http, runtime)

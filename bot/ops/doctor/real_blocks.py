@@ -21,6 +21,7 @@ from bot.domain.outcome import (
     Unknown,
 )
 from bot.domain.request import Act, Origin, Request
+from bot.domain.sentence import Sentence
 from bot.guidance import Trouble, for_code
 from bot.messages import Message, click_replies, conversation
 from bot.messages.answers import accepted, steps_left
@@ -243,7 +244,11 @@ async def try_blocks(api: SlackApi, words: Words) -> list[Tried] | str:
         if isinstance(result, Doubtful) or is_transient(result):
             return [*wrong, no_answer(_NAME, result)]
         if result.error not in _INVALID:
-            return f"Slack does not let this app use {_METHOD} ({code_of(result)}), so it looked at no message."
+            return Sentence(
+                "Slack does not let this app use {method} ({code}), so it looked at no message.",
+                method=_METHOD,
+                code=code_of(result),
+            )
         at = ", ".join(filter(_POINTER.fullmatch, result.pointers)) or "it does not say where"
         wrong.append(Tried(_NAME, "no", f"`{name}`: {result.error} ({at})"))
     return wrong or [Tried(_NAME, "yes", f"kinds of messages and views, all valid: {len(kinds)}")]

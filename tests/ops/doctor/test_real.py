@@ -33,6 +33,7 @@ from bot.runtime.clock import Runtime
 from tests.conftest import serving, settings_of
 from tests.end_to_end.conftest import STARTUP, finished, spawn
 from tests.languages import ENGLISH
+from tests.ops.chinese import english_in
 from tests.playground.sources import rows
 
 CHANNEL, USER = "C0RELEASES", "U0REQUESTER"
@@ -105,6 +106,14 @@ async def test_on_the_stand_ins_everything_holds_and_nothing_is_left_or_shared(
     assert slack.violations == []
     assert not any(call.method.startswith("views.") for call in slack.calls)
     assert wechat.calls == []
+
+
+async def test_with_language_all_but_the_table_is_chinese(attempt: Try) -> None:
+    english, chinese = await attempt(), await attempt(LANGUAGE="zh-CN")
+    assert chinese.lines == english.lines
+    said, _, _ = chinese.out.partition("\nshare-env-bot ")
+    assert english_in(said) == ""
+    assert said.endswith("所发的消息已删除。\n")
 
 
 @pytest.mark.parametrize(
