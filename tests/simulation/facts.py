@@ -141,3 +141,8 @@ class Memory:
     """How many events there were when the states of requests were last compared with these."""
     died: set[str] = field(default_factory=set)
     """The names in the ledger of the replicas that died."""
+
+
+def rule_of(broken: str) -> str:
+    """Return the rule that a sentence about something broken begins with."""
+    return broken.partition(":")[0]

@@ -21,7 +21,8 @@ from sqlalchemy import ClauseElement
 import bot
 from bot.domain.request import State
 from bot.ledger.statements import Prepared
-from tests.simulation.run import Run, in_parallel, rule_of, run_seed
+from tests.simulation.facts import rule_of
+from tests.simulation.run import Run, in_parallel, run_seed
 
 _ROOT = Path(bot.__file__).parent.parent
 _FOUND = Path(__file__).with_name("found.json")
@@ -153,7 +154,7 @@ def search(pool: Pool, bug: Planted, most: int) -> Found | None:
     """Return the first seed that finds a bug, and is clean without it."""
     runs = in_parallel(pool, run_with, ((bug, seed) for seed in range(1, most + 1)))
     for seed, made in enumerate(runs, 1):
-        if made.broken and not run_seed(seed, bug.profile).broken:
+        if made.broken and _is_clean(seed, bug.profile):
             return Found(seed, rule_of(made.broken[0]))
     return None
 

@@ -9,6 +9,7 @@ from itertools import islice
 from multiprocessing.pool import Pool
 from typing import TypeVar, TypeVarTuple, Unpack
 
+from tests.simulation.facts import rule_of
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.world import World
 
@@ -62,11 +63,6 @@ def _nothing_older_collected() -> Iterator[None]:
 def run_seed(seed: int, profile: str, until: str = "") -> Run:
     """Run a seed of a profile, as `run`."""
     return run(plan_of(seed, profile), until)
-
-
-def rule_of(broken: str) -> str:
-    """Return the rule that a sentence about something broken begins with."""
-    return broken.partition(":")[0]
 
 
 def in_parallel(

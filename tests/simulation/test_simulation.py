@@ -7,6 +7,7 @@ import pytest
 
 from tests.simulation.bad_luck import Suspend
 from tests.simulation.bugs import PLANTED
+from tests.simulation.facts import rule_of
 from tests.simulation.operators import Move
 from tests.simulation.people import Ask
 from tests.simulation.plan import plan_of
@@ -45,7 +46,7 @@ class _Forever:
 def test_a_seed_that_would_not_end_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.simulation.world._AT_MOST", 120.0)
     made = run(replace(plan_of(1, "calm"), steps=(_Forever(1.0),)))
-    assert [what.partition(":")[0] for what in made.broken] == ["the world ends"]
+    assert [*map(rule_of, made.broken)] == ["the world ends"]
     assert "_Forever.act in line" in made.broken[0]
 
 

@@ -38,7 +38,7 @@ from tests.simulation import (
 )
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
 from tests.simulation.database import Commit, Database, WriteFate
-from tests.simulation.facts import DELIVERY, Attempt, Delivery, History, Memory
+from tests.simulation.facts import DELIVERY, Attempt, Delivery, History, Memory, rule_of
 from tests.simulation.loop import PROCESS, SimulatedLoop
 from tests.simulation.network import Ending, Fate, Network, Reply, Sent, Service
 from tests.simulation.oracle import MEMBERS, is_full_member
@@ -173,7 +173,7 @@ class World(Memory):
     def violation(self, what: str) -> None:
         """Note that something is not as it must be; after the hundredth time the world ends."""
         self._times_broken += 1
-        if self._times_broken >= _MOST_BROKEN or what.partition(":")[0] == self._until:
+        if self._times_broken >= _MOST_BROKEN or rule_of(what) == self._until:
             self.loop.ends_at = 0.0
         if what not in self.broken:
             self.broken.append(what)
