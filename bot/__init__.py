@@ -1,3 +1,3 @@
 """Share WeChat cloud environments between mini programs, from Slack."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -95,7 +95,7 @@ async def test_over_socket_mode_the_bot_listens_for_pushes_and_says_where(
 ) -> None:
     async with bot_with_token(environ, tmp_path, wechat) as process:
         assert process.ready == (
-            "share-env-bot 0.2.0 is ready: playground as share-env, over Socket Mode and at "
+            "share-env-bot 0.3.0 is ready: playground as share-env, over Socket Mode and at "
             f"http://127.0.0.1:{environ['PORT']}.\n"
         )
         assert (await answered(slack)).startswith(SHARED)

@@ -20,7 +20,7 @@ async def test_a_share_is_answered_in_a_thread_over_socket_mode(
     environ["PYTHONPATH"] = str(ROOT)  # a variable for Python, so that a fresh Python is started
     async with bot(environ, tmp_path) as process:
         assert process.ready == (
-            "share-env-bot 0.2.0 is ready: playground as share-env, over Socket Mode.\n"
+            "share-env-bot 0.3.0 is ready: playground as share-env, over Socket Mode.\n"
         )
         await slack.command(REQUESTER, RELEASES, SHARE)
         await slack.until(lambda slack: len(ended_parents(slack)) == 1)
