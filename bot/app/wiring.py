@@ -17,7 +17,9 @@ from bot.slack.directory import Directory
 from bot.slack.forms import FormListeners
 from bot.slack.home import Homes
 from bot.slack.listeners import App
+from bot.slack.mentions import MentionListener
 from bot.slack.posts import Posts
+from bot.slack.preflight import MENTIONS
 from bot.slack.private import PrivateReplies
 from bot.slack.thread import Threads
 from bot.slack.twins import TwinMessages
@@ -74,6 +76,7 @@ def wire(
     `language` is that of channels and operators, `timeout` the seconds for a call to WeChat.
     """
     api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
+    ready = resources.slack.ready
     source = token_source(stack, resources, tokens, timeout)
     slack = _slack(stack, resources, language)
     wechat = _wechat(resources, source, timeout)
@@ -99,21 +102,25 @@ def wire(
         readiness=envs.readiness,
         env_list=envs.listed,
         changed=homes.changed,
+        mentions=MENTIONS in (ready.scopes or ()),
     )
     intake = Intake(ports)
     handler = FormHandler(intake, judge, ports, envs.reread)
+    commands = SlashCommands(intake, judge, ports)
+    mentions = MentionListener(commands.mention, private, start, ready.field("user_id"))
     forms = FormListeners(handler, private, start)
     handle_click = ClickHandler(intake, judge, ports, runtime.sleep)
     clicks = ClickListeners(api, handle_click, private, homes.publish_for)
     app = App(
         resources.slack.client,
-        resources.slack.ready.identity,
+        ready.identity,
         slack.languages.channel,
-        SlashCommands(intake, judge, ports).command,
+        commands.command,
         forms.open,
         forms.listen,
         homes.listen,
         clicks.listen,
+        mentions.listen,
         clock=runtime.clock,
         new_reference=new_reference,
         unheard=resources.observers.unheard,

@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import Literal
 
 SLASH_COMMAND = "/share-env"
+MENTION = "@share-env"
+"""What people type to mention the bot; its name is in the manifest."""
 OPTIONS = ("--reason", "--dry-run", "--again")
 FLAGS = ("--dry-run", "--again")
 REASON_LIMIT = 300
@@ -20,6 +22,9 @@ SHARE_HELP = (
     '`--reason "…"` adds why; `--dry-run` says what would happen and does nothing',
     "`--again` also shares what was shared before",
     "`/share-env` alone opens a form; so do my shortcuts, in the menus of Slack and of each message",
+)
+MENTION_HELP = (
+    "`@share-env` does the same as `/share-env`, also in a thread, in channels that I am in"
 )
 
 # In the help, and in the lines that earlier versions offered.

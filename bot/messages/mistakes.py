@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bot.command.grammar import BLANK_APPID, BLANK_ENV, BLANK_REASON
+from bot.command.grammar import BLANK_APPID, BLANK_ENV, BLANK_REASON, SLASH_COMMAND
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.messages.blocks import COPIED_LIMIT, Copied, Message, Part, message, small
 from bot.messages.words import FOR_GOOD, Mrkdwn, Words, as_typed, code, escape, listed, sentences
@@ -11,18 +11,31 @@ _LINE_LIMIT = 500
 _APPID_LENGTH = 18
 
 
-def misread(words: Words, wrong: Misread) -> Message:
-    """Say what is wrong, what was typed, and what to do instead."""
-    received = code(f"/share-env {as_typed(wrong.received)}", _LINE_LIMIT)
+def misread(words: Words, wrong: Misread, begins: str = SLASH_COMMAND) -> Message:
+    """Say what is wrong, what was typed behind the word that it `begins` with, and what to do instead.
+
+    The line to copy is a slash command whatever was typed: a pasted name need not become a mention.
+    """
+    received = code(f"{begins} {as_typed(wrong.received)}", _LINE_LIMIT)
     return message(
         sentences(words, sentence(words, wrong.mistake), words("Nothing was done.")),
         *_way_on(words, wrong),
+        _in_a_thread(words, begins) if wrong.instead and begins != SLASH_COMMAND else None,
         small(
             words(
                 "You typed {received} · `/share-env help` shows what you may do.", received=received
             )
         ),
     )
+
+
+def _in_a_thread(words: Words, begins: str) -> Part:
+    said = words(
+        "In a thread, type {begins} instead of {command}.",
+        begins=code(begins),
+        command=code(SLASH_COMMAND),
+    )
+    return small(said)
 
 
 def _way_on(words: Words, wrong: Misread) -> Iterator[str | Part | Copied]:

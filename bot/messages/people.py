@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
+from bot.command.grammar import MENTION_HELP, SHARE_HELP, SUBCOMMANDS
 from bot.domain.link import Link, LinkState
 from bot.messages.answers import LINK_NAMES
 from bot.messages.blocks import Message, message, small
@@ -77,10 +77,12 @@ def _unread(words: Words, person: Person) -> str | None:
     return f"{told}\n{who_can_fix(words)}"
 
 
-def help_(words: Words, person: Person | Unreadable, rules: tuple[Rule, ...]) -> Message:
-    """Say what the requester may share, and what can be typed."""
-    to_share = SHARE_HELP if rules else ()
-    lines = [words(line) for line in (*to_share, *(row.help for row in SUBCOMMANDS))]
+def help_(
+    words: Words, person: Person | Unreadable, rules: tuple[Rule, ...], *, mentions: bool = False
+) -> Message:
+    """Say what the requester may share, and what can be typed; with `mentions`, also that the bot hears its name."""
+    to_share, by_name = SHARE_HELP if rules else (), (MENTION_HELP,) if mentions else ()
+    lines = [words(line) for line in (*to_share, *(row.help for row in SUBCOMMANDS), *by_name)]
     typed = bullets(line.replace("<", "&lt;").replace(">", "&gt;") for line in lines)
     return message(
         may_share(words, person, rules),

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -13,7 +13,6 @@ from bot.command.form import Fields
 from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import modals as say
-from bot.messages.blocks import Announcement
 from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
 from bot.slack.private import PrivateReplies
 from bot.workflow.form import FormHandler
@@ -82,11 +81,7 @@ class FormListeners:
         await ack()
 
     async def _submit(self, origin: Origin, share: Share) -> None:
-        answer = await self._handler.submit(origin, share)
-        # An announcement is not posted: the request's own messages follow.
-        if not isinstance(answer, Announcement):
-            recipient = replace(origin, trigger_id=f"{origin.trigger_id} {answer.text}")
-            self._private.attempt_once(recipient, self._private.send, origin, answer)
+        self._private.answer_once(origin, await self._handler.submit(origin, share))
 
 
 def _metadata_of(origin: Origin) -> str:

@@ -3,6 +3,7 @@
 Pure.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,6 +20,12 @@ PERSON = ("U", "W")
 """What user ids begin with."""
 DIRECT = ("D", *PERSON)
 """What the ids of direct messages begin with; a user id means the conversation with the bot."""
+
+_MENTION = re.compile(r"\s*<@(\w+)(?:\|[^<>]*)?>")
+_QUOTED = re.compile(r"^[ \t]*(?:&gt;|>)|```", re.MULTILINE)
+_QUOTES = {"rich_text_quote", "rich_text_preformatted"}
+# A reply that is also sent to the channel, and a text beside a file, are new messages of people; other subtypes are not.
+_NEW = (None, "", "thread_broadcast", "file_share")
 
 
 def text_at(body: Body, *path: str) -> str:
@@ -62,6 +69,50 @@ def command_origin(body: Body) -> Origin:
         trigger_id=text_at(body, "trigger_id"),
         response_url=text_at(body, "response_url"),
     )
+
+
+def mention_of(body: Body, bot_user_id: str) -> tuple[Origin, str] | None:
+    """Read an app_mention as who asked where, and the text behind the mention; None if it is no command.
+
+    A command is a person's new message that begins with the mention, up to the first quote or block of code: what somebody
+    else said stands there. Its trigger id is the message's, which a second delivery has too. Of a channel that is shared
+    with another organisation, `authorizations` has the workspace where the app is installed (bolt-python,
+    extract_team_id). Sources: docs.slack.dev, app_mention, message and "Formatting message text".
+    """
+    event = body["event"]
+    if event.get("edited") or event.get("bot_id") or event.get("subtype") not in _NEW:
+        return None
+    text = text_if_any(event, "text")
+    mention = _MENTION.match(text)
+    if not mention or mention[1] != bot_user_id:
+        return None
+    quoted = _QUOTED.search(text, mention.end())
+    if not quoted and _QUOTES & _kinds_in(event.get("blocks")):
+        return None  # the text does not show where the quote begins
+    authorized = next(iter(body.get("authorizations") or ()), body)
+    team_id, channel_id = text_at(authorized, "team_id"), text_at(event, "channel")
+    ts, thread_ts = text_at(event, "ts"), text_if_any(event, "thread_ts")
+    origin = Origin(
+        team_id=team_id,
+        user_id=text_at(event, "user"),
+        channel_id=channel_id,
+        channel_name="",
+        trigger_id=f"{team_id} {channel_id} {ts}",
+        response_url="",
+        thread_ts=thread_ts or ts,
+        active_thread=thread_ts,
+    )
+    return origin, text[mention.end() : quoted.start() if quoted else None]
+
+
+def _kinds_in(blocks: object) -> set[object]:
+    """Return the kinds of the parts that a person's text consists of."""
+    rich = [each for each in _objects(blocks) if each.get("type") == "rich_text"]
+    return {part.get("type") for each in rich for part in _objects(each.get("elements"))}
+
+
+def _objects(held: object) -> list[Body]:
+    return [each for each in held if isinstance(each, dict)] if isinstance(held, list) else []
 
 
 def shortcut_origin(body: Body) -> Origin:

@@ -205,6 +205,9 @@ SCOPES = (
 )
 """The most important first."""
 
+MENTIONS = "app_mentions:read"
+"""The scope with which Slack tells the bot of mentions, if the app subscribes to them; app-manifest.yml leaves it out."""
+
 
 REINSTALL = Sentence(
     "On your Slack app's page “OAuth & Permissions” add it (or paste app-manifest.yml again), then choose “Reinstall to Workspace”."

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ParamSpec
 from weakref import WeakValueDictionary
 
@@ -69,6 +69,15 @@ class PrivateReplies:
         if len(self._begun) > _REMEMBERED:
             del self._begun[next(iter(self._begun))]
         self._start(self.attempt(whom, work, *given, **named))
+
+    def answer_once(self, whom: Origin, answer: Message) -> None:
+        """Send what answers a form or a mention in the background, once.
+
+        What only announces that the request's own messages follow is left out, unless it has buttons.
+        """
+        if not isinstance(answer, Announcement) or _asks(answer):
+            told = replace(whom, trigger_id=f"{whom.trigger_id} {answer.text}")
+            self.attempt_once(told, self.send, whom, answer)
 
     async def attempt(
         self, whom: Origin, work: Callable[P, Awaitable[None]], *given: P.args, **named: P.kwargs

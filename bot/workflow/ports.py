@@ -218,3 +218,5 @@ class Ports:
     """Called after each recorded move of a request."""
     most_appids: int = MOST_APPIDS
     """How many appids one command or form may name."""
+    mentions: bool = False
+    """Whether Slack tells the bot of messages that mention it."""

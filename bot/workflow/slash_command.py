@@ -1,4 +1,4 @@
-"""The use case of the slash command: answer each command, and submit those that ask for a share.
+"""The use case of the slash command, and of a mention that says the same: answer each, and submit those that ask for a share.
 
 In order: parse, look up the person, ask the policy, record; the worker does the rest.
 """
@@ -7,7 +7,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-from bot.command.grammar import OpenForm, Share, Verb, is_appid
+from bot.command.grammar import (
+    MENTION,
+    SLASH_COMMAND,
+    OpenForm,
+    Query,
+    Share,
+    Verb,
+    is_appid,
+)
 from bot.command.mistake import Misread, Wrong
 from bot.command.parse import parse
 from bot.domain.request import Origin
@@ -44,6 +52,19 @@ class SlashCommands:
         command = parse(text, self._ports.most_appids)
         if isinstance(command, OpenForm):
             return command
+        return await self._answer(origin, command, text, SLASH_COMMAND)
+
+    async def mention(self, origin: Origin, text: str) -> Message:
+        """Answer what was typed behind a mention; nothing gets the help, since a mention cannot open the form."""
+        command = parse(text, self._ports.most_appids)
+        if isinstance(command, OpenForm):
+            command = Query(Verb.HELP)
+        return await self._answer(origin, command, text, MENTION)
+
+    async def _answer(
+        self, origin: Origin, command: Share | Query | Misread, text: str, begins: str
+    ) -> Message:
+        """Return the answer to a command, whose `text` follows the word that it `begins` with."""
         until = within(_ACK_SECONDS)
         if isinstance(command, Share) and not command.dry_run:
             # Of a batch, one rule has to cover all.
@@ -55,7 +76,7 @@ class SlashCommands:
             command = await self._looked_up(command, text, asker, until)
         may_see = partial(_may_see, asker, origin)
         if isinstance(command, Misread):
-            return await self._misread(words, origin, command, may_see, until)
+            return await self._misread(words, origin, command, begins, may_see, until)
         if isinstance(command, Share):
             return await self._intake.submit(asker, origin, command, until, words=words)
         named = {"appid" if is_appid(each) else "env": each for each in command.about}
@@ -64,7 +85,7 @@ class SlashCommands:
         mine = asker.rights
         match command.verb:
             case Verb.HELP:
-                return help_(words, person, mine)
+                return help_(words, person, mine, mentions=self._ports.mentions)
             case Verb.WHOAMI:
                 links = self._ports.token_states() if mine else ()
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
@@ -77,11 +98,12 @@ class SlashCommands:
             case _:
                 assert_never(command.verb)
 
-    async def _misread(
+    async def _misread(  # noqa: PLR0913, PLR0917  # what is wrong, and how the line began
         self,
         words: Words,
         origin: Origin,
         wrong: Misread,
+        begins: str,
         may_see: Callable[[Entry], bool],
         until: float,
     ) -> Message:
@@ -94,7 +116,7 @@ class SlashCommands:
             return message(sentence(words, mistake)) + shown if retries else shown
         facts = {"outcome": "mistake", "detail": mistake.wrong.label}
         await self._intake.record_event("mistake", origin, facts, until)
-        return misread(words, wrong)
+        return misread(words, wrong, begins)
 
     async def _looked_up(
         self, misread: Misread, text: str, asker: Asker, until: float

@@ -13,6 +13,7 @@ from bot.policy.kinds import Policy, Standing, Unreadable
 from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, Result
 from bot.slack.greeting import MOST_CONNECTIONS, REFUSALS, Hello
 from bot.slack.preflight import (
+    MENTIONS,
     REINSTALL,
     SCOPES,
     missing,
@@ -104,7 +105,12 @@ def _scopes(policy: Policy | None, answers: SlackAnswers) -> Finding:
         )
     lacking = missing(granted)
     if not lacking:
-        return ok("slack-scopes", Sentence("all {count} are granted", count=len(SCOPES)))
+        every = Sentence("all {count} are granted", count=len(SCOPES))
+        more = Sentence(
+            "{every}; with app_mentions:read, @share-env is a command too where the app has the event app_mention",
+            every=every,
+        )
+        return ok("slack-scopes", more if MENTIONS in granted else every)
     needs_groups = bool(policy and policy.groups)
     vital = any(s.vital or (s.name == "usergroups:read" and needs_groups) for s in lacking)
     return (wrong if vital else warning)("slack-scopes", not_granted(lacking), REINSTALL)
