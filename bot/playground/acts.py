@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.command.grammar import SLASH_COMMAND
+from bot.command.grammar import MENTION, SLASH_COMMAND
 from bot.domain.language import Language
 from bot.messages.words import escape
 from bot.playground.loopback import Json
@@ -58,10 +58,9 @@ class Acts:
             slack.tell(user, channel, escape(said), thread or None)
             return None
         sent = html.escape(text, quote=False)  # Slack escapes &, < and >, and nothing else
-        slack.post(
-            PostedMessage(slack.next_ts(), channel, user, sent, blocks=(), thread_ts=thread or None)
-        )
-        return None
+        bot = slack.world.bot_user_id
+        named = re.sub(rf"(?<!\S){re.escape(MENTION)}(?!\S)", f"<@{bot}>", sent)
+        return await slack.say(user, channel, named, thread or None)
 
     async def click(self, user: str, where: Where, button: str, block: str | None = None) -> Ack:
         """Click a button of a message or a view."""

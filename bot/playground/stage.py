@@ -30,11 +30,12 @@ from bot.playground.slack.conversations import rendered
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.targets import request_of
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import OWNER, POLICY, World
+from bot.playground.world import OWNER, POLICY, SCOPES, World
 from bot.policy.file import read_question
 from bot.policy.kinds import Policy
 from bot.runtime.clock import Runtime
 from bot.settings.load import Settings, load, policy_of
+from bot.slack.preflight import MENTIONS
 
 _RESTING = (State.CONFIRMING, State.WAITING, State.ENDED)
 _MOVING = select(requests.c.id).where(requests.c.state.not_in([each.value for each in _RESTING]))
@@ -182,7 +183,8 @@ async def stage(runtime: Runtime | None = None, **more: str) -> AsyncIterator[St
 
     The bot keeps the platform's token chain; the stage is ready once the bot knows its first tokens.
     """
-    async with LocalSlack(World()) as slack, LocalWeChat() as wechat:
+    world = World(scopes=SCOPES | {MENTIONS})  # the demo shows mentions too
+    async with LocalSlack(world) as slack, LocalWeChat() as wechat:
         wechat.envs[OWNER] |= dict.fromkeys(_MORE_ENVS, "NORMAL")
         with tempfile.TemporaryDirectory(prefix="share-env-") as folder:
             policy = Path(folder) / "policy.toml"

@@ -1,4 +1,9 @@
-"""What Slack sends when a person acts. Source: docs.slack.dev, reference/interaction-payloads and app_home_opened."""
+"""What Slack sends when a person acts.
+
+Source: docs.slack.dev, reference/interaction-payloads, reference/events/app_home_opened, reference/events/app_mention.
+"""
+
+import re
 
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.conversations import rendered
@@ -41,7 +46,6 @@ def interaction(
 
 def app_home_opened(workspace: Workspace, user: str, channel: str, tab: str) -> JsonObject:
     """Return the event for a person who opens the app's page, with the current view."""
-    world = workspace.world
     event: JsonObject = {
         "type": "app_home_opened",
         "user": user,
@@ -52,6 +56,44 @@ def app_home_opened(workspace: Workspace, user: str, channel: str, tab: str) -> 
     home = workspace.home(user)
     if home is not None and tab == "home":
         event["view"] = shown(workspace, home)
+    return _event(workspace, event)
+
+
+def app_mention(workspace: Workspace, message: PostedMessage) -> JsonObject:
+    """Return the event for a person's message that mentions the app; `edited` if it was edited."""
+    said = rendered(workspace, message)
+    thread: JsonObject = {"thread_ts": message.thread_ts} if message.thread_ts else {}
+    del said["team"]
+    said.pop("thread_ts", None)
+    event: JsonObject = {
+        **said,
+        **thread,
+        "type": "app_mention",
+        "team": workspace.people[message.user].team_id,
+        "channel": message.channel,
+        "event_ts": message.edited_ts or message.ts,
+        "blocks": [{"type": "rich_text", "elements": [*_rich_text(message.text)]}],
+    }
+    return _event(workspace, event)
+
+
+_PARTS = re.compile(r"(```.*?```|^&gt;[^\n]*(?:\n&gt;[^\n]*)*)\n?", re.DOTALL | re.MULTILINE)
+
+
+def _rich_text(text: str) -> list[JsonObject]:
+    """Return the parts of a text as a person's client sends them: their own words, quotes and blocks of code."""
+    parts: list[JsonObject] = []
+    for part in filter(None, _PARTS.split(text)):
+        kind = "preformatted" if part.startswith("```") else "section"
+        kind = "quote" if part.startswith("&gt;") else kind
+        words: JsonObject = {"type": "text", "text": part}
+        parts.append({"type": f"rich_text_{kind}", "elements": [words]})
+    return parts
+
+
+def _event(workspace: Workspace, event: JsonObject) -> JsonObject:
+    """Return an event with what is around it."""
+    world = workspace.world
     bot: JsonObject = {"team_id": world.team_id, "user_id": world.bot_user_id, "is_bot": True}
     return {
         "type": "event_callback",

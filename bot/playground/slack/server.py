@@ -11,6 +11,7 @@ from bot.playground.slack.conversations import rendered
 from bot.playground.slack.payloads import (
     TOKEN,
     app_home_opened,
+    app_mention,
     channel_fields,
     element_of,
     interaction,
@@ -21,6 +22,7 @@ from bot.playground.slack.surfaces import View, check, chosen
 from bot.playground.slack.transcript import Ack, PostedMessage
 from bot.playground.slack.views import completed, shown, updated
 from bot.playground.slack.workspace import Where
+from bot.slack.preflight import MENTIONS
 
 MIN_QUERY = 3
 
@@ -56,6 +58,30 @@ class LocalSlack(Connected):
             "trigger_id": trigger_id or self.next_trigger(),
         }
         return await self.deliver("slash_commands", payload)
+
+    async def say(
+        self, user: str, channel: str, text: str, thread: str | None = None
+    ) -> Ack | None:
+        """Write a message as Slack's client sends it, and return the ack if the app hears of it: if it is mentioned there."""
+        message = PostedMessage(self.next_ts(), channel, user, text, thread_ts=thread, via="slack")
+        self.post(message)
+        return await self._tell_of_mention(message)
+
+    async def reword(self, ts: str, text: str) -> Ack | None:
+        """Edit a person's message; the app hears again of one that mentions it."""
+        message = self.sought(ts)
+        if message is None or message.deleted:
+            raise ImpossibleError(f"there is no message {ts}")
+        edited = replace(message, text=text, edits=message.edits + 1, edited_ts=self.next_ts())
+        self.edit(edited)
+        return await self._tell_of_mention(edited)
+
+    async def _tell_of_mention(self, message: PostedMessage) -> Ack | None:
+        there, bot = self.channels[message.channel], self.world.bot_user_id
+        mentioned = f"<@{bot}>" in message.text and there.kind != "im"
+        if not (mentioned and MENTIONS in self.scopes and self.is_member(there)):
+            return None
+        return await self.deliver("events_api", app_mention(self, message))
 
     async def click(
         self,
