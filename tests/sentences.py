@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
-from bot.command.grammar import SHARE_HELP, SUBCOMMANDS
+from bot.command.grammar import MENTION_HELP, SHARE_HELP, SUBCOMMANDS
 from bot.command.mistake import Wrong
 from bot.domain.in_general import to_operators
 from bot.guidance import all_guidance
@@ -39,7 +39,12 @@ def all_sentences() -> list[Sentence]:
     for path in _sources():
         room = path.relative_to(ROOT).as_posix()
         found |= dict.fromkeys(said_in(path.read_text(encoding="utf-8"), room)[0])
-    command = [*SHARE_HELP, *(row.help for row in SUBCOMMANDS), *(each.value for each in Wrong)]
+    command = [
+        *SHARE_HELP,
+        MENTION_HELP,
+        *(row.help for row in SUBCOMMANDS),
+        *(each.value for each in Wrong),
+    ]
     found |= dict.fromkeys(Sentence(text, None, COMMAND) for text in command)
     return [*found, *(Sentence(text, None, GUIDANCE) for text in dict.fromkeys(_guidance()))]
 

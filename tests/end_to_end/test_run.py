@@ -5,7 +5,8 @@ import pytest
 
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
-from bot.playground.world import APPID, OWNER
+from bot.playground.world import APPID, BOT, OWNER
+from bot.slack.preflight import MENTIONS
 from tests.conftest import RELEASES, REQUESTER, address_at, over_http
 from tests.end_to_end.conftest import bot, ended_parents, finished
 from tests.processes import ROOT
@@ -50,6 +51,33 @@ async def test_http_mode_accepts_a_command_that_contains_the_word_payload(
         await slack.until(lambda slack: len(ended_parents(slack)) == 1)
         assert wechat.shared == [(OWNER, "payload-1", APPID)]
         assert await process.stop(signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("way", ["Socket Mode", "HTTP"])
+async def test_a_mention_in_a_thread_is_answered_there(
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    environ: dict[str, str],
+    tmp_path: Path,
+    unused_tcp_port: int,
+    way: str,
+) -> None:
+    slack.scopes.add(MENTIONS)
+    if way == "HTTP":
+        environ |= over_http(unused_tcp_port)
+        slack.request_url = address_at(unused_tcp_port)
+    async with bot(environ, tmp_path) as process:
+        await slack.say(REQUESTER, RELEASES, "who shares prod-1?")
+        (root,) = slack.parents(RELEASES)
+        ack = await slack.say(REQUESTER, RELEASES, f"<@{BOT}> {SHARE}", root.ts)
+        assert ack
+        assert (ack.error, ack.payload) == (None, None)
+        await slack.redeliver(ack)
+        await slack.until(lambda slack: any(SHARED in m.text for m in slack.messages))
+        assert [m.thread_ts for m in slack.messages] == [None, root.ts, root.ts, root.ts]
+        assert wechat.shared == [(OWNER, "prod-1", APPID)]
+        assert slack.violations == []
+        assert await process.stop(signal.SIGTERM) == 0
 
 
 async def test_a_wrong_setup_ends_at_once_with_a_sentence_for_each_thing_wrong(

@@ -465,6 +465,7 @@ def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
     yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL))
     yield "help: many rights", help_(words, MEMBER, (PLATFORM,) * 12)
     yield "help: no rights", help_(words, STRANGER, ())
+    yield "help: mentions", help_(words, STRANGER, (), mentions=True)
 
 
 def line_of(n: int, outcome: Outcome | None, link: str | None = LINK) -> Line:

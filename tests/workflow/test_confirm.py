@@ -3,9 +3,10 @@
 import pytest
 
 from bot.domain.outcome import Denied, Expired, Ground, Skipped, SkipReason
+from bot.messages import modals
 from bot.messages.words import when, why_command
 from bot.playground.world import APPID, OWNER
-from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, soon, states
+from tests.conftest import ENV, RELEASES, REQUESTER, kinds, ledger_down, opened, soon, states
 from tests.rig import (
     APPROVALS,
     APPROVER,
@@ -39,6 +40,18 @@ async def test_the_requester_sees_what_will_be_shared_before_it_is(rig: Rig) -> 
     assert states(rig.database) == ["confirming"]
     assert [message.ephemeral_to for message in rig.slack.messages] == [REQUESTER]
     assert rig.wechat.calls == []
+
+
+async def test_a_request_by_the_form_is_asked_to_be_confirmed_too(rig: Rig) -> None:
+    async with rig.bot(CONFIRM):
+        await rig.slack.command(REQUESTER, RELEASES, "")
+        view = await opened(rig.slack, REQUESTER)
+        await rig.slack.options(REQUESTER, view, modals.ENV, ENV)
+        await rig.slack.submit(REQUESTER, view, {modals.ENV: ENV, modals.APPIDS: APPID})
+        await rig.slack.until(lambda slack: bool(slack.shown_to(REQUESTER)))
+        await rig.click(REQUESTER, rig.shown(), "confirm")
+        await rig.over()
+        assert rig.wechat.shared == [(OWNER, ENV, APPID)]
 
 
 async def test_a_confirmed_request_is_shared_and_its_question_disappears(rig: Rig) -> None:
