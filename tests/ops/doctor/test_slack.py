@@ -11,7 +11,7 @@ from bot.ops.doctor.run import examine
 from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
-from bot.slack.preflight import SCOPES
+from bot.slack.preflight import MENTIONS, SCOPES
 from tests.conftest import (
     FOR_AN_ORGANISATION,
     REQUESTER,
@@ -86,6 +86,16 @@ async def test_a_scope_that_is_not_granted_is_named_with_what_it_is_for(
     assert found.found.startswith(f"not granted: {scope} (")
     vital = {"commands", "chat:write", "users:read", "usergroups:read"}
     assert found.level == ("wrong" if scope in vital else "warning")
+
+
+async def test_the_scope_for_mentions_is_told_of_if_it_is_granted_and_not_missed(
+    environ: dict[str, str], slack: LocalSlack
+) -> None:
+    without = await finding_of(environ, "slack-scopes")
+    slack.scopes.add(MENTIONS)
+    granted = await finding_of(environ, "slack-scopes")
+    assert (without.level, granted.level) == ("ok", "ok")
+    assert [MENTIONS in each.found for each in (without, granted)] == [False, True]
 
 
 async def test_the_scope_for_groups_is_not_needed_if_the_policy_names_none(
