@@ -25,7 +25,10 @@ HELP = (
     (":in PLACE", CONVERSATIONS),
     (":wechat WORD", f"what WeChat does next: an errcode such as 85088, or {', '.join(TROUBLES)}"),
     (":say TEXT", "write a message"),
-    (":reply WORDS TEXT", "answer the message with these words, in its thread"),
+    (
+        ":reply WORDS TEXT",
+        "answer the message with these words, in its thread; a text with @share-env is a command there",
+    ),
     (":json [WORDS]", "what Slack holds of the newest message with these words"),
     (":audit [REQUEST]", "what the ledger holds"),
     (":policy [FILE]", "show the policy, or put another one into force"),

@@ -551,4 +551,11 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "return Readiness.READY",
         "quota",
     ),
+    Planted(
+        "an edited mention is a command",
+        "bot/slack/payloads.py",
+        'event.get("edited") or ',
+        "",
+        "people",
+    ),
 )

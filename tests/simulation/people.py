@@ -53,6 +53,40 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """Somebody mentions the bot, in a thread if there is one; Slack may deliver it `again`.
+
+    If it is `edited`, the message was other words at first, and never counts.
+    """
+
+    at: float
+    user: str
+    channel: str
+    text: str
+    again: bool = False
+    edited: bool = False
+
+    async def act(self, world: World, dice: Random) -> None:
+        """Write it."""
+        slack = world.slack
+        if slack.channels[self.channel].archived or not _may_act(world, self.user, self.channel):
+            return
+        there = [each.ts for each in slack.parents(self.channel) if not each.deleted]
+        thread = dice.choice(there) if there and dice.random() < 0.5 else None
+        said = f"<@{BOT}> {self.text}"
+        world.note(self.user, f"mentions the bot in {self.channel}: {self.text}")
+        world.presses.append((world.seconds(), self.user, ""))
+        if self.edited:
+            await slack.say(self.user, self.channel, "who shares this?", thread)
+            own = [each for each in slack.messages if each.user == self.user]
+            await slack.reword(own[-1].ts, said)
+        elif (ack := await slack.say(self.user, self.channel, said, thread)) and self.again:
+            await asyncio.sleep(dice.uniform(0, 3))
+            world.note("Slack", "delivers it again")
+            await slack.redeliver(ack)
+
+
+@dataclass(frozen=True, slots=True)
 class Fill:
     """Somebody uses the form, which a command without words opens, a shortcut, or a message's shortcut."""
 

@@ -32,7 +32,7 @@ from tests.simulation.operators import (
     StopAll,
     Upgrade,
 )
-from tests.simulation.people import Ask, Dawdle, Delete, Fill, OpenHome, Press, Race
+from tests.simulation.people import Ask, Dawdle, Delete, Fill, Mention, OpenHome, Press, Race
 from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
 from tests.simulation.policy_file import Reading
 from tests.simulation.services import Refusal
@@ -123,6 +123,17 @@ def _asked(dice: Random, span: float) -> Iterator[Step]:
         if dice.random() < 0.15:
             yield Ask(at + dice.uniform(0, 0.3), dice.choice(PEOPLE), channel, text)
         if dice.random() < 0.6:
+            yield Press(at + dice.uniform(1, 8), user, ("confirm", "cancel", "confirm"))
+
+
+def _mentions(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield who mentions the bot, and what they confirm."""
+    for _number in range(8):
+        at, user, env = dice.uniform(1, span), dice.choice(_ASKERS), dice.choice(ENVS)
+        channel = dice.choice(["C0RELEASES", "C0PARTNERS"])
+        again, edited = dice.random() < 0.3, dice.random() < 0.2
+        if _enters(user, channel):
+            yield Mention(at, user, channel, f"{dice.choice(_APPIDS)} {env}", again, edited)
             yield Press(at + dice.uniform(1, 8), user, ("confirm", "cancel", "confirm"))
 
 
@@ -445,7 +456,7 @@ def _quotas(dice: Random, span: float, _: Names) -> Iterator[Step]:
 
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
-    "people": (_people, _changes, _policy_file, _deletions),
+    "people": (_people, _changes, _policy_file, _deletions, _mentions),
     "leavers": (_people, _leavers, _deletions),
     "slack": (_people, _calls("slack"), _deliveries),
     "away": (_people, _absence, _dawdlers),

@@ -22,7 +22,8 @@ from bot.playground.slack.transcript import ApiCall
 from bot.playground.wechat.asked import Asked, CodedError
 from bot.playground.wechat.component import PREFIX, ComponentCalls
 from bot.playground.wechat.server import SHARE, LocalWeChat
-from bot.playground.world import World
+from bot.playground.world import SCOPES, World
+from bot.slack.preflight import MENTIONS
 from tests.simulation.chain import Carry, SimulatedPlatform
 from tests.simulation.network import Reply, Sent
 
@@ -67,7 +68,7 @@ class SimulatedSlack(LocalSlack):
         clock: Callable[[], float],
         hand_over: Callable[[str, JsonObject], Awaitable[Json]],
     ) -> None:
-        super().__init__(World(), clock)
+        super().__init__(World(scopes=SCOPES | {MENTIONS}), clock)
         self._hand_over = hand_over
 
     async def send(

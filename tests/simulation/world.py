@@ -411,7 +411,9 @@ class World(Memory):
         if not able:
             raise ConnectionError
         replica = self.dice.choice(able)
-        self.triggers.add(str(payload.get("trigger_id")))
+        self.triggers.add(
+            str(payload.get("trigger_id")) if "event" not in payload else _said(payload)
+        )
         answer: asyncio.Future[Json] = self.loop.create_future()
         delay, freezes = self._delay(), replica.process.freezes
         hampered = replica.process.frozen
@@ -679,3 +681,11 @@ def _set(answer: asyncio.Future[T], body: T) -> None:
 
 def _nothing(_reply: object = None) -> None:
     """Nothing has to be done at the end of an exchange."""
+
+
+def _said(payload: JsonObject) -> str:
+    """Return the trigger id of a mention, which counts only as it was first written; else nothing."""
+    event = payload["event"]
+    if not isinstance(event, dict) or event["type"] != "app_mention" or "edited" in event:
+        return ""
+    return f"{payload['team_id']} {event['channel']} {event['ts']}"
