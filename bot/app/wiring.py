@@ -111,6 +111,7 @@ def wire(
         slack.languages.channel,
         SlashCommands(intake, judge, ports).command,
         forms.open,
+        lambda whom, answer: private.attempt_once(whom, private.send, whom, answer),
         forms.listen,
         homes.listen,
         clicks.listen,
