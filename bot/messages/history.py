@@ -115,15 +115,16 @@ def history_table(words: Words, lines: Sequence[Line], about: str | None) -> Mes
     if not lines:
         return listed
     own, title = not about, words((_ABOUT if about else _OWN)[0], about=code(about or ""))
-    header = ("Request", "When", "How it stands", "Env", "With", "Who")
+    header = (words("Request"), words("When (UTC)"), words("How it stands"), words("Env"))
+    told = bullets([in_a_line(words, line, own=own) for line in lines])
     table = Table(
-        caption=plain_of(title),
-        header=tuple(map(words, header[: -1 if own else None])),
+        caption=title,
+        header=(*header, words("With"), *([] if own else [words("Who")])),
         rows=tuple(_row(words, line, own=own) for line in lines),
-        text=bullets([in_a_line(words, line, own=own) for line in lines]),
-        instead=listed.parts,
+        text=f"{title}\n{told}",
+        instead=tuple(part for part in listed.parts if isinstance(part, Part)),
     )
-    return message(title, table, small(words("Times are in UTC.")))
+    return message(table)
 
 
 def _row(words: Words, line: Line, *, own: bool) -> tuple[str, ...]:

@@ -43,7 +43,8 @@ MAYBE = {
 _SOON_OVER = {NOT_SENT, "external_channel_migrating"}
 """The errors of a Refused that ends by itself. Source: the method reference of chat.update."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
-_BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
+_TOO_LONG = "msg_blocks_too_long"
+_BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", _TOO_LONG}
 _DEFAULT_RETRY_AFTER, _LONGEST_RETRY_AFTER = 1.0, 3600.0
 NOT_FROM_SLACK = "not Slack's answer"
 """The reason of a Doubtful for an unreadable response."""
@@ -246,9 +247,9 @@ class SlackApi:
             result = await self._carry_out(call, {**where, **arguments(message)}, patience)
             if not (isinstance(result, Refused) and result.error in _BAD_BLOCKS):
                 return result
-            self._tables = False
             why = {"method": call.name, "reason": result.error}
-            _log.warning("tables are shown as lists from now on, since Slack refuses one", extra=why)
+            _log.warning("a list takes the place of a table that Slack refuses", extra=why)
+            self._tables = result.error == _TOO_LONG  # then it may take a shorter one
         return await self._post(call, {**where, **arguments(message.without_table)}, patience)
 
     async def _post(self, call: _Call, body: _Json, patience: float) -> Result:
