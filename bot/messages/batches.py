@@ -141,7 +141,7 @@ class _Section(NamedTuple):
 def _sections(words: Words, group: Group) -> Iterator[_Section]:
     title, outcome = _title(words, group.outcome), group.outcome
     said = outcome.said if isinstance(outcome, Failed | Unknown) else None
-    code_said = str(said.errcode) if said else ""
+    code_said = str(said.errcode) if said else "–"
     ended = f"{mark(outcome)} {title}"
     rows: list[tuple[str, ...]] = [(code(appid), ended, code_said) for appid in group.appids]
     for at, part in enumerate(parts_of(words, group.appids, title)):

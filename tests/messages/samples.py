@@ -32,6 +32,7 @@ from bot.messages.conversation import parent
 from bot.messages.history import (
     Line,
     history,
+    history_table,
     one_request,
     shared_before,
     under_way,
@@ -489,6 +490,8 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
     yield "history: mine", history(words, lines, None)
     yield "history: about an env", history(words, [line_of(1, Shared())], ENV)
     yield "history: about an appid", history(words, [line_of(2, Shared(), None)], APPID)
+    yield "history as a table: mine", history_table(words, lines, None)
+    yield "history as a table: about an env", history_table(words, lines, ENV)
     yield "history: none of mine", history(words, [], None)
     yield "history: none about", history(words, [], ENV)
     yield (
@@ -703,6 +706,9 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "under way": lambda words, word: under_way(words, _known(word), LINK),
     "shared before": lambda words, word: shared_before(words, _known(word), NOW, None),
     "history": lambda words, word: history(words, [Line(_known(word), None, NOW, LINK)] * 20, word),
+    "history as a table": lambda words, word: history_table(
+        words, [Line(_known(word), None, NOW, LINK)] * 20, word
+    ),
     "history, none": lambda words, word: history(words, [], word),
     "errmsg": _said_by_wechat,
     "reference": broken,
