@@ -604,6 +604,21 @@ def blocks(message: Message) -> Json:
     return cast("Json", message.blocks)
 
 
+def longest(said: Message) -> int:
+    """Return how long the message's text may be: Slack takes more than it shows in a notification."""
+    return 40_000 if said.has_table else 4000
+
+
+def words_of_cells(said: Message) -> Iterator[str]:
+    """Yield the words and the ids in the rows of the message's tables."""
+    for table in said.blocks:
+        for row in cast("list[list[dict[str, Any]]]", table.get("rows", []))[1:]:
+            for cell in row:
+                lines = cell.get("elements", [{"elements": [cell]}])
+                for each in (each for line in lines for each in line["elements"]):
+                    yield each.get("user_id") or each["text"]
+
+
 def texts(message: Message) -> list[str]:
     """Return the mrkdwn of all blocks."""
     return [

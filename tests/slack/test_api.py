@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages.blocks import message
+from bot.messages.blocks import Part, Table, message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Handler, cut, free_port
 from bot.playground.slack.server import LocalSlack
@@ -354,6 +354,35 @@ async def test_a_message_whose_blocks_a_response_url_refuses_is_sent_as_its_text
     assert await asked(http, sleep, handler, responds_with_blocks) == Answered({})
     plain = {"response_type": "ephemeral", "text": "hello", "replace_original": False}
     assert given == [plain | {"blocks": message("hello").blocks}, plain]
+
+
+TABLE = message(Table("*Apps*", ("App",), (("`wx1`",),), "• `wx1`", (Part("• `wx1`"),)))
+
+
+@pytest.mark.parametrize(
+    ("error", "tried"),
+    [
+        ("invalid_blocks", ["data_table", "section", "section"]),
+        ("msg_blocks_too_long", ["data_table", "section", "data_table", "section"]),
+    ],
+)
+async def test_a_list_takes_the_place_of_a_table_that_slack_refuses(
+    http: aiohttp.ClientSession, sleep: Sleep, error: str, tried: list[str]
+) -> None:
+    given: list[str] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        [block] = (await request.json())["blocks"]
+        given.append(block["type"])
+        no = block["type"] == "data_table"
+        return web.json_response({"ok": False, "error": error} if no else {"ok": True})
+
+    async def says_it_twice(api: SlackApi, _: str) -> Result:
+        await api.say("chat.postMessage", 0.0, TABLE, channel=RELEASES)
+        return await api.say("chat.postMessage", 0.0, TABLE, channel=RELEASES)
+
+    assert isinstance(await asked(http, sleep, handler, says_it_twice), Answered)
+    assert given == tried
 
 
 OWN = "http://127.0.0.1:3000"

@@ -26,6 +26,7 @@ from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.observers import no_op
@@ -132,9 +133,12 @@ async def history_of(slack: LocalSlack, user: str, about: str = "") -> str:
     ack = await slack.command(user, RELEASES, f"history {about}")
     if ack.payload is not None:
         return said(ack)
-    await soon(lambda: slack.messages[-1].blocks[0]["type"] == "data_table")
-    assert slack.messages[-1].ephemeral_to == user
+    await soon(lambda: slack.messages[-1].ephemeral_to == user and is_table(slack.messages[-1]))
     return slack.messages[-1].text
+
+
+def is_table(message: PostedMessage) -> bool:
+    return [block["type"] for block in message.blocks] == ["data_table"]
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -391,7 +395,7 @@ async def test_only_who_can_open_a_direct_message_gets_a_link_to_the_answer_ther
         assert conversation is not None
         await rig.ask(channel=conversation.id)
         await rig.over()
-        told = [(await rig.ask(ASK), await rig.ask(ASK, SECOND))]
+        told = [[await rig.ask(ASK), await rig.ask(ASK, SECOND)]]
         told += [[await history_of(rig.slack, user, ENV) for user in (REQUESTER, SECOND)]]
         for own, others in told:
             assert "thread>" in own
