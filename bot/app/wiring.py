@@ -121,6 +121,7 @@ def wire(
         homes.listen,
         clicks.listen,
         mentions.listen,
+        send=private.answer_once,
         clock=runtime.clock,
         new_reference=new_reference,
         unheard=resources.observers.unheard,

@@ -1,7 +1,7 @@
 """Batches: the parent message with its progress bar, and the summary, grouped by outcome."""
 
-from collections.abc import Mapping, Sequence
-from typing import assert_never
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple, assert_never
 
 from bot.domain.batch import AtLimit, InDoubt, Pause
 from bot.domain.outcome import (
@@ -24,9 +24,9 @@ from bot.messages.answers import (
     what_to_do,
     who_acts,
 )
-from bot.messages.blocks import Button, Buttons, Message, Part, message, small
+from bot.messages.blocks import Button, Buttons, Message, Part, Table, message, small
 from bot.messages.endings import counts, mark, next_step, state
-from bot.messages.request import in_channel, in_replies, name, parts_of
+from bot.messages.request import IN_SECTION, in_channel, name, packed, parts_of
 from bot.messages.words import Mrkdwn, Words, capital, code, first, msgid, when
 
 _BAR = 20  # characters
@@ -125,13 +125,38 @@ def _is_long(outcome: Finished) -> bool:
 
 
 def all_by_cause(words: Words, outcome: Finished) -> list[Message]:
-    """Return all appids that were not shared, under how they ended, as messages for a thread, if the answer is too long."""
-    parts = [
-        part
-        for group in (outcome.groups if _is_long(outcome) else ())
-        for part in parts_of(words, group.appids, _title(words, group.outcome))
-    ]
-    return in_replies(parts)
+    """Return all appids that were not shared, with how they ended, as tables for a thread, if the answer is too long."""
+    groups = outcome.groups if _is_long(outcome) else ()
+    listed = [section for group in groups for section in _sections(words, group)]
+    return [message(_table(words, some)) for some in packed(listed, lambda each: each.part)]
+
+
+class _Section(NamedTuple):
+    """Some appids that ended alike: as rows of a table, and as a part of a message without one."""
+
+    rows: list[tuple[str, ...]]
+    part: Part
+
+
+def _sections(words: Words, group: Group) -> Iterator[_Section]:
+    title, outcome = _title(words, group.outcome), group.outcome
+    said = outcome.said if isinstance(outcome, Failed | Unknown) else None
+    code_said = str(said.errcode) if said else "–"
+    ended = f"{mark(outcome)} {title}"
+    rows: list[tuple[str, ...]] = [(code(appid), ended, code_said) for appid in group.appids]
+    for at, part in enumerate(parts_of(words, group.appids, title)):
+        yield _Section(rows[at * IN_SECTION : (at + 1) * IN_SECTION], part)
+
+
+def _table(words: Words, sections: Sequence[_Section]) -> Table:
+    parts = tuple(section.part for section in sections)
+    return Table(
+        caption=words("Not shared"),
+        header=(words("App"), words("How it ended"), words("WeChat's code")),
+        rows=tuple(row for section in sections for row in section.rows),
+        text="\n".join(part.text for part in parts),
+        instead=parts,
+    )
 
 
 def _title(words: Words, outcome: Outcome) -> Mrkdwn:

@@ -7,21 +7,29 @@ Also the reference of a posted message, as the ledger and the modal of a decisio
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import partial
-from typing import ClassVar, Literal
+from itertools import chain
+from typing import ClassVar, Final, Literal
 
 from bot.domain.request import Act
-from bot.messages.words import code, escape, shortened
+from bot.messages.words import as_typed, code, escape, shortened
 
 Block = dict[str, object]
 
 
 SECTION_LIMIT = 3000
 TEXT_LIMIT = 4000
+_LONGEST_TEXT = 40_000  # of any message; beyond TEXT_LIMIT a notification shows less
 COPIED_LIMIT = SECTION_LIMIT - 100
 _LABEL_LIMIT = 75
+_ON_A_PAGE = 10  # rows of a table
+_WORDS = re.compile(
+    r"<@(?P<user>\w+)>|<(?P<url>https?://[^|>]+)\|(?P<label>[^>]*)>|<!date[^|>]*\|(?P<utc>[^>]*)>"
+    r"|`(?P<code>[^`]*)`|(?P<plain>[^<`]+|.)",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +134,82 @@ def _heard(button: Button) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """A table that can be sorted and filtered, whose first column names each row; `instead` says the same without it.
+
+    Its cells are mrkdwn with mentions, dates, links and code only. Its `text` has all rows, one in a line, since a screen
+    reader may read nothing else. A table has 200 rows at most. Source: docs.slack.dev, "Data table block".
+    """
+
+    caption: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    text: str
+    instead: "tuple[Part, ...]"
+
+    def block(self) -> Block:
+        """Return the table as Block Kit."""
+        return {
+            "type": "data_table",
+            "caption": _plain(self.caption.strip("*")),
+            "rows": [[_cell(text) for text in row] for row in (self.header, *self.rows)],
+            "page_size": _ON_A_PAGE,
+            "row_header_column_index": 0,
+        }
+
+
+def _cell(text: str) -> Block:
+    """Return mrkdwn as a table's cell: rich text where it has a mention or a link, which a header may not have.
+
+    Dates stand in UTC, so that they can be sorted.
+    """
+    words = [_word(found) for found in _WORDS.finditer(text)]
+    if all(word["type"] == "text" for word in words):
+        return {"type": "raw_text", "text": _plain(text)}
+    line = {"type": "rich_text_section", "elements": words}
+    return {"type": "rich_text", "elements": [line]}
+
+
+def _plain(text: str) -> str:
+    """Return mrkdwn without its marks; a mention is left out."""
+    return "".join(str(_word(found).get("text", "")) for found in _WORDS.finditer(text))
+
+
+def _word(found: re.Match[str]) -> Block:
+    if user := found["user"]:
+        return {"type": "user", "user_id": user}
+    if url := found["url"]:
+        return {"type": "link", "url": as_typed(url), "text": as_typed(found["label"].strip("`"))}
+    return {"type": "text", "text": as_typed(found["utc"] or found["code"] or found["plain"])}
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message."""
 
-    parts: tuple[Part | Copied | Buttons, ...]
+    parts: tuple[Part | Copied | Buttons | Table, ...]
 
     @property
     def text(self) -> str:
         """The whole message as mrkdwn."""
-        return _cut("\n".join([part.text for part in self.parts if part.text]), TEXT_LIMIT)
+        most = _LONGEST_TEXT if self.has_table else TEXT_LIMIT
+        return _cut("\n".join([part.text for part in self.parts if part.text]), most)
 
     @property
     def blocks(self) -> list[Block]:
         """The whole message as Block Kit."""
         return [part.block() for part in self.parts]
+
+    @property
+    def has_table(self) -> bool:
+        """Whether a part of it is a table, which Slack may refuse."""
+        return any(isinstance(part, Table) for part in self.parts)
+
+    @property
+    def without_table(self) -> "Message":
+        """The same message with what says the same as its table instead of that."""
+        parts = (part.instead if isinstance(part, Table) else (part,) for part in self.parts)
+        return Message(tuple(chain.from_iterable(parts)))
 
     def __add__(self, other: "Message") -> "Message":
         return Message(self.parts + other.parts)
@@ -152,19 +222,18 @@ class Announcement(Message):
     request_id: str
 
 
-def message(*parts: str | Part | Copied | Buttons | None) -> Message:
+def message(*parts: str | Part | Copied | Buttons | Table | None) -> Message:
     """Return a message of these parts, without those that are None or empty."""
     return Message(tuple([Part(part) if isinstance(part, str) else part for part in parts if part]))
 
 
 def as_arguments(message: Message) -> dict[str, object]:
-    """Return a message as arguments of chat.update and chat.postEphemeral, with nothing linked."""
+    """Return a message as arguments of chat.update, chat.postEphemeral and chat.postMessage, with nothing linked."""
     return {"text": message.text, "blocks": message.blocks, "parse": "none"}
 
 
-def as_post(message: Message) -> dict[str, object]:
-    """Return a message as arguments of chat.postMessage, without unfurling."""
-    return as_arguments(message) | {"unfurl_links": False, "unfurl_media": False}
+PLAINLY: Final[Mapping[str, object]] = {"unfurl_links": False, "unfurl_media": False}
+"""The arguments of chat.postMessage for a message without previews of its links."""
 
 
 def as_response(message: Message) -> dict[str, object]:

@@ -5,9 +5,18 @@ from dataclasses import dataclass
 
 from bot.domain.outcome import Outcome
 from bot.domain.request import Act, Request, State
-from bot.messages.blocks import Button, Buttons, Message, message, small
+from bot.messages.blocks import Button, Buttons, Message, Part, Table, message, small
 from bot.messages.endings import mark, state
-from bot.messages.words import Words, bullets, code, fitting, mention, msgid, when
+from bot.messages.words import (
+    Words,
+    bullets,
+    code,
+    fitting,
+    how_many,
+    mention,
+    msgid,
+    when,
+)
 
 _LISTED = 15
 _LIST_ROOM = 2700  # characters of one section's 3000, without bullets and line breaks
@@ -100,6 +109,32 @@ def history(words: Words, lines: Sequence[Line], about: str | None, most: int = 
     )
 
 
+def history_table(words: Words, lines: Sequence[Line], about: str | None) -> Message:
+    """List past requests, newest first, in a table, which has more of them; a list if there are none."""
+    listed = history(words, lines, about)
+    if not lines:
+        return listed
+    own, title = not about, words((_ABOUT if about else _OWN)[0], about=code(about or ""))
+    header = (words("Request"), words("When (UTC)"), words("How it stands"), words("Env"))
+    told = bullets([in_a_line(words, line, own=own) for line in lines])
+    table = Table(
+        caption=title,
+        header=(*header, words("With"), *([] if own else [words("Who")])),
+        rows=tuple(_row(words, line, own=own) for line in lines),
+        text=f"{title}\n{told}",
+        instead=tuple(part for part in listed.parts if isinstance(part, Part)),
+    )
+    return message(table)
+
+
+def _row(words: Words, line: Line, *, own: bool) -> tuple[str, ...]:
+    request = line.request
+    id_ = f"<{line.link}|{request.id}>" if line.link else code(request.id)
+    told = (id_, when(line.at), _how_it_stands(words, line), code(request.env))
+    with_whom = how_many(words, request.receivers)
+    return (*told, with_whom) if own else (*told, with_whom, mention(request.origin.user_id))
+
+
 def one_request(words: Words, line: Line) -> Message:
     """Say how one request stands."""
     title = words("*Request {id}*", id=code(line.request.id))
@@ -109,16 +144,18 @@ def one_request(words: Words, line: Line) -> Message:
 def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
     """Return one request as one line; with its requester unless it is the reader's `own`."""
     request, say = line.request, words.about(line.request)
-    if line.outcome:
-        ended = f"{mark(line.outcome)} {state(words, line.outcome)}"
-    else:
-        ended = words(_HOW_FAR.get(line.state, _UNDER_WAY))
     told = [
         when(line.at),
-        ended,
+        _how_it_stands(words, line),
         say("{env} with {receivers}"),
         "" if own else mention(request.origin.user_id),
         code(request.id),
         line.link and say("<{link}|thread>", link=line.link),
     ]
     return " · ".join(filter(None, told))
+
+
+def _how_it_stands(words: Words, line: Line) -> str:
+    if line.outcome:
+        return f"{mark(line.outcome)} {state(words, line.outcome)}"
+    return words(_HOW_FAR.get(line.state, _UNDER_WAY))

@@ -1,12 +1,13 @@
 """A request in words, for all messages about one: the sentence, its appids, its reason and its id."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from bot.domain.request import Request
-from bot.messages.blocks import Buttons, Message, Part, listing, message, small
+from bot.messages.blocks import TEXT_LIMIT, Buttons, Message, Part, listing, message, small
 from bot.messages.words import Words, code, msgid
 
+T = TypeVar("T")
 ASKS: Final = msgid("{who} asks to share {env} with {receivers}.")
 
 
@@ -45,8 +46,8 @@ def name(words: Words, request: Request) -> str:
     return words("Request {id}", id=code(request.id))
 
 
-_IN_SECTION = 100  # of 19 characters each; a section has room for 3,000
-_IN_REPLY = 2  # sections; more would not fit into the text of a message
+IN_SECTION = 100
+"""Appids of 19 characters each; a section has room for 3,000."""
 
 
 def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
@@ -56,12 +57,12 @@ def all_appids(words: Words, request: Request) -> tuple[Part, ...]:
 
 def parts_of(words: Words, appids: Sequence[str], title: str = "") -> tuple[Part, ...]:
     """Return appids, one per line, in parts that a section has room for, each below the title and which of them they are."""
-    starts = range(0, len(appids), _IN_SECTION)
+    starts = range(0, len(appids), IN_SECTION)
     return tuple(_section(words, appids, start, title) for start in starts)
 
 
 def _section(words: Words, listed: Sequence[str], start: int, title: str) -> Part:
-    shown = listed[start : start + _IN_SECTION]
+    shown = listed[start : start + IN_SECTION]
     end = start + len(shown)
     span = f"{start + 1}–{end}" if len(shown) > 1 else f"{end}"
     which = words("*{span} of {total}*", span=span, total=len(listed))
@@ -75,4 +76,16 @@ def replies(words: Words, request: Request) -> list[Message]:
 
 def in_replies(parts: Sequence[Part]) -> list[Message]:
     """Return parts as messages for a thread, as many in each as the text of a message has room for."""
-    return [message(*parts[at : at + _IN_REPLY]) for at in range(0, len(parts), _IN_REPLY)]
+    return [message(*some) for some in packed(parts, lambda part: part)]
+
+
+def packed(items: Sequence[T], part_of: Callable[[T], Part]) -> list[list[T]]:
+    """Return items in groups, in order, as many in each as the text of a message has room for with their parts."""
+    groups, room = list[list[T]](), 0
+    for item in items:
+        room -= len(part_of(item).text) + 1
+        if room < 0:
+            groups.append([])
+            room = TEXT_LIMIT - len(part_of(item).text)
+        groups[-1].append(item)
+    return groups

@@ -14,6 +14,8 @@ from bot import __version__
 from bot.command.tokenizer import visible
 from bot.domain.finding import Problem
 from bot.domain.sentence import Sentence
+from bot.messages import Message
+from bot.messages.blocks import as_arguments, as_response
 from bot.runtime.bounded import read_at_most
 from bot.runtime.observers import CalledSlack, no_op
 from bot.runtime.way import PROXY_WANTS_PASSWORD, Ways, in_the_way, proxy_refuses
@@ -41,7 +43,8 @@ MAYBE = {
 _SOON_OVER = {NOT_SENT, "external_channel_migrating"}
 """The errors of a Refused that ends by itself. Source: the method reference of chat.update."""
 _RATE_LIMITED = {"ratelimited", "rate_limited"}
-_BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"}
+_TOO_LONG = "msg_blocks_too_long"
+_BAD_BLOCKS = {"invalid_blocks", "invalid_blocks_format", _TOO_LONG}
 _DEFAULT_RETRY_AFTER, _LONGEST_RETRY_AFTER = 1.0, 3600.0
 NOT_FROM_SLACK = "not Slack's answer"
 """The reason of a Doubtful for an unreadable response."""
@@ -182,6 +185,8 @@ class SlackApi:
         self.refused: Problem | None = None
         """That Slack does not accept the bot token any more, as its last answer says."""
         self._ways = Ways()
+        self._tables = True
+        """Whether Slack takes tables: once it refuses one, no other is tried."""
 
     async def read(
         self, method: str, patience: float = 0.0, **arguments: str | int | bool
@@ -196,11 +201,22 @@ class SlackApi:
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
         """Call a writing method, waiting up to `patience` seconds for rate limits."""
-        call = _Call(method, self._base_url + method, self._signed, _read)
-        return await self._post(call, arguments, patience)
+        return await self._post(self._writing(method), arguments, patience)
+
+    async def say(
+        self, method: str, patience: float, message: Message, **arguments: object
+    ) -> Result:
+        """Post or edit a message by a writing method, waiting up to `patience` seconds for rate limits."""
+        return await self._say(self._writing(method), as_arguments, message, arguments, patience)
 
     async def respond(
-        self, url: str, patience: float, body: _Json, *, replaces: bool = False
+        self,
+        url: str,
+        patience: float,
+        message: Message,
+        *,
+        thread_ts: str | None = None,
+        replaces: bool = False,
     ) -> Result:
         """Post to a response_url, waiting up to `patience` seconds for rate limits.
 
@@ -211,7 +227,30 @@ class SlackApi:
             _log.error("a response_url is not Slack's: nothing is sent to it")
             return Refused(ELSEWHERE)
         call = _Call(RESPONSE_URL, url, self._plain, _read_response_url)
-        return await self._post(call, {**body, "replace_original": replaces}, patience)
+        thread = {"thread_ts": thread_ts} if thread_ts else {}
+        where = {**thread, "replace_original": replaces}
+        return await self._say(call, as_response, message, where, patience)
+
+    def _writing(self, method: str) -> _Call:
+        return _Call(method, self._base_url + method, self._signed, _read)
+
+    async def _say(
+        self,
+        call: _Call,
+        arguments: Callable[[Message], Mapping[str, object]],
+        message: Message,
+        where: _Json,
+        patience: float,
+    ) -> Result:
+        """Send a message; a table that Slack refuses is left out, and from then on all tables are."""
+        if self._tables and message.has_table:
+            result = await self._carry_out(call, {**where, **arguments(message)}, patience)
+            if not (isinstance(result, Refused) and result.error in _BAD_BLOCKS):
+                return result
+            why = {"method": call.name, "reason": result.error}
+            _log.warning("a list takes the place of a table that Slack refuses", extra=why)
+            self._tables = result.error == _TOO_LONG  # then it may take a shorter one
+        return await self._post(call, {**where, **arguments(message.without_table)}, patience)
 
     async def _post(self, call: _Call, body: _Json, patience: float) -> Result:
         """Post a body; a message whose blocks Slack refuses is sent as its text, which says the same, without buttons."""

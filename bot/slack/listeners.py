@@ -70,17 +70,20 @@ class App:
         command: Callable[[Origin, str], Awaitable[Message | OpenForm]],
         open_form: Callable[[Origin], Awaitable[None]],
         *listen: Callable[[AsyncApp], None],
+        send: Callable[[Origin, Message], None],
         clock: Callable[[], float],
         new_reference: Callable[[], str],
         unheard: Unheard = no_op,
     ) -> None:
         """Take the result of auth.test, the use cases of the command and the form, and what adds listeners to Bolt's app.
 
+        `send` sends an answer in the background, after the ack.
         `words` are for errors before it is known who asked; `unheard` is called for each payload without a listener.
         """
         self.client = client
         self._command = command
         self._open_form = open_form
+        self._send = send
         self._words = words
         self._unheard = unheard
         self._new_reference = new_reference
@@ -108,6 +111,9 @@ class App:
         if isinstance(answer, OpenForm):
             await ack()
             await self._open_form(origin)
+        elif answer.has_table:  # an ack does not tell whether Slack takes it
+            await ack()
+            self._send(origin, answer)
         else:
             await ack(as_response(answer))
 

@@ -12,7 +12,7 @@ from typing import ParamSpec
 from weakref import WeakValueDictionary
 
 from bot.messages import Message
-from bot.messages.blocks import Posted, as_arguments, as_post
+from bot.messages.blocks import PLAINLY, Posted
 from bot.messages.notices import Note, noted
 from bot.messages.words import Words
 from bot.runtime.observers import no_op
@@ -133,8 +133,9 @@ class Posts:
         self, channel: str, message: Message, mark: str, thread_ts: str | None
     ) -> Posted | Refused | Doubtful:
         thread = {"thread_ts": thread_ts} if thread_ts else {}
-        arguments = {"channel": channel, **thread, **as_post(message), **marked(mark)}
-        result = await self._write(_request_of(mark), "chat.postMessage", PATIENCE, **arguments)
+        arguments = {"channel": channel, **thread, **PLAINLY, **marked(mark)}
+        saying = self._api.say("chat.postMessage", PATIENCE, message, **arguments)
+        result = await self._watched(_request_of(mark), saying)
         if not isinstance(result, Answered):
             return result
         # For a user id, which is enough for posting, `channel` in the response is the conversation's id.
@@ -184,13 +185,11 @@ class Posts:
         where = {"channel": at.channel, "ts": at.ts}
         return await self._keep_trying(self._api.write, "chat.delete", PATIENCE, **where)
 
-    async def _write(
-        self, request_id: str, method: str, patience: float, **arguments: object
-    ) -> Result:
-        """Call a writing method; if that ends in doubt, or is cancelled, Slack may still carry it out later."""
+    async def _watched(self, request_id: str, saying: Awaitable[Result]) -> Result:
+        """Return the result; of one in doubt, or if it is cancelled, Slack may still carry it out later."""
         in_doubt = True
         try:
-            result = await self._api.write(method, patience, **arguments)
+            result = await saying
             in_doubt = isinstance(result, Doubtful)
             return result
         finally:
@@ -242,8 +241,9 @@ class Posts:
     async def _update(
         self, at: Posted, message: Message, request_id: str, patience: float
     ) -> Result:
-        arguments = {"channel": at.channel, "ts": at.ts, **as_arguments(message)}
-        return await self._write(request_id, "chat.update", patience, **arguments)
+        where = {"channel": at.channel, "ts": at.ts}
+        saying = self._api.say("chat.update", patience, message, **where)
+        return await self._watched(request_id, saying)
 
 
 def marked(mark: str) -> dict[str, object]:

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 
 from bot.domain.request import Origin
 from bot.messages import Message
-from bot.messages.blocks import Announcement, Buttons, as_arguments, as_post, as_response
+from bot.messages.blocks import PLAINLY, Announcement, Buttons
 from bot.messages.click_replies import NothingDone, refused
 from bot.messages.notices import broken
 from bot.messages.words import Words
@@ -37,7 +37,7 @@ P = ParamSpec("P")
 
 
 _Way = tuple[str, Mapping[str, object]]
-"""A method of Slack that sends a message, or RESPONSE_URL; with its arguments."""
+"""A method of Slack that sends a message, or RESPONSE_URL; with where it goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +115,14 @@ class PrivateReplies:
         if older := self._superseded.get(key):
             older.set()
         superseded = self._superseded[key] = asyncio.Event()
-        ways, doubts = [*_ways(whom, message, replaces=replaces)], 0
+        ways, doubts = [*_ways(whom, message)], 0
         no: Refused | Doubtful | None = None
         for pause in (*_PAUSES, None):
             failures = list[Refused | Doubtful]()
             for way in ways:
                 if no and await self._is_outdated(message, superseded):
                     return
-                result = await self._send_by(way, whom, replaces=replaces)
+                result = await self._send_by(way, whom, message, replaces=replaces)
                 if isinstance(result, Answered):
                     return
                 failures.append(no := result)
@@ -145,28 +145,34 @@ class PrivateReplies:
             return True
         return superseded.is_set() and not _asks(message)
 
-    async def _send_by(self, way: _Way, whom: Origin, *, replaces: bool) -> Result:
+    async def _send_by(
+        self, way: _Way, whom: Origin, message: Message, *, replaces: bool
+    ) -> Result:
         """Send a message in one way."""
-        method, body = way
+        method, where = way
         if method == RESPONSE_URL:
-            url = whom.response_url
-            return await self._api.respond(url, _REPLY_PATIENCE, body, replaces=replaces)
-        return await self._api.write(method, _REPLY_PATIENCE, **body)
+            thread_ts = None if replaces else whom.active_thread
+            return await self._api.respond(
+                whom.response_url, _REPLY_PATIENCE, message, thread_ts=thread_ts, replaces=replaces
+            )
+        return await self._api.say(method, _REPLY_PATIENCE, message, **where)
 
 
-def _ways(whom: Origin, message: Message, *, replaces: bool) -> Iterator[_Way]:
+def _ways(whom: Origin, message: Message) -> Iterator[_Way]:
     """Yield the ways to send a message, the best first; a user id as the channel means their direct messages."""
     thread = {"thread_ts": whom.active_thread} if whom.active_thread else {}
     if whom.response_url:
-        yield RESPONSE_URL, as_response(message) | ({} if replaces else thread)
+        yield RESPONSE_URL, {}
     if whom.channel_id and whom.channel_id != whom.user_id:
-        here = {"channel": whom.channel_id, "user": whom.user_id, **thread}
-        yield "chat.postEphemeral", {**here, **as_arguments(message)}
+        yield (
+            "chat.postEphemeral",
+            {"channel": whom.channel_id, "user": whom.user_id, **thread},
+        )
     # So that it is found once the request has ended, when its buttons have to go.
     mark = {}
     if isinstance(message, Announcement) and _asks(message):
         mark = marked(confirmation_of(message.request_id))
-    yield "chat.postMessage", {"channel": whom.user_id, **as_post(message), **mark}
+    yield "chat.postMessage", {"channel": whom.user_id, **PLAINLY, **mark}
 
 
 def _asks(message: Message) -> bool:

@@ -14,7 +14,7 @@ from bot.domain.outcome import NOTHING_KNOWN, AfterCall, Outcome, Tally
 from bot.domain.request import Request
 from bot.messages import Message, conversation
 from bot.messages.batches import progress
-from bot.messages.blocks import Posted, as_response, read_ref, ref_of
+from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.messages.notices import Note, NoThread, noted, only_you
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words
@@ -238,9 +238,9 @@ class Threads:
         if not request.origin.response_url:
             return Refused("no response_url")
         url = request.origin.response_url
-        second = as_response(noted(words, message, Note.REPLACING))
-        body = as_response(message) if look_since is None else second
-        first = await self._api.respond(url, PATIENCE, body)
+        second = noted(words, message, Note.REPLACING)
+        said = message if look_since is None else second
+        first = await self._api.respond(url, PATIENCE, said)
         if not isinstance(first, Doubtful):
             return first
         await self._api.sleep(DOUBT_PAUSE)

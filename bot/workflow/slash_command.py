@@ -23,7 +23,7 @@ from bot.ledger.entries import Entry
 from bot.messages import Message
 from bot.messages.blocks import message
 from bot.messages.click_replies import NothingDone, refused
-from bot.messages.history import Line, history, one_request
+from bot.messages.history import Line, history_table, one_request
 from bot.messages.mistakes import misread, sentence
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, own_receiver, why
@@ -175,7 +175,7 @@ class SlashCommands:
         if found is None:
             return refused(words, NothingDone.LEDGER_DOWN)
         seen = [entry for entry in found if may_see(entry)]
-        return history(
+        return history_table(
             words, [line_of(entry, self._ports.link, origin.user_id) for entry in seen], about
         )
 

@@ -5,17 +5,30 @@ from collections.abc import Callable
 from typing import Final
 
 from bot.messages import Message
+from bot.messages.words import as_typed
 from bot.playground.slack.block_kit import block_errors
-from tests.messages.samples import CONTACT, OWN_MARKUP, REASON, blocks, mrkdwn, texts, unescaped
+from tests.messages.samples import (
+    CONTACT,
+    OWN_MARKUP,
+    REASON,
+    blocks,
+    longest,
+    mrkdwn,
+    texts,
+    unescaped,
+    words_of_cells,
+)
 
 
 def slack_accepts_the_message(said: Message) -> None:
-    assert block_errors(blocks(said)) == []
-    assert 0 < len(said.text) <= 4000
+    for each in (said, said.without_table):
+        assert block_errors(blocks(each)) == []
+        assert 0 < len(each.text) <= longest(each)
 
 
 def the_text_has_everything_that_the_blocks_have(said: Message) -> None:
-    assert said.text == "\n".join(texts(said))
+    assert said.without_table.text == "\n".join(texts(said.without_table))
+    assert [word for word in words_of_cells(said) if word not in as_typed(said.text)] == []
 
 
 def slack_makes_no_links_or_mentions_of_words(said: Message) -> None:

@@ -32,6 +32,7 @@ from bot.messages.conversation import parent
 from bot.messages.history import (
     Line,
     history,
+    history_table,
     one_request,
     shared_before,
     under_way,
@@ -490,6 +491,8 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
     yield "history: mine", history(words, lines, None)
     yield "history: about an env", history(words, [line_of(1, Shared())], ENV)
     yield "history: about an appid", history(words, [line_of(2, Shared(), None)], APPID)
+    yield "history as a table: mine", history_table(words, lines, None)
+    yield "history as a table: about an env", history_table(words, lines, ENV)
     yield "history: none of mine", history(words, [], None)
     yield "history: none about", history(words, [], ENV)
     yield (
@@ -602,6 +605,21 @@ def blocks(message: Message) -> Json:
     return cast("Json", message.blocks)
 
 
+def longest(said: Message) -> int:
+    """Return how long the message's text may be: Slack takes more than it shows in a notification."""
+    return 40_000 if said.has_table else 4000
+
+
+def words_of_cells(said: Message) -> Iterator[str]:
+    """Yield the words and the ids in the rows of the message's tables."""
+    for table in said.blocks:
+        for row in cast("list[list[dict[str, Any]]]", table.get("rows", []))[1:]:
+            for cell in row:
+                lines = cell.get("elements", [{"elements": [cell]}])
+                for each in (each for line in lines for each in line["elements"]):
+                    yield each.get("user_id") or each["text"]
+
+
 def texts(message: Message) -> list[str]:
     """Return the mrkdwn of all blocks."""
     return [
@@ -704,6 +722,9 @@ WITH_TEXT: dict[str, Callable[[Words, str], Message]] = {
     "under way": lambda words, word: under_way(words, _known(word), LINK),
     "shared before": lambda words, word: shared_before(words, _known(word), NOW, None),
     "history": lambda words, word: history(words, [Line(_known(word), None, NOW, LINK)] * 20, word),
+    "history as a table": lambda words, word: history_table(
+        words, [Line(_known(word), None, NOW, LINK)] * 20, word
+    ),
     "history, none": lambda words, word: history(words, [], word),
     "errmsg": _said_by_wechat,
     "reference": broken,

@@ -14,3 +14,6 @@ class Echo:
 
     async def open(self, origin: Origin) -> None:
         """Open no form."""
+
+    def send(self, origin: Origin, said: Message) -> None:
+        """Send nothing: all answers are acks."""

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.messages.blocks import Part, Table, message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Handler, cut, free_port
 from bot.playground.slack.server import LocalSlack
@@ -39,7 +40,7 @@ def writes(api: SlackApi, _origin: str) -> Awaitable[Result]:
 
 
 def responds(api: SlackApi, origin: str) -> Awaitable[Result]:
-    return api.respond(f"{origin}/commands/1", 10.0, {"text": "hello"})
+    return api.respond(f"{origin}/commands/1", 10.0, message("hello"))
 
 
 EVERY_WAY = pytest.mark.parametrize("ask", [reads, writes, responds])
@@ -348,11 +349,40 @@ async def test_a_message_whose_blocks_a_response_url_refuses_is_sent_as_its_text
         return await no(request) if "blocks" in body else web.Response(text="ok")
 
     def responds_with_blocks(api: SlackApi, origin: str) -> Awaitable[Result]:
-        return api.respond(f"{origin}/actions/1", 10.0, {"text": "hello", "blocks": [{}]})
+        return api.respond(f"{origin}/actions/1", 10.0, message("hello"))
 
     assert await asked(http, sleep, handler, responds_with_blocks) == Answered({})
-    plain = {"text": "hello", "replace_original": False}
-    assert given == [plain | {"blocks": [{}]}, plain]
+    plain = {"response_type": "ephemeral", "text": "hello", "replace_original": False}
+    assert given == [plain | {"blocks": message("hello").blocks}, plain]
+
+
+TABLE = message(Table("*Apps*", ("App",), (("`wx1`",),), "• `wx1`", (Part("• `wx1`"),)))
+
+
+@pytest.mark.parametrize(
+    ("error", "tried"),
+    [
+        ("invalid_blocks", ["data_table", "section", "section"]),
+        ("msg_blocks_too_long", ["data_table", "section", "data_table", "section"]),
+    ],
+)
+async def test_a_list_takes_the_place_of_a_table_that_slack_refuses(
+    http: aiohttp.ClientSession, sleep: Sleep, error: str, tried: list[str]
+) -> None:
+    given: list[str] = []
+
+    async def handler(request: web.BaseRequest) -> web.StreamResponse:
+        [block] = (await request.json())["blocks"]
+        given.append(block["type"])
+        no = block["type"] == "data_table"
+        return web.json_response({"ok": False, "error": error} if no else {"ok": True})
+
+    async def says_it_twice(api: SlackApi, _: str) -> Result:
+        await api.say("chat.postMessage", 0.0, TABLE, channel=RELEASES)
+        return await api.say("chat.postMessage", 0.0, TABLE, channel=RELEASES)
+
+    assert isinstance(await asked(http, sleep, handler, says_it_twice), Answered)
+    assert given == tried
 
 
 OWN = "http://127.0.0.1:3000"
@@ -421,7 +451,7 @@ async def test_to_any_other_address_nothing_is_sent_and_one_line_says_so(
     called: list[str] = []
     client = web_client("xoxb-1", f"{OWN}/api/", http)
     api = SlackApi(client, sleep, lambda method, _: called.append(method))
-    assert await api.respond(url, 0.0, {"text": "hello"}) == Refused(ELSEWHERE)
+    assert await api.respond(url, 0.0, message("hello")) == Refused(ELSEWHERE)
     assert (called, caplog.messages) == (
         [],
         ["a response_url is not Slack's: nothing is sent to it"],
@@ -468,7 +498,7 @@ async def test_a_response_url_has_five_uses(
 ) -> None:
     url = slack.response_url(REQUESTER, RELEASES)
     await use_up(http, url)
-    assert isinstance(await api.respond(url, 0.0, {"text": "hello"}), Refused)
+    assert isinstance(await api.respond(url, 0.0, message("hello")), Refused)
 
 
 async def test_a_response_url_gets_no_token(http: aiohttp.ClientSession, sleep: Sleep) -> None:
@@ -546,7 +576,7 @@ async def test_each_call_is_reported_with_its_result(
     await api.read("auth.test")
     away = f"http://127.0.0.1:{free_port()}"
     api = SlackApi(web_client("xoxb-1", f"{away}/api/", http), sleep, tell)
-    await api.respond(f"{away}/commands/1", 0.0, {"text": "hello"})
+    await api.respond(f"{away}/commands/1", 0.0, message("hello"))
     results = ("ratelimited", "doubtful", "refused", "doubtful")
     assert told == [
         *(("chat.postMessage", result) for result in results),

@@ -59,7 +59,7 @@ READERS: tuple[tuple[Reader, type | tuple[type, ...]], ...] = (
     (lambda it: it.api.read("users.info", 10.0, user=REQUESTER), Answered),
     (lambda it: it.api.write("chat.postMessage", 10.0, text="hello"), Answered),
     (
-        lambda it: it.api.respond(f"{it.origin}/commands/1", 10.0, {"text": "hello"}),
+        lambda it: it.api.respond(f"{it.origin}/commands/1", 10.0, message("hello")),
         Answered,
     ),
     (lambda it: preflight(it.api, it.api), (Ready, Unusable)),

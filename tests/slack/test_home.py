@@ -80,6 +80,7 @@ async def listening(slack: LocalSlack, client: AsyncWebClient, homes: Homes) -> 
         echo.command,
         echo.open,
         homes.listen,
+        send=echo.send,
         clock=time.monotonic,
         new_reference=lambda: "0badc0de",
     )

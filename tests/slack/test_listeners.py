@@ -38,6 +38,7 @@ class StubUseCase:
         self.origins: list[Origin] = []
         self.texts: list[str] = []
         self.opened: list[Origin] = []
+        self.sent: list[tuple[Origin, Message]] = []
         self.broken = False
 
     async def command(self, origin: Origin, text: str) -> Message | OpenForm:
@@ -52,6 +53,10 @@ class StubUseCase:
         """Record for whom the form was opened."""
         self.opened.append(origin)
 
+    def send(self, origin: Origin, message: Message) -> None:
+        """Record what is said after the ack."""
+        self.sent.append((origin, message))
+
 
 @pytest.fixture
 async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[StubUseCase]:
@@ -62,6 +67,7 @@ async def use_case(slack: LocalSlack, client: AsyncWebClient) -> AsyncIterator[S
         CHINESE,
         use_case.command,
         use_case.open,
+        send=use_case.send,
         clock=time.monotonic,
         new_reference=lambda: "0badc0de",
     )
@@ -213,6 +219,7 @@ async def test_a_payload_without_a_listener_is_reported(client: AsyncWebClient) 
         CHINESE,
         command,
         open_form,
+        send=use_case.send,
         unheard=reported.append,
         clock=time.monotonic,
         new_reference=lambda: "0badc0de",
@@ -253,6 +260,7 @@ async def test_a_command_passes_bolts_middleware_as_in_every_bolt_app(
         command,
         open_form,
         listen,
+        send=use_case.send,
         clock=time.monotonic,
         new_reference=lambda: "0badc0de",
     )

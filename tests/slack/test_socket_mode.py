@@ -47,6 +47,7 @@ def echoing(client: AsyncWebClient, echo: Echo | None = None) -> App:
         ENGLISH,
         echo.command,
         echo.open,
+        send=echo.send,
         clock=time.monotonic,
         new_reference=lambda: "0badc0de",
     )
@@ -226,6 +227,7 @@ async def test_the_ack_has_the_body_that_bolt_returns(
         echo.command,
         echo.open,
         FixedAck(body).listen,
+        send=echo.send,
         clock=time.monotonic,
         new_reference=lambda: "0badc0de",
     )

@@ -26,6 +26,7 @@ from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
+from bot.playground.slack.transcript import PostedMessage
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.observers import no_op
@@ -125,6 +126,19 @@ def crew(environ: dict[str, str]) -> None:
 def said(ack: Ack) -> str:
     assert ack.payload is not None, ack.error
     return str(ack.payload["text"])
+
+
+async def history_of(slack: LocalSlack, user: str, about: str = "") -> str:
+    """Return the answer: a table, which follows the ack, or what the ack says."""
+    ack = await slack.command(user, RELEASES, f"history {about}")
+    if ack.payload is not None:
+        return said(ack)
+    await soon(lambda: slack.messages[-1].ephemeral_to == user and is_table(slack.messages[-1]))
+    return slack.messages[-1].text
+
+
+def is_table(message: PostedMessage) -> bool:
+    return [block["type"] for block in message.blocks] == ["data_table"]
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -381,11 +395,12 @@ async def test_only_who_can_open_a_direct_message_gets_a_link_to_the_answer_ther
         assert conversation is not None
         await rig.ask(channel=conversation.id)
         await rig.over()
-        for text in (ASK, "history prod-1"):
-            assert "thread>" in await rig.ask(text)
-            told = await rig.ask(text, SECOND)
-            assert f"<@{REQUESTER}>" in told
-            assert "thread>" not in told
+        told = [[await rig.ask(ASK), await rig.ask(ASK, SECOND)]]
+        told += [[await history_of(rig.slack, user, ENV) for user in (REQUESTER, SECOND)]]
+        for own, others in told:
+            assert "thread>" in own
+            assert f"<@{REQUESTER}>" in others
+            assert "thread>" not in others
         assert f"Its answer goes to <@{REQUESTER}>." in await rig.ask(user=SECOND)
 
 
@@ -606,7 +621,7 @@ async def test_a_persons_own_history_has_links_and_the_newest_first(
     for number, channel in enumerate((RELEASES, RELEASES, "C0SECRET"), 1):
         await slack.command(REQUESTER, channel, f"{APPID} prod-{number}")
         await soon(lambda: set(states(database)) == {"ended"})
-    text = said(await slack.command(REQUESTER, RELEASES, "history"))
+    text = await history_of(slack, REQUESTER)
     lines = [line for line in text.splitlines() if "`prod-" in line]
     assert [line.split(" · ")[1] for line in lines] == [
         "❔ unknown, it may have been shared",
@@ -614,7 +629,7 @@ async def test_a_persons_own_history_has_links_and_the_newest_first(
         "✅ shared",
     ]
     assert ["|thread>" in line for line in lines] == [False, True, True]
-    second = said(await slack.command("U0SECOND", RELEASES, "history"))
+    second = await history_of(slack, "U0SECOND")
     assert "You have no requests yet" in second
 
 
@@ -628,7 +643,7 @@ async def test_a_person_sees_the_history_of_envs_and_appids_that_they_may_share(
 ) -> None:
     await slack.command(REQUESTER, RELEASES, ASK)
     await soon(lambda: states(database) == ["ended"])
-    text = said(await slack.command(user, RELEASES, f"history {about}"))
+    text = await history_of(slack, user, about)
     assert (f"<@{REQUESTER}>" in text) is sees
     assert ("There are no requests about" in text) is not sees
 
@@ -641,11 +656,11 @@ async def test_a_person_who_cannot_be_looked_up_sees_only_their_own_history(
     await soon(lambda: states(database) == ["ended"])
     slack.fail("users.info", Status(503), times=None)
     nothing = "There are no requests about"
-    assert nothing in said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
+    assert nothing in await history_of(slack, "U0APPROVER", ENV)
     rows(database, "UPDATE requests SET user = 'U0APPROVER'")
-    assert nothing not in said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
+    assert nothing not in await history_of(slack, "U0APPROVER", ENV)
     rows(database, "UPDATE requests SET team = 'T0ELSEWHERE'")  # of another person with that id
-    assert nothing in said(await slack.command("U0APPROVER", RELEASES, f"history {ENV}"))
+    assert nothing in await history_of(slack, "U0APPROVER", ENV)
 
 
 @pytest.mark.usefixtures("crew", "bot")

@@ -39,7 +39,15 @@ from bot.messages.approvals import (
 )
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
 from bot.messages.blocks import Block
-from bot.messages.history import Line, history, one_request, shared_before, under_way, untold
+from bot.messages.history import (
+    Line,
+    history,
+    history_table,
+    one_request,
+    shared_before,
+    under_way,
+    untold,
+)
 from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread
 from bot.messages.modals import decision, form, trouble
@@ -161,6 +169,7 @@ def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
     yield "why", why(words, no, _ASK, _POLICY)
     yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ONE)
     yield "history", history(words, [_LINE], None)
+    yield "history-table", history_table(words, [_LINE], "prod-1")
     yield "one-request", one_request(words, _LINE)
     yield "under-way", under_way(words, _ONE, _LINK)
     yield "untold", untold(words, _ONE, answered)

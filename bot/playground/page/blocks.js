@@ -1,5 +1,6 @@
 import { button, h, once, suggest } from "./dom.js";
 import { mrkdwn } from "./mrkdwn.js";
+import { table } from "./table.js";
 
 let made = 0;
 
@@ -15,6 +16,7 @@ const BLOCKS = {
   section: (block, on) => h("div", { class: "section text" }, words(block.text, on)),
   context: (block, on) => h("div", { class: "soft text" }, block.elements.map((each) => words(each, on))),
   rich_text: (block) => block.elements.map((each) => h("pre", {}, each.elements.map(words))),
+  data_table: table,
   actions: (block, on) => h("div", { class: "actions row" }, block.elements.map((each) => element(block, each, on))),
   input,
 };

@@ -80,6 +80,35 @@ async def test_what_failed_of_a_batch_is_tried_again(sit: Sit, play: Play) -> No
     await seat.sees("and must let the appid in", seat.pane)
 
 
+async def test_one_failure_among_200_is_found_by_two_clicks(sit: Sit, play: Play) -> None:
+    lone, *others = [f"wx{number:016x}" for number in range(200, 0, -1)]
+    for appid in others:
+        play.on.wechat.fail("shareenv", Code(85088), appid=appid)
+    play.on.wechat.fail("shareenv", Code(-501018), appid=lone)
+    seat = await sit()
+    await seat.type(f"/share-env {' '.join([*others, lone])} prod-1")
+    await seat.sees("200 not shared")
+    await seat.log.get_by_role("button", name="repl").click()
+    await seat.click("WeChat's code", seat.pane)
+    first = seat.pane.get_by_role("table").get_by_role("row").nth(1)
+    await expect(first).to_contain_text(lone)
+    await expect(first).to_contain_text("-501018")
+
+
+async def test_a_table_is_filtered_and_shown_whole(sit: Sit) -> None:
+    seat = await sit()
+    for number in range(1, 13):
+        await seat.type(f"/share-env {APPID} prod-1{number:02}")
+        await seat.sees(f"shared prod-1{number:02}")
+    await seat.type("/share-env history")
+    rows = seat.log.get_by_role("table").get_by_role("row")
+    await expect(rows).to_have_count(11)
+    await seat.click("All 12 rows")
+    await expect(rows).to_have_count(13)
+    await seat.log.get_by_role("searchbox").fill("prod-107")
+    await expect(rows).to_have_count(2)
+
+
 async def test_a_batch_moves_and_its_rest_is_cancelled(sit: Sit, play: Play) -> None:
     play.on.wechat.latency = 0.5
     seat = await sit()

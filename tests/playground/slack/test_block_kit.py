@@ -25,6 +25,27 @@ def actions(*elements: Json) -> JsonObject:
 
 
 WORDS: Json = [{"type": "text", "text": "x"}]
+RAW: JsonObject = {"type": "raw_text", "text": "x"}
+RICH: JsonObject = {
+    "type": "rich_text",
+    "elements": [
+        {
+            "type": "rich_text_section",
+            "elements": [
+                {"type": "user", "user_id": "U1"},
+                {"type": "link", "url": "https://a.example", "text": "x"},
+            ],
+        }
+    ],
+}
+
+
+def many(row: Json, count: int) -> list[Json]:
+    return [row] * count
+
+
+def table(*rows: Json, **more: Json) -> JsonObject:
+    return {"type": "data_table", "caption": "x", "rows": [*rows], **more}
 
 
 @pytest.mark.parametrize(
@@ -36,6 +57,8 @@ WORDS: Json = [{"type": "text", "text": "x"}]
         actions(*[button(action_id=f"go{n}", value="x" * 2000) for n in range(25)]),
         actions(button(style="primary", accessibility_label="x" * 75)),
         {"type": "rich_text", "elements": [{"type": "rich_text_preformatted", "elements": WORDS}]},
+        table(*many([RAW] * 20, 201), page_size=100, row_header_column_index=0),
+        table([RAW, RAW], [RICH, RAW]),
     ],
 )
 def test_blocks_that_slack_accepts_have_no_errors(block: JsonObject) -> None:
@@ -82,6 +105,13 @@ def test_blocks_that_slack_accepts_have_no_errors(block: JsonObject) -> None:
             "unsupported type: input",
             "/blocks/0/type",
         ),
+        (table([RAW]), "less than 2 items", "/blocks/0/rows"),
+        (table(*many([RAW], 202)), "more than 201", "/blocks/0/rows"),
+        (table([RAW], [RAW] * 21), "more than 20", "/blocks/0/rows/1"),
+        (table([RAW], [RAW, RAW]), "as many cells", "/blocks/0/rows/1"),
+        (table([RICH], [RAW]), "must be of type raw_text", "/blocks/0/rows/0"),
+        (table([RAW], [markdown()]), "unsupported type: mrkdwn", "/blocks/0/rows/1/0/type"),
+        (table([RAW], [RAW], page_size=101), "between 1 and 100", "/blocks/0/page_size"),
         (actions(button(), button()), "'go' already exists", "/blocks/0/elements/1/action_id"),
     ],
 )
