@@ -24,7 +24,7 @@ from bot.messages.answers import (
     what_to_do,
     who_acts,
 )
-from bot.messages.blocks import Button, Buttons, Message, Part, Table, message, small
+from bot.messages.blocks import Button, Buttons, DataTable, Message, Part, message, small
 from bot.messages.endings import counts, mark, next_step, state
 from bot.messages.request import IN_SECTION, in_channel, name, packed, parts_of
 from bot.messages.words import Mrkdwn, Words, capital, code, first, msgid, when
@@ -148,9 +148,9 @@ def _sections(words: Words, group: Group) -> Iterator[_Section]:
         yield _Section(rows[at * IN_SECTION : (at + 1) * IN_SECTION], part)
 
 
-def _table(words: Words, sections: Sequence[_Section]) -> Table:
+def _table(words: Words, sections: Sequence[_Section]) -> DataTable:
     parts = tuple(section.part for section in sections)
-    return Table(
+    return DataTable(
         caption=words("Not shared"),
         header=(words("App"), words("How it ended"), words("WeChat's code")),
         rows=tuple(row for section in sections for row in section.rows),

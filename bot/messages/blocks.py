@@ -134,7 +134,7 @@ def _heard(button: Button) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class DataTable:
     """A table that can be sorted and filtered, whose first column names each row; `instead` says the same without it.
 
     Its cells are mrkdwn with mentions, dates, links and code only. Its `text` has all rows, one in a line, since a screen
@@ -187,7 +187,7 @@ def _word(found: re.Match[str]) -> Block:
 class Message:
     """One message."""
 
-    parts: tuple[Part | Copied | Buttons | Table, ...]
+    parts: tuple[Part | Copied | Buttons | DataTable, ...]
 
     @property
     def text(self) -> str:
@@ -203,12 +203,12 @@ class Message:
     @property
     def has_table(self) -> bool:
         """Whether a part of it is a table, which Slack may refuse."""
-        return any(isinstance(part, Table) for part in self.parts)
+        return any(isinstance(part, DataTable) for part in self.parts)
 
     @property
     def without_table(self) -> "Message":
         """The same message with what says the same as its table instead of that."""
-        parts = (part.instead if isinstance(part, Table) else (part,) for part in self.parts)
+        parts = (part.instead if isinstance(part, DataTable) else (part,) for part in self.parts)
         return Message(tuple(chain.from_iterable(parts)))
 
     def __add__(self, other: "Message") -> "Message":
@@ -222,7 +222,7 @@ class Announcement(Message):
     request_id: str
 
 
-def message(*parts: str | Part | Copied | Buttons | Table | None) -> Message:
+def message(*parts: str | Part | Copied | Buttons | DataTable | None) -> Message:
     """Return a message of these parts, without those that are None or empty."""
     return Message(tuple([Part(part) if isinstance(part, str) else part for part in parts if part]))
 

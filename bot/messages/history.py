@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.domain.outcome import Outcome
 from bot.domain.request import Act, Request, State
-from bot.messages.blocks import Button, Buttons, Message, Part, Table, message, small
+from bot.messages.blocks import Button, Buttons, DataTable, Message, Part, message, small
 from bot.messages.endings import mark, state
 from bot.messages.words import (
     Words,
@@ -117,7 +117,7 @@ def history_table(words: Words, lines: Sequence[Line], about: str | None) -> Mes
     own, title = not about, words((_ABOUT if about else _OWN)[0], about=code(about or ""))
     header = (words("Request"), words("When (UTC)"), words("How it stands"), words("Env"))
     told = bullets([in_a_line(words, line, own=own) for line in lines])
-    table = Table(
+    table = DataTable(
         caption=title,
         header=(*header, words("With"), *([] if own else [words("Who")])),
         rows=tuple(_row(words, line, own=own) for line in lines),

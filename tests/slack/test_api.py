@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.messages.blocks import Part, Table, message
+from bot.messages.blocks import DataTable, Part, message
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.loopback import Handler, cut, free_port
 from bot.playground.slack.server import LocalSlack
@@ -356,7 +356,7 @@ async def test_a_message_whose_blocks_a_response_url_refuses_is_sent_as_its_text
     assert given == [plain | {"blocks": message("hello").blocks}, plain]
 
 
-TABLE = message(Table("*Apps*", ("App",), (("`wx1`",),), "• `wx1`", (Part("• `wx1`"),)))
+TABLE = message(DataTable("*Apps*", ("App",), (("`wx1`",),), "• `wx1`", (Part("• `wx1`"),)))
 
 
 @pytest.mark.parametrize(
