@@ -21,6 +21,7 @@ from bot.policy.kinds import (
     Ask,
     Effect,
     Operators,
+    Party,
     Person,
     Rule,
     Standing,
@@ -122,18 +123,35 @@ class StrictTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class PartyEntry(StrictTable):
+    """One of the parties in `all_of`."""
+
+    users: list[UserIdOrAnyone] = []
+    groups: list[GroupId] = []
+
+    def party(self) -> Party:
+        """Return the Party."""
+        return Party(frozenset(self.users), frozenset(self.groups))
+
+
 class ApproversEntry(StrictTable):
     """The approvers of a rule."""
 
     users: list[UserIdOrAnyone] = []
     groups: list[GroupId] = []
+    all_of: Annotated[list[PartyEntry], Field(min_length=2, max_length=10)] | None = None
+    approvals: Annotated[int, Field(ge=1, le=10)] | None = None
     channel: ChannelId
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
 
     def approvers(self) -> Approvers:
         """Return the Approvers."""
-        users, groups = frozenset(self.users), frozenset(self.groups)
-        return Approvers(users, groups, self.channel, self.expires)
+        parties = tuple(each.party() for each in self.all_of or ())
+        users = frozenset(self.users).union(*(each.users for each in parties))
+        groups = frozenset(self.groups).union(*(each.groups for each in parties))
+        return Approvers(
+            users, groups, self.channel, self.expires, self.approvals or 1, all_of=parties
+        )
 
 
 class OperatorsEntry(StrictTable):
