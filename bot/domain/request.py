@@ -25,11 +25,18 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """Who approved a request, and their comment."""
+class Agreement:
+    """Who agreed to a request, and their comment."""
 
     by: str
     comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval(Agreement):
+    """Who approved a request, and their comment; `before` are those who agreed before them, in order."""
+
+    before: tuple[Agreement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +109,9 @@ BEGUN = (State.ACCEPTED, State.PLACED)
 
 MOVES: dict[State, frozenset[State]] = {
     State.CONFIRMING: frozenset({State.WAITING, State.ACCEPTED, State.ANSWERED, State.ENDED}),
-    State.WAITING: frozenset({State.ACCEPTED, State.PLACED, State.ANSWERED, State.ENDED}),
+    State.WAITING: frozenset(
+        {State.WAITING, State.ACCEPTED, State.PLACED, State.ANSWERED, State.ENDED}
+    ),
     State.ACCEPTED: frozenset({State.PLACED, State.ANSWERED, State.ENDED}),
     State.QUEUED: frozenset({State.ENDED}),
     State.PLACED: frozenset({State.ANSWERED, State.ENDED}),

@@ -9,7 +9,7 @@ from bot.command.grammar import MOST_APPIDS
 from bot.domain.batch import Pause
 from bot.domain.link import LinkState
 from bot.domain.outcome import AfterCall, Called, Outcome, Readiness, Step, Tally
-from bot.domain.request import Origin, Request
+from bot.domain.request import Agreement, Origin, Request
 from bot.guidance import EnvList, Trouble
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
@@ -86,10 +86,11 @@ class Approvals(Protocol):
         *,
         look_since: float | None,
         until: float,
+        agreed: Sequence[Agreement] = (),
     ) -> str | Trouble:
         """Ask the approvers who are yet to be asked, and return the reference, or why none will be asked.
 
-        `past` are earlier shares of the env, `asked` is the reference so far. `record` is called with the reference before
+        `past` are earlier shares of the env, `agreed` are those who agreed so far, `asked` is the reference so far. `record` is called with the reference before
         the first question and after each; once it returns False, nobody more is asked.
         """
 

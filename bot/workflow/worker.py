@@ -178,7 +178,13 @@ class Worker:
 
         async with self.leased.while_held(entry) as since:
             questions = await self.approvals.ask(
-                request, past, entry.asked, record, look_since=since, until=entry.until or 0.0
+                request,
+                past,
+                entry.asked,
+                record,
+                look_since=since,
+                until=entry.until or 0.0,
+                agreed=entry.agreed,
             )
         if isinstance(questions, Trouble):
             return await self.ledger.record_outcome(entry, Failed(questions.value, tries=0))
