@@ -109,9 +109,7 @@ BEGUN = (State.ACCEPTED, State.PLACED)
 
 MOVES: dict[State, frozenset[State]] = {
     State.CONFIRMING: frozenset({State.WAITING, State.ACCEPTED, State.ANSWERED, State.ENDED}),
-    State.WAITING: frozenset(
-        {State.WAITING, State.ACCEPTED, State.PLACED, State.ANSWERED, State.ENDED}
-    ),
+    State.WAITING: frozenset({State.ACCEPTED, State.PLACED, State.ANSWERED, State.ENDED}),
     State.ACCEPTED: frozenset({State.PLACED, State.ANSWERED, State.ENDED}),
     State.QUEUED: frozenset({State.ENDED}),
     State.PLACED: frozenset({State.ANSWERED, State.ENDED}),

@@ -95,7 +95,7 @@ def waiting(words: Words, request: Request) -> Message:
     )
 
 
-def question(
+def question(  # noqa: PLR0913, PLR0917  # one part of the message each
     words: Words,
     request: Request,
     past: Sequence[Line],

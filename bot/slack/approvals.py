@@ -13,9 +13,7 @@ from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.request import replies
 from bot.messages.words import Languages
-from bot.policy.decide import may_approve
-from bot.policy.kinds import ANYONE, Party, Person, Rule
-from bot.policy.quorum import missing
+from bot.policy.kinds import ANYONE, Party, Rule
 from bot.slack.api import Refused
 from bot.slack.directory import Directory
 from bot.slack.payloads import PERSON
@@ -64,6 +62,7 @@ class ApproverMessages:
         look_since: float | None = None,
         until: float,
         agreed: Sequence[Agreement] = (),
+        missing: Sequence[Party] = (),
     ) -> str | Trouble:
         """Ask the approvers who are yet to be asked, and return the reference of all questions, or why there are none.
 
@@ -86,13 +85,12 @@ class ApproverMessages:
             for e in past
         ]
         words = self._languages.channel
-        left = await self._missing(rule, request, agreed)
         refusal: str | None = None
         for number, at in enumerate(questions):
             posted: Posted | Refused = at
             direct = at.channel.startswith(PERSON)
             who = f"<@{at.channel}>" if direct else _who(rule, request)
-            asks = question(words, request, before, until, who, so_far(words, agreed, left))
+            asks = question(words, request, before, until, who, so_far(words, agreed, missing))
             asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
             if at.ts and agreed:
                 raise_if_away(await self._posts.edit(at, asks, request.id))
@@ -126,16 +124,6 @@ class ApproverMessages:
                 found = await self._posts.find(at.channel, _mark(request), look_since)
                 planned[number] = found or at
         return planned if any(at.ts for at in planned) else []
-
-    async def _missing(
-        self, rule: Rule, request: Request, agreed: Sequence[Agreement]
-    ) -> tuple[Party, ...]:
-        """Return the parties of whom somebody still has to agree, if those who agreed may decide now."""
-        user_ids, groups = [each.by for each in agreed], self._in_force.policy.groups
-        people = await self._people.several(request.origin.team_id, user_ids, groups)
-        told = (person for person in people.values() if isinstance(person, Person))
-        by = request.origin.user_id
-        return missing(rule.approvers, [each for each in told if may_approve(rule, each, by)])
 
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""

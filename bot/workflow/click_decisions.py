@@ -1,6 +1,6 @@
 """What a click does, by the state of its request, the people, and the policy checked again. Pure."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
@@ -16,7 +16,7 @@ from bot.domain.outcome import (
     looks,
     retry_may_help,
 )
-from bot.domain.request import BEGUN, Act, Agreement, Click, Origin, Request, Retry, State
+from bot.domain.request import BEGUN, Act, Agreement, Click, Origin, Retry, State
 from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
 from bot.messages import Message
@@ -44,7 +44,7 @@ from bot.messages.words import Words
 from bot.policy.decide import approver_groups, approver_users
 from bot.policy.kinds import Deny, Doubt, NeedsApproval, Person, Rule, Standing, Unreadable
 from bot.policy.quorum import missing
-from bot.workflow.judge import Asker, Decisions
+from bot.workflow.judge import Asker, Decisions, able
 from bot.workflow.ruling import denial
 
 
@@ -251,11 +251,11 @@ def _agree(context: ClickContext, rules: Sequence[Rule], move: Callable[..., Mov
     request, by = entry.request, click.origin.user_id
     everybody = {each.circumstances.person.user_id: each for each in context.agreed}
     everybody[by] = context.clicker
-    counted = {rule: _able(rule, everybody.values(), request) for rule in rules}
+    counted = {rule: able(rule, everybody.values(), request.origin.user_id) for rule in rules}
     before = [each for each in entry.agreed if each.by != by]
-    for rule, able in counted.items():
-        if not missing(rule.approvers, able):
-            ids = {person.user_id for person in able}
+    for rule, people in counted.items():
+        if not missing(rule.approvers, people):
+            ids = {person.user_id for person in people}
             to = State.PLACED if entry.place else State.ACCEPTED
             agreed = tuple(each for each in before if each.by in ids)
             approval = move(to, kind="approved", rule=rule.name, agreed=agreed)
@@ -270,12 +270,6 @@ def _agree(context: ClickContext, rules: Sequence[Rule], move: Callable[..., Mov
         State.WAITING, kind="agreed", agreed=(*entry.agreed, Agreement(by, click.comment))
     )
     return ApplyMove(agreement, you_agreed(words, request, left))
-
-
-def _able(rule: Rule, askers: Iterable[Asker], request: Request) -> list[Person]:
-    """Return those who may decide about a request under `rule` now."""
-    people = (each.person for each in askers if each.may_approve([rule], request.origin.user_id))
-    return [person for person in people if isinstance(person, Person)]
 
 
 def _may_not_decide(context: ClickContext, rules: Sequence[Rule]) -> Reply | None:
