@@ -28,6 +28,7 @@ from bot.policy.kinds import (
 )
 
 _DURATION = re.compile(r"([0-9]{1,4})([mhd])")
+MOST_APPROVALS = 10
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -50,6 +51,13 @@ def _duration(word: object) -> timedelta:
         fix = Sentence("Write a number and m, h or d, such as 24h.")
         raise ValueError(Sentence("{word} is not a time span", word=quoted(word)), fix)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _count(number: object) -> int:
+    if type(number) is not int or not 1 <= number <= MOST_APPROVALS:
+        fix = Sentence("Write a number from 1 to {most}.", most=MOST_APPROVALS)
+        raise ValueError(Sentence("{word} is no number of people", word=quoted(number)), fix)
+    return number
 
 
 _USER = Sentence("is not a user id"), Sentence("Copy it from the person's Slack profile: U….")
@@ -139,8 +147,8 @@ class ApproversEntry(StrictTable):
 
     users: list[UserIdOrAnyone] = []
     groups: list[GroupId] = []
-    all_of: Annotated[list[PartyEntry], Field(min_length=2, max_length=10)] | None = None
-    approvals: Annotated[int, Field(ge=1, le=10)] | None = None
+    all_of: Annotated[list[PartyEntry], Field(min_length=1)] | None = None
+    approvals: Annotated[int | None, BeforeValidator(_count)] = None
     channel: ChannelId
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
 
