@@ -25,11 +25,18 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Approval:
-    """Who approved a request, and their comment."""
+class Agreement:
+    """Who agreed to a request, and their comment."""
 
     by: str
     comment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval(Agreement):
+    """Who approved a request, and their comment; `before` are those who agreed before them, in order."""
+
+    before: tuple[Agreement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

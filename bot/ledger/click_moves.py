@@ -6,13 +6,14 @@ from sqlalchemy import Connection, RowMapping, bindparam, case, exists, or_, sel
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
-from bot.domain.request import MOVES, State
-from bot.ledger.entries import Entry, columns_of_outcome, entry_of, key_of
+from bot.domain.request import MOVES, Agreement, State
+from bot.ledger.entries import Entry, agreed_column, columns_of_outcome, entry_of, key_of
 from bot.ledger.events import record
 from bot.ledger.lease import Lease
 from bot.ledger.schema import CARRIED, SHARED, events, requests
 from bot.ledger.statements import (
     MINE,
+    NOTHING_OWED,
     NOW,
     PAIR,
     READ_AT,
@@ -39,12 +40,16 @@ _OTHER = select(
     )
 )
 
-_CHANGE = (
+_STILL = (
     update(requests)
     .where(compared(_r.id), compared(_r.state), or_(_r.until.is_(None), _r.until > NOW))
-    .values(fence=_r.fence + 1, until=NOW + seconds("patience"))
+    .where(_r.agreed.is_not_distinct_from(bindparam("the_agreed", type_=_r.agreed.type)))
+    .values(fence=_r.fence + 1)
     .returning(requests, READ_AT)
 )
+# The questions show it as soon as they are asked anew, also after a crash.
+_AGREE = _STILL.values(all_asked=False, **NOTHING_OWED)
+_CHANGE = _STILL.values(until=NOW + seconds("patience"))
 _MOVE = {
     to: _CHANGE.values(columns_in(to)).values({"decided": NOW} if to is not State.WAITING else {})
     for to in MOVES[State.CONFIRMING] | MOVES[State.WAITING]
@@ -55,6 +60,7 @@ _UNDO = (
     .where(compared(_r.id), compared(_r.fence), compared(_r.holder))
     .where(_r.decided.is_not_distinct_from(seconds("the_decided")))
     .where(_r.until.is_not_distinct_from(seconds("the_until")))
+    .where(_r.agreed.is_not_distinct_from(bindparam("the_agreed", type_=_r.agreed.type)))
     .values(
         dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "decided", "ended"))
     )
@@ -69,6 +75,7 @@ class Move:
     In WAITING the request expires after `patience` seconds, and `rule` names its approvers. `asked` is the reference of
     the questions with the clicked one, if that was not recorded; `place` is the reference of the clicked message, which
     is recorded only if the entry lacks it. The replica that posted the message may have crashed before it recorded it.
+    `agreed`, if that changes, are those who agreed before the one who decides or, from WAITING to WAITING, so far.
     """
 
     to: State
@@ -81,6 +88,7 @@ class Move:
     rule: str | None = None
     asked: str | None = None
     place: str | None = None
+    agreed: tuple[Agreement, ...] | None = None
 
 
 class ClickMoves:
@@ -92,7 +100,7 @@ class ClickMoves:
         self._holder = holder
 
     async def move(self, entry: Entry, move: Move) -> Entry | None:
-        """Move a waiting request and lease it; None if its state has changed since, or it has expired.
+        """Move a waiting request and lease it; None if its state or who agreed has changed since, or it has expired.
 
         If the same env was shared with the same appid meanwhile, or is being shared, it ends as Skipped instead; also if
         another request of this person for the same share waits for its approvers.
@@ -141,16 +149,27 @@ class ClickMoves:
         return reason and SkipReason(reason)
 
     def _write(self, on: Connection, entry: Entry, move: Move) -> RowMapping | None:
-        which = {"the_id": entry.request.id, "the_state": entry.state.value}
-        return on.execute(_MOVE[move.to], which | self._columns(entry, move)).mappings().first()
+        which = {
+            "the_id": entry.request.id,
+            "the_state": entry.state.value,
+            "the_agreed": agreed_column(entry.agreed),
+        }
+        agrees = entry.state is move.to
+        return (
+            on.execute(_AGREE if agrees else _MOVE[move.to], which | self._columns(entry, move))
+            .mappings()
+            .first()
+        )
 
     def _columns(self, entry: Entry, move: Move) -> dict[str, object]:
         """Return the columns that a move fills, besides state and times."""
-        columns: dict[str, object] = {"holder": self._holder, "patience": move.patience}
+        columns: dict[str, object] = {"holder": self._holder}
+        columns |= {"patience": move.patience} if move.to is not entry.state else {}
         if move.outcome:
             columns |= columns_of_outcome(move.outcome)
         if move.to is not State.WAITING:
             columns |= {"decided_by": move.by, "comment": move.comment}
+        columns |= {"agreed": agreed_column(move.agreed)} if move.agreed is not None else {}
         columns |= {"rule": move.rule} if move.rule else {}
         columns |= {"asked": move.asked} if move.asked else {}
         return columns | ({"place": move.place} if move.place and entry.place is None else {})
@@ -163,12 +182,14 @@ class ClickMoves:
             "the_holder": self._holder,
             "the_decided": moved.decided,
             "the_until": moved.until,
+            "the_agreed": agreed_column(moved.agreed),
         }
         as_before = {
             "state": entry.state.value,
             "wake": entry.wake,
             "owed": entry.owed_since,
             "until": entry.until,
+            "agreed": agreed_column(entry.agreed),
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
         }

@@ -1,7 +1,7 @@
 """An entry: a request with its state and outcome in the ledger, as a row; and how entries are found and listed."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, asdict, dataclass, field, fields
 from enum import Enum
 from operator import attrgetter
@@ -13,7 +13,7 @@ from bot.command.grammar import is_appid
 from bot.domain.language import Language
 from bot.domain.link import Link
 from bot.domain.outcome import OUTCOMES, Finished, Ground, Outcome, Said, SkipReason, Tally
-from bot.domain.request import BEGUN, Approval, Origin, Request, State
+from bot.domain.request import BEGUN, Agreement, Approval, Origin, Request, State
 from bot.guidance import Guidance, by_key
 from bot.ledger.schema import OPEN, requests
 from bot.ledger.statements import (
@@ -76,7 +76,7 @@ class Entry:
     its next message. `called_again` if WeChat was called twice, since a replica stopped before it recorded the first
     answer. `told_steps`, known right after a share, if earlier answers told the receivers the remaining steps.
     `taken_over` is how often it was taken over; those after clean stops count as one. `overdue` if its wait for people
-    had expired when this was read.
+    had expired when this was read. `agreed` are those who agreed so far, where several have to.
     """
 
     request: Request
@@ -99,6 +99,7 @@ class Entry:
     all_asked: bool = False
     told_steps: bool | None = None
     overdue: bool = field(default=False, compare=False)
+    agreed: tuple[Agreement, ...] = ()
 
 
 _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
@@ -138,6 +139,7 @@ def entry_of(row: RowMapping) -> Entry:
         place=row["place"] or row.get("answered_in"),
         outcome=decode(row["ending"]),
         owed_since=row["owed"],
+        agreed=_agreed_in(row["agreed"]),
         at=at,
         overdue=until is not None and at >= until,
         **{name: row[name] for name in _SAME},
@@ -193,9 +195,20 @@ def _request_of(row: RowMapping) -> Request:
         origin=Origin(**origin | {"response_url": row["response_url"] or ""}),
         language=_known(Language, row["language"], Language.ENGLISH),
         appids=tuple((row["appids"] or "").split()),
-        approval=Approval(row["decided_by"], row["comment"]) if approved else None,
+        approval=Approval(row["decided_by"], row["comment"], _agreed_in(row["agreed"]))
+        if approved
+        else None,
         **{name: row[name] for name in _OWN},
     )
+
+
+def agreed_column(agreed: Sequence[Agreement]) -> str | None:
+    """Return the JSON of those who agreed, in ASCII; None if nobody has."""
+    return json.dumps([[each.by, each.comment] for each in agreed]) if agreed else None
+
+
+def _agreed_in(column: str | None) -> tuple[Agreement, ...]:
+    return tuple(Agreement(by, comment) for by, comment in json.loads(column or "[]"))
 
 
 def columns_of(request: Request, state: State, holder: str | None) -> dict[str, object]:

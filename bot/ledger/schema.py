@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -94,6 +94,7 @@ requests = Table(
     Column("all_asked", Boolean, nullable=False, server_default=false()),
     Column("doubted", Float),  # when a call to Slack about it last ended in doubt, or as if one had
     Column("recheck", Float),  # when its messages are looked at once more
+    Column("agreed", Text),  # who agreed before the one who decided, as JSON
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),

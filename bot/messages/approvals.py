@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from bot.domain.outcome import Finished, Outcome, Rejected
-from bot.domain.request import Act, Request
+from bot.domain.request import Act, Agreement, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.endings import became, mark
 from bot.messages.history import Line
@@ -20,9 +20,10 @@ from bot.messages.words import (
     sentences,
     when,
 )
-from bot.policy.kinds import Rule
+from bot.policy.kinds import ANYONE, Party, Rule
 
 _PAST = 3
+_NAMED = 5
 _LISTED = msgid("All of them are listed in the thread below.")
 
 
@@ -94,12 +95,17 @@ def waiting(words: Words, request: Request) -> Message:
     )
 
 
-def question(
-    words: Words, request: Request, past: Sequence[Line], until: float, approvers: str
+def question(  # noqa: PLR0913, PLR0917  # one part of the message each
+    words: Words,
+    request: Request,
+    past: Sequence[Line],
+    until: float,
+    approvers: str,
+    agreed: str = "",
 ) -> Message:
     """Ask the approvers to decide.
 
-    `past` holds earlier shares of the env. `approvers` mentions the approvers; it is empty if everybody may decide.
+    `past` holds earlier shares of the env. `agreed` says who agreed so far (see `so_far`). `approvers` mentions the approvers; it is empty if everybody may decide.
     """
     say = words.about(request)
     return message(
@@ -110,6 +116,7 @@ def question(
         appids(request, words(_LISTED)),
         details(words, request),
         _before(words, past),
+        agreed or None,
         choice(words, request),
         limits(words, request, until),
     )
@@ -181,9 +188,17 @@ def decided(
         words,
         request,
         with_comment(words, said, _comment(request, outcome) if commented else None),
+        before(words, request, commented=commented),
         say("{who} asked to share {env} with {receivers}."),
         many=words(_LISTED),
     )
+
+
+def before(words: Words, request: Request, *, commented: bool = True) -> str | None:
+    """Return who agreed before the approver who decided, with their comments if `commented`; None if nobody."""
+    agreed = request.approval.before if request.approval else ()
+    told = (each if commented else Agreement(each.by) for each in agreed)
+    return "\n".join(_agreement(words, each) for each in told) or None
 
 
 def with_comment(words: Words, told: str, comment: str | None) -> str:
@@ -216,6 +231,50 @@ def you_approved(words: Words, request: Request) -> Announcement:
     say = words.about(request)
     said = say("You approved sharing {env} with {receivers}. It is under way.")
     return Announcement((Part(said),), request.id)
+
+
+def you_agreed(
+    words: Words, request: Request, missing: Sequence[Party], *, before: bool = False
+) -> Message:
+    """Tell an approver that they agreed, now or `before`, and who is missing."""
+    say = words.about(request)
+    return message(
+        say("You agreed already to sharing {env} with {receivers}.")
+        if before
+        else say("You agreed to sharing {env} with {receivers}."),
+        still_missing(words, missing),
+    )
+
+
+def so_far(words: Words, agreed: Sequence[Agreement], missing: Sequence[Party]) -> str:
+    """Return who agreed so far, and who is missing; empty if one approval is enough."""
+    if not agreed and sum(each.count for each in missing) <= 1:
+        return ""
+    lines = [_agreement(words, each) for each in agreed]
+    return "\n".join([*lines, still_missing(words, missing)])
+
+
+def _agreement(words: Words, agreed: Agreement) -> str:
+    return with_comment(words, words("✅ <@{by}> agreed", by=agreed.by), agreed.comment)
+
+
+def still_missing(words: Words, missing: Sequence[Party]) -> str:
+    """Return of whom how many still have to agree."""
+    return bullets(
+        words.count(
+            "{count} approval of {party} is missing",
+            "{count} approvals of {party} are missing",
+            each.count,
+            party=Mrkdwn(mentions(each)) or words("anybody"),
+        )
+        for each in missing
+    )
+
+
+def mentions(party: Party) -> str:
+    """Return mentions of a party's groups and users; empty if everybody may decide."""
+    groups = [f"<!subteam^{group}>" for group in sorted(party.groups)]
+    return " ".join([*groups, *(f"<@{user}>" for user in sorted(party.users - {ANYONE}))][:_NAMED])
 
 
 class Settled(Enum):

@@ -39,6 +39,7 @@ from bot.policy.kinds import (
     NoRule,
     NotEntitled,
     Operators,
+    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -190,7 +191,7 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
         return False
     if approver.user_id == requester_id and not rule.self_approval:
         return False
-    return _names(rule.approvers, approver)
+    return is_named(rule.approvers, approver)
 
 
 def may_approve_such(policy: Policy, ask: Ask) -> bool:
@@ -214,14 +215,15 @@ def approver_groups(rules: Iterable[Rule]) -> frozenset[str]:
     return frozenset[str]().union(*(rule.approvers.groups for rule in rules))
 
 
-def _names(people: Approvers | Operators, person: Person) -> bool:
+def is_named(people: Approvers | Party | Operators, person: Person) -> bool:
+    """Return whether `person` is one of those who are named."""
     named = person.user_id in people.users or ANYONE in people.users
     return named or bool(person.groups & people.groups)
 
 
 def is_operator(policy: Policy, person: Person) -> bool:
     """Return whether `person` may cancel any request."""
-    return _names(policy.operators, person) and person.standing is Standing.MEMBER
+    return is_named(policy.operators, person) and person.standing is Standing.MEMBER
 
 
 def owner_of(policy: Policy, env: str) -> str | None:

@@ -14,12 +14,14 @@ from bot.domain.finding import Problem
 from bot.domain.sentence import Sentence
 from bot.policy.decide import decide, deciding_rule
 from bot.policy.errors import problem_of, quoted, sentence, shown, without_misspelt
-from bot.policy.kinds import Deny, Effect, Owner, Policy, Tested
+from bot.policy.kinds import Approvers, Deny, Effect, Owner, Policy, Tested
+from bot.policy.quorum import impossible
 from bot.policy.shapes import (
     ApproversEntry,
     File,
     OperatorsEntry,
     OwnerEntry,
+    PartyEntry,
     Question,
     RuleEntry,
     StrictTable,
@@ -114,6 +116,8 @@ def _keys(loc: Sequence[int | str]) -> Iterable[str]:
         "test": TrialEntry,
     }
     model = tables.get(loc[0], File)
+    if "all_of" in loc[:-1]:
+        return PartyEntry.model_fields
     return (ApproversEntry if "approvers" in loc[:-1] else model).model_fields
 
 
@@ -141,6 +145,25 @@ def _rule_problems(rules: Iterable[tuple[int, RuleEntry]]) -> Iterator[Problem]:
         yield from (problem.at(place) for problem in problems)
 
 
+def _contradictory_approvers(entry: ApproversEntry) -> Iterator[Problem]:
+    if entry.all_of and (entry.users or entry.groups or entry.approvals):
+        found = Sentence(
+            "all_of says whose approvals it takes, and so do users, groups or approvals"
+        )
+        yield Problem(found, Sentence("Keep all_of, or remove it."))
+        return
+    approvers = entry.approvers()
+    if any(not (each.users or each.groups) for each in approvers.parties):
+        found = Sentence("an entry of all_of names nobody")
+        yield Problem(found, Sentence("Add users or groups to it."))
+    elif impossible(approvers):
+        found = Sentence(
+            "it takes the approvals of {needed} different people, and too few are named",
+            needed=sum(each.count for each in approvers.parties),
+        )
+        yield Problem(found, Sentence("Name more users or a group, or ask for fewer approvals."))
+
+
 def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
     approves, denies = rule.effect is Effect.APPROVE, rule.effect is Effect.DENY
     left_out = rule.users is None and rule.groups is None
@@ -149,9 +172,12 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
             Sentence("nobody is named"),
             Sentence('Add users or groups, or users = ["*"] for everyone.'),
         )
-    if approves and not (rule.approvers and (rule.approvers.users or rule.approvers.groups)):
+    approvers = rule.approvers.approvers() if rule.approvers else Approvers()
+    if approves and not (approvers.users or approvers.groups):
         found = Sentence("it asks for approval, but nobody can give it")
         yield Problem(found, Sentence("Add approvers with users or groups."))
+    elif rule.approvers:
+        yield from _contradictory_approvers(rule.approvers)
     if approves and not rule.name:
         found = Sentence("what waits for an approval is known by its rule's name")
         yield Problem(found, Sentence('Add name = "…".'))

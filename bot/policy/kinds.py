@@ -65,13 +65,33 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
+class Party:
+    """Those of whom `count` different people have to agree."""
+
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Approvers:
-    """Who may approve a request, the channel where they are asked, and until when; by default nobody."""
+    """Who may approve a request, the channel where they are asked, and until when; by default nobody.
+
+    So many of them as `approvals` have to agree or, with `all_of`, one of each of its parties; `users` and `groups` are
+    then those of all parties.
+    """
 
     users: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     channel: str = ""
     expires: timedelta = timedelta()
+    approvals: int = 1
+    all_of: tuple[Party, ...] = ()
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """The parties of whom people have to agree."""
+        return self.all_of or (Party(self.users, self.groups, self.approvals),)
 
 
 @dataclass(frozen=True, slots=True)

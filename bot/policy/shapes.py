@@ -21,12 +21,14 @@ from bot.policy.kinds import (
     Ask,
     Effect,
     Operators,
+    Party,
     Person,
     Rule,
     Standing,
 )
 
 _DURATION = re.compile(r"([0-9]{1,4})([mhd])")
+MOST_APPROVALS = 10
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -49,6 +51,13 @@ def _duration(word: object) -> timedelta:
         fix = Sentence("Write a number and m, h or d, such as 24h.")
         raise ValueError(Sentence("{word} is not a time span", word=quoted(word)), fix)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _count(number: object) -> int:
+    if type(number) is not int or not 1 <= number <= MOST_APPROVALS:
+        fix = Sentence("Write a number from 1 to {most}.", most=MOST_APPROVALS)
+        raise ValueError(Sentence("{word} is no number of people", word=quoted(number)), fix)
+    return number
 
 
 _USER = Sentence("is not a user id"), Sentence("Copy it from the person's Slack profile: U….")
@@ -122,18 +131,35 @@ class StrictTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class PartyEntry(StrictTable):
+    """One of the parties in `all_of`."""
+
+    users: list[UserIdOrAnyone] = []
+    groups: list[GroupId] = []
+
+    def party(self) -> Party:
+        """Return the Party."""
+        return Party(frozenset(self.users), frozenset(self.groups))
+
+
 class ApproversEntry(StrictTable):
     """The approvers of a rule."""
 
     users: list[UserIdOrAnyone] = []
     groups: list[GroupId] = []
+    all_of: Annotated[list[PartyEntry], Field(min_length=1)] | None = None
+    approvals: Annotated[int | None, BeforeValidator(_count)] = None
     channel: ChannelId
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
 
     def approvers(self) -> Approvers:
         """Return the Approvers."""
-        users, groups = frozenset(self.users), frozenset(self.groups)
-        return Approvers(users, groups, self.channel, self.expires)
+        parties = tuple(each.party() for each in self.all_of or ())
+        users = frozenset(self.users).union(*(each.users for each in parties))
+        groups = frozenset(self.groups).union(*(each.groups for each in parties))
+        return Approvers(
+            users, groups, self.channel, self.expires, self.approvals or 1, all_of=parties
+        )
 
 
 class OperatorsEntry(StrictTable):

@@ -4,16 +4,16 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from bot.domain.request import Request
+from bot.domain.request import Agreement, Request
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
-from bot.messages.approvals import decided, question, reminder
+from bot.messages.approvals import decided, question, reminder, so_far
 from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.request import replies
 from bot.messages.words import Languages
-from bot.policy.kinds import ANYONE, Rule
+from bot.policy.kinds import ANYONE, Party, Rule
 from bot.slack.api import Refused
 from bot.slack.directory import Directory
 from bot.slack.payloads import PERSON
@@ -61,8 +61,12 @@ class ApproverMessages:
         *,
         look_since: float | None = None,
         until: float,
+        agreed: Sequence[Agreement] = (),
+        missing: Sequence[Party] = (),
     ) -> str | Trouble:
         """Ask the approvers who are yet to be asked, and return the reference of all questions, or why there are none.
+
+        Where somebody agreed, questions that are posted are edited to show that.
 
         Before the first and after each question `record` is called with that reference; nobody more is asked once it
         returns False.
@@ -84,11 +88,13 @@ class ApproverMessages:
         refusal: str | None = None
         for number, at in enumerate(questions):
             posted: Posted | Refused = at
-            if not at.ts:
-                direct = at.channel.startswith(PERSON)
-                who = f"<@{at.channel}>" if direct else _who(rule, request)
-                asks = question(words, request, before, until, who)
-                asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
+            direct = at.channel.startswith(PERSON)
+            who = f"<@{at.channel}>" if direct else _who(rule, request)
+            asks = question(words, request, before, until, who, so_far(words, agreed, missing))
+            asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
+            if at.ts and agreed:
+                raise_if_away(await self._posts.edit(at, asks, request.id))
+            elif not at.ts:
                 posted = await self._posts.post(
                     words, at.channel, asks, _mark(request), look_since=look_since
                 )

@@ -1,6 +1,6 @@
 """What a click does, by the state of its request, the people, and the policy checked again. Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import assert_never
@@ -16,7 +16,7 @@ from bot.domain.outcome import (
     looks,
     retry_may_help,
 )
-from bot.domain.request import BEGUN, Act, Click, Origin, Retry, State
+from bot.domain.request import BEGUN, Act, Agreement, Click, Origin, Retry, State
 from bot.ledger.click_moves import Move
 from bot.ledger.entries import Entry
 from bot.messages import Message
@@ -27,6 +27,7 @@ from bot.messages.approvals import (
     sent_to_approvers,
     settled,
     waiting,
+    you_agreed,
     you_approved,
 )
 from bot.messages.blocks import filled, read_ref
@@ -42,7 +43,8 @@ from bot.messages.conversation import answer
 from bot.messages.words import Words
 from bot.policy.decide import approver_groups, approver_users
 from bot.policy.kinds import Deny, Doubt, NeedsApproval, Person, Rule, Standing, Unreadable
-from bot.workflow.judge import Asker, Decisions
+from bot.policy.quorum import missing
+from bot.workflow.judge import Asker, Decisions, able
 from bot.workflow.ruling import denial
 
 
@@ -50,7 +52,7 @@ from bot.workflow.ruling import denial
 class ClickContext:
     """All that a click is decided by, read once.
 
-    `decisions` are the current ones on the request, and `failed` are the receivers that a retry would be for.
+    `decisions` are the current ones on the request, `agreed` are those who agreed before, as they are now, and `failed` are the receivers that a retry would be for.
     """
 
     click: Click
@@ -59,6 +61,7 @@ class ClickContext:
     clicker: Asker
     requester: Asker
     decisions: Decisions
+    agreed: tuple[Asker, ...] = ()
     failed: tuple[str, ...] = ()
 
 
@@ -236,12 +239,37 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
         ending = move(State.ANSWERED, kind="denied", outcome=no_more)
         return ApplyMove(ending, over_by_policy(words, request, no_more))
     if approved:
-        to = State.PLACED if entry.place else State.ACCEPTED
-        approval = move(to, kind="approved", rule=rules[0].name)
-        return ApplyMove(approval, you_approved(words, request))
+        return _agree(context, rules, move)
     outcome = Rejected(click.origin.user_id, click.comment)
     rejection = move(State.ANSWERED, kind="rejected", outcome=outcome)
     return ApplyMove(rejection, settled(words, request, Settled.REJECTED))
+
+
+def _agree(context: ClickContext, rules: Sequence[Rule], move: Callable[..., Move]) -> ClickStep:
+    """Approve the request if by one of `rules` enough people agree, with the one who clicked; else record that they do."""
+    words, entry, click = context.words, context.entry, context.click
+    request, by = entry.request, click.origin.user_id
+    everybody = {each.circumstances.person.user_id: each for each in context.agreed}
+    everybody[by] = context.clicker
+    counted = {rule: able(rule, everybody.values(), request.origin.user_id) for rule in rules}
+    before = [each for each in entry.agreed if each.by != by]
+    for rule, people in counted.items():
+        if not missing(rule.approvers, people):
+            ids = {person.user_id for person in people}
+            to = State.PLACED if entry.place else State.ACCEPTED
+            agreed = tuple(each for each in before if each.by in ids)
+            approval = move(to, kind="approved", rule=rule.name, agreed=agreed)
+            return ApplyMove(approval, you_approved(words, request))
+    unread = (each.person for each in context.agreed if isinstance(each.person, Unreadable))
+    if trouble := next((each for each in unread if each.passes), None):
+        return _cannot_tell(context, trouble)
+    left = missing(rules[0].approvers, counted[rules[0]])
+    if len(before) < len(entry.agreed):
+        return Reply(you_agreed(words, request, left, before=True))
+    agreement = move(
+        State.WAITING, kind="agreed", agreed=(*entry.agreed, Agreement(by, click.comment))
+    )
+    return ApplyMove(agreement, you_agreed(words, request, left))
 
 
 def _may_not_decide(context: ClickContext, rules: Sequence[Rule]) -> Reply | None:

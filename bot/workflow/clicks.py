@@ -75,9 +75,10 @@ class ClickHandler:
         if act in _OF_RECORDED:
             self._end_twin(click, context.entry)
         try:
-            return await self._carry_out(context, step)
+            reply = await self._carry_out(context, step)
         except LedgerDownError as error:
             return _ledger_down(context.words, click, error, not_recorded(error))
+        return reply or await self.answer(act, click)
 
     async def to_decide(self, click: Click) -> tuple[Words, Entry | Reply]:
         """Return the entry that an approver's modal is about, or the reply if there is nothing to decide.
@@ -132,18 +133,21 @@ class ClickHandler:
 
     async def _read_context(self, click: Click, entry: Entry, *, fresh: bool) -> ClickContext:
         """Return the context of a click, with the people read; `fresh` bypasses the cache."""
-        origins = [click.origin, entry.request.origin]
-        clicker, requester = await self._judge.askers(origins, fresh=fresh)
+        others = [replace(click.origin, user_id=each.by) for each in entry.agreed]
+        origins = [click.origin, entry.request.origin, *others]
+        clicker, requester, *agreed = await self._judge.askers(origins, fresh=fresh)
         return ClickContext(
             click=click,
             entry=entry,
             words=self._ports.languages.to(clicker.person),
             clicker=clicker,
             requester=requester,
+            agreed=tuple(agreed),
             decisions=requester.decisions(entry.request.receivers, entry.request.env),
         )
 
-    async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:
+    async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply | None:
+        """Return the reply; None if the click has to be decided again, since another approver agreed meanwhile."""
         match step:
             case Reply():
                 if step.refused:
@@ -163,7 +167,7 @@ class ClickHandler:
             case _:
                 assert_never(step)
 
-    async def _apply(self, context: ClickContext, step: ApplyMove) -> Reply:
+    async def _apply(self, context: ClickContext, step: ApplyMove) -> Reply | None:
         """Move the request and start processing it, or reply that somebody else was faster, and what they did."""
         words = context.words
         moved = await self._ledger.clicks.move(context.entry, step.move)
@@ -171,6 +175,8 @@ class ClickHandler:
             now = await self._find(context.click)
             if now is None:
                 return Reply(say.refused(words, say.NothingDone.NO_SUCH_REQUEST))
+            if now.state is context.entry.state and now.agreed != context.entry.agreed:
+                return None
             return late(words, context.click, now)
         self._ports.changed(moved.request)
         if moved.state is not State.ENDED:

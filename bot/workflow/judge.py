@@ -1,7 +1,7 @@
 """The judge: the one place that has the policy, the people and the clock, and so the only one that decides who may what."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request
@@ -25,6 +25,7 @@ from bot.policy.kinds import (
     Doubt,
     Effect,
     NeedsApproval,
+    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -32,6 +33,7 @@ from bot.policy.kinds import (
     Standing,
     Unreadable,
 )
+from bot.policy.quorum import missing
 from bot.workflow.ports import People, PolicyInForce
 
 _ANYBODY = Person("", "")
@@ -212,12 +214,28 @@ class Judge:
         """Return all that a rule can ask for beside appid and env."""
         return Circumstances(person, origin.channel_id)
 
+    async def missing(self, request: Request, agreed: Sequence[str]) -> tuple[Party, ...]:
+        """Return of whom somebody still has to agree to a request that waits; none if its rule asks for it no more."""
+        policy = self.policy
+        rule = approving_rule(policy, request)
+        if rule is None:
+            return ()
+        origins = [replace(request.origin, user_id=user_id) for user_id in agreed]
+        askers = await self.askers(origins, policy, fresh=True)
+        return missing(rule.approvers, able(rule, askers, request.origin.user_id))
+
     async def again(
         self, request: Request, appids: Sequence[str] | None = None, *, fresh: bool = False
     ) -> Decisions:
         """Return the current decisions on a recorded request or, with `appids`, on the rest of a batch."""
         requester = await self.asker(request.origin, fresh=fresh)
         return requester.decisions(request.receivers if appids is None else appids, request.env)
+
+
+def able(rule: Rule, askers: Iterable[Asker], requester_id: str) -> list[Person]:
+    """Return those who may decide about this user's request under `rule`."""
+    people = (each.person for each in askers if each.may_approve([rule], requester_id))
+    return [person for person in people if isinstance(person, Person)]
 
 
 def doubt_in(decision: Decision) -> Doubt | None:

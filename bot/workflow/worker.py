@@ -172,13 +172,21 @@ class Worker:
     async def _ask(self, entry: Entry) -> Entry | None:
         request = entry.request
         past = await self.ledger.shares(request.env, _PAST)
+        missing = await self.brake.judge.missing(request, [each.by for each in entry.agreed])
 
         async def record(ref: str) -> bool:
             return await self.ledger.asking(entry, ref)
 
         async with self.leased.while_held(entry) as since:
             questions = await self.approvals.ask(
-                request, past, entry.asked, record, look_since=since, until=entry.until or 0.0
+                request,
+                past,
+                entry.asked,
+                record,
+                look_since=since,
+                until=entry.until or 0.0,
+                agreed=entry.agreed,
+                missing=missing,
             )
         if isinstance(questions, Trouble):
             return await self.ledger.record_outcome(entry, Failed(questions.value, tries=0))

@@ -18,7 +18,7 @@ from bot.domain.outcome import (
     Skipped,
     SkipReason,
 )
-from bot.domain.request import Approval, Request, State
+from bot.domain.request import Agreement, Approval, Request, State
 from bot.guidance import all_guidance
 from bot.ledger.acceptance import Accepted
 from bot.ledger.click_moves import Move
@@ -524,3 +524,22 @@ async def test_a_rolled_back_take_over_releases_no_clicked_request(
     assert await clicking
     await ledger.replica.heartbeat()
     assert only(database, "holder") == {"holder": "a"}
+
+
+async def test_of_two_agreements_at_once_on_two_replicas_the_second_is_decided_again(
+    database: Database, ledger: Ledger
+) -> None:
+    entry, other = await asked(ledger), database.ledger("other")
+    await other.start()
+    one, two = Agreement("U1"), Agreement("U2", "fine")
+    first = Move(State.WAITING, "U1", "agreed", agreed=(one,))
+    second = Move(State.WAITING, "U2", "agreed", agreed=(two,))
+    moved = await asyncio.gather(ledger.clicks.move(entry, first), other.clicks.move(entry, second))
+    assert [each is None for each in moved].count(True) == 1
+    now = await current(ledger, entry)
+    assert (now.state, now.until, now.all_asked) == (State.WAITING, entry.until, False)
+    approval = Move(State.PLACED, "U3", "approved", agreed=now.agreed)
+    assert await other.clicks.move(entry, approval) is None
+    approved = await other.clicks.move(now, approval)
+    assert approved
+    assert approved.request.approval == Approval("U3", None, now.agreed)

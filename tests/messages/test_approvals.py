@@ -42,6 +42,7 @@ from bot.messages.approvals import (
     sent_to_approvers,
     settled,
     waiting,
+    you_agreed,
     you_approved,
 )
 from bot.messages.batches import progress
@@ -55,6 +56,7 @@ from bot.policy.kinds import (
     Approvers,
     Effect,
     GroupUnreadable,
+    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -102,6 +104,7 @@ PAST = [
     Line(replace(ONE, id=f"past{n}"), Shared(), AT - n, None if n % 2 else "https://x/1")
     for n in range(5)
 ]
+MISSING = [Party(groups=frozenset({"S1"}), count=2), Party(frozenset({"*"}))]
 BATCHES = [Line(MANY, Finished(Tally(12, shared=n, failed=12 - n)), AT, None) for n in (12, 3, 1)]
 RULE = Rule(
     "four eyes",
@@ -170,6 +173,8 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "confirmed": accepted(words, request),
         "cancelled": settled(words, request, Settled.CANCELLED),
         "approved": you_approved(words, request),
+        "agreed": you_agreed(words, request, MISSING),
+        "agreed already": you_agreed(words, request, MISSING, before=True),
         "rejected": settled(words, request, Settled.REJECTED),
         **{
             f"over by policy: {ground.name.lower()}": say.over_by_policy(

@@ -320,6 +320,34 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         NAMED,
         f"rule 1 (“x”): {NO_APPROVERS}",
     ),
+    "more approvals than named users": (
+        NAMED + 'approvers = { users = ["U1X"], approvals = 2, channel = "C1X" }\n',
+        (
+            "rule 1 (“x”): it takes the approvals of 2 different people, and too few are named. "
+            "Name more users or a group, or ask for fewer approvals."
+        ),
+    ),
+    "one user for two parties": (
+        NAMED
+        + 'approvers = { all_of = [{ users = ["U1X"] }, { users = ["U1X"] }], channel = "C1X" }\n',
+        (
+            "rule 1 (“x”): it takes the approvals of 2 different people, and too few are named. "
+            "Name more users or a group, or ask for fewer approvals."
+        ),
+    ),
+    "a party of nobody": (
+        NAMED + 'approvers = { all_of = [{ users = ["U1X"] }, {}], channel = "C1X" }\n',
+        "rule 1 (“x”): an entry of all_of names nobody. Add users or groups to it.",
+    ),
+    "all_of beside approvals": (
+        NAMED
+        + 'approvers = { all_of = [{ users = ["U1X"] }, { groups = ["S1X"] }], approvals = 2, '
+        'channel = "C1X" }\n',
+        (
+            "rule 1 (“x”): all_of says whose approvals it takes, and so do users, groups or approvals. "
+            "Keep all_of, or remove it."
+        ),
+    ),
     "an approval that nobody can give": (
         NAMED + 'approvers = { users = [], channel = "C1X" }\n',
         f"rule 1 (“x”): {NO_APPROVERS}",

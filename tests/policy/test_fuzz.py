@@ -132,6 +132,18 @@ GOOD: Table = {
             "self_approval": True,
             "approvers": {"users": ["U1X"], "groups": ["S1X"], "channel": "C1X", "expires": "3h"},
         },
+        {
+            "name": "two",
+            "users": ["U012ABCDEF"],
+            "effect": "approve",
+            "approvers": {"groups": ["S1X"], "approvals": 2, "channel": "C1X"},
+        },
+        {
+            "name": "both",
+            "users": ["U012ABCDEF"],
+            "effect": "approve",
+            "approvers": {"all_of": [{"groups": ["S1X"]}, {"users": ["U1X"]}], "channel": "C1X"},
+        },
         {"effect": "deny"},
     ],
     "test": [

@@ -15,6 +15,7 @@ from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import PostedMessage
+from bot.policy.kinds import Party
 from bot.runtime.observers import no_op
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.retrying import RetryingLedger
@@ -323,6 +324,15 @@ class FailsAfterOneQuestion:
     def now(self) -> float:
         """Return the time, as the brake does."""
         return 0.0
+
+    @property
+    def judge(self) -> "FailsAfterOneQuestion":
+        """Return the judge of the brake."""
+        return self
+
+    async def missing(self, *_: object) -> tuple[Party, ...]:
+        """Return that nobody is missing, as the judge does."""
+        return ()
 
     async def open(self, *_: object, **__: object) -> str:
         """Open a place."""

@@ -12,6 +12,7 @@ from bot.policy.kinds import (
     Approvers,
     Effect,
     Operators,
+    Person,
     Policy,
     Rule,
     Standing,
@@ -19,6 +20,7 @@ from bot.policy.kinds import (
     Unreadable,
 )
 from bot.policy.lint import approval, ownerless, owners, reach
+from bot.policy.quorum import missing
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
 from bot.slack.directory import is_shared_outside
@@ -116,9 +118,26 @@ def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
         )
         causes = () if _active(approvers, answers) else _named(approvers)  # guests are there
         yield wrong(name, found, Sentence("Name approvers who are there."), *causes)
+    elif able is not None and (left := missing(approvers, _people(approvers, able, answers))):
+        found = Sentence(
+            "“{name}” asks for more approvals than there are people: {count} missing of {who}",
+            name=rule.name,
+            count=sum(each.count for each in left),
+            who=listed(sorted({who for each in left for who in each.users | each.groups})),
+        )
+        fix = Sentence("Name more approvers, add some to the group, or ask for fewer approvals.")
+        yield wrong(name, found, fix)
     yield from approval(rule, able, _active(rule, answers))
     channel = approvers.channel
     yield from _channel(channel, answers.channels.get(channel))
+
+
+def _people(approvers: Approvers, able: frozenset[str], answers: SlackAnswers) -> Iterator[Person]:
+    """Yield these people, each with those of the approvers' groups that contain them."""
+    known = answers.groups if isinstance(answers.groups, Mapping) else {}
+    for user_id in sorted(able):
+        groups = (each for each in approvers.groups if user_id in (known.get(each) or ()))
+        yield Person("", user_id, groups=frozenset(groups))
 
 
 def _operators(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:

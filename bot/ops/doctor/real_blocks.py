@@ -35,6 +35,7 @@ from bot.messages.approvals import (
     sent_to_approvers,
     settled,
     waiting,
+    you_agreed,
     you_approved,
 )
 from bot.messages.batches import denied_some, progress, several_rules, too_many_batches
@@ -73,6 +74,7 @@ from bot.policy.kinds import (
     Effect,
     NeedsApproval,
     NoRule,
+    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -217,6 +219,7 @@ def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
     doubt = PersonUnreadable(Unreadable.SLACK_DOWN)
     yield "click", click_replies.refused(words, click_replies.NothingDone.NOT_AN_APPROVER, _ONE)
     yield "approved", you_approved(words, _ONE)
+    yield "agreed", you_agreed(words, _ONE, [Party(groups=frozenset({"S0"}), count=2)])
     yield "settled", settled(words, _ONE, Settled.CANCELLED)
     yield "steps-left", steps_left(words, _ONE)
     yield "requester-asked", click_replies.requester_asked(words, _ONE, _NOW)

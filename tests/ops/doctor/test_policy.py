@@ -106,6 +106,10 @@ async def test_no_rule_is_reported_as_unreachable_if_slack_does_not_answer(
     ("text", "found"),
     [
         (approve('users = ["U0GONE", "U0GUEST"]'), "none of its approvers exists"),
+        (
+            approve('approvals = 9, groups = ["S0APPROVERS"]'),
+            "asks for more approvals than there are people",
+        ),
         (approve('groups = ["S0NONE"]'), "none of its approvers exists"),
         (approve('users = ["U0REQUESTER"]'), "its only approver is the only one who may ask"),
         (
