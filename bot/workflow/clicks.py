@@ -132,7 +132,8 @@ class ClickHandler:
 
     async def _read_context(self, click: Click, entry: Entry, *, fresh: bool) -> ClickContext:
         """Return the context of a click, with the people read; `fresh` bypasses the cache."""
-        origins = [click.origin, entry.request.origin]
+        request = entry.request
+        origins = [click.origin, request.origin]
         clicker, requester = await self._judge.askers(origins, fresh=fresh)
         return ClickContext(
             click=click,
@@ -140,7 +141,7 @@ class ClickHandler:
             words=self._ports.languages.to(clicker.person),
             clicker=clicker,
             requester=requester,
-            decisions=requester.decisions(entry.request.receivers, entry.request.env),
+            decisions=requester.decisions(request.receivers, request.env, request.reason),
         )
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply:

@@ -726,7 +726,7 @@ def test_each_of_several_appids_is_decided_as_by_itself(rules: list[Rule], asked
     policy, appids = Policy(tuple(rules)), [A, B, "wx00000000000000aa"]
     asks = [replace(asked, appid=appid) for appid in appids]
     alone = [Decided(each, decide(policy, each)) for each in asks]
-    assert [*decide_all(policy, asked, appids, asked.env)] == alone
+    assert [*decide_all(policy, asked, appids, asked.env, asked.reason)] == alone
 
 
 class Unread(tuple[str, ...]):
@@ -740,5 +740,5 @@ class Unread(tuple[str, ...]):
 
 def test_rules_for_other_envs_tell_no_appids_of_a_batch_apart() -> None:
     elsewhere = replace(ALL_MAY, envs=("live-*",), appids=Unread((A, B)))
-    batch = decide_all(Policy((ALL_MAY, elsewhere)), ask(), [A, B], "prod-1")
+    batch = decide_all(Policy((ALL_MAY, elsewhere)), ask(), [A, B], "prod-1", None)
     assert [decision for _, decision in batch] == [Allow(ALL_MAY)] * 2
