@@ -37,7 +37,7 @@ def appids(request: Request, many: str) -> str:
 
 def reason(words: Words, request: Request) -> str:
     """Return the reason that the requester gave, if any."""
-    return words("Reason: {reason}", reason=request.reason) if request.reason else ""
+    return words.about(request)("Reason: {reason}") if request.reason else ""
 
 
 def name(words: Words, request: Request) -> str:

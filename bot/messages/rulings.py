@@ -57,7 +57,7 @@ def reason_wanted(words: Words, rule: Rule, share: Share) -> Mended:
     wanted, line = _reason_wanted(words, rule), with_reason(share)
     fits = len(escape(line)) <= COPIED_LIMIT
     said = message(
-        sentences(words, words("✋ {wanted}", wanted=wanted), words("Nothing was done.")),
+        sentences(words, wanted, words("Nothing was done.")),
         words("Send it again, with your own words for {blank}:", blank=code(BLANK_REASON))
         if fits
         else words("Send it again with `--reason`."),
@@ -163,7 +163,9 @@ def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy, appid: Mrkdwn) ->
     """Say no, or that it is not known; “from here” only if it would be allowed elsewhere."""
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
         text = msgid("🚫 I cannot tell whether you may share {env} with {appid}.")
-    elif may_share_somewhere(policy, ask, [ask.appid], ask.env):
+    elif not isinstance(no.because, ReasonWanted) and may_share_somewhere(
+        policy, ask, [ask.appid], ask.env
+    ):
         text = msgid("🚫 You may not share {env} with {appid} from here.")
     else:
         text = msgid("🚫 You may not share {env} with {appid}.")

@@ -102,7 +102,7 @@ def _answer(
     rules: Policy, question: Question, findings: Sequence[Finding], language: Language
 ) -> int:
     """Print the answer, and what is wrong with the policy since the bot would refuse it."""
-    words = languages(language, lambda: rules.contact).channel
+    words = languages(language, lambda: rules).channel
     fine = print_each([each for each in findings if each.level == "wrong"], words.told)
     ask = question.ask()
     unread = map(words.told, _unread_groups(rules, ask.person))
@@ -113,7 +113,7 @@ def _answer(
 
 def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH) -> Iterator[str]:
     """Yield the decision in the bot's words, and what led to it."""
-    words = languages(language, lambda: policy.contact).channel
+    words = languages(language, lambda: policy).channel
     decision = decide(policy, ask)
     yield words.told(_asked(ask))
     yield f"  /share-env why {ask.appid} {ask.env}"

@@ -94,7 +94,7 @@ class Rule:
     reason_pattern: str | None = None
     """A regular expression; a part of the reason has to match it."""
     reason_url: str | None = None
-    """The address of the ticket that a reason names, with `{reason}` in the ticket's place."""
+    """The address of what a reason refers to, with `{reason}` in the place of the reference."""
 
 
 @dataclass(frozen=True, slots=True)

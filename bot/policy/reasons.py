@@ -1,4 +1,4 @@
-"""What a rule wants of a reason: whether one is enough, which ticket it names, and what a pattern and an address may be. Pure.
+"""What a rule wants of a reason: whether one is enough, what it refers to, and what a pattern and an address may be. Pure.
 
 A pattern is an operator's, and a reason anybody's. So patterns are those of Rust's regex, by pydantic, which never search
 longer than a text is long; they have no look-around and no backreferences.
@@ -6,15 +6,15 @@ longer than a text is long; they have no look-around and no backreferences.
 
 import re
 from functools import lru_cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
 
-from pydantic import Field, TypeAdapter, ValidationError
-from pydantic_core import SchemaError
+from bot.policy.kinds import Policy, Rule
 
-from bot.policy.kinds import Rule
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
-TICKET = "{reason}"
+REFERENCE = "{reason}"
 """In an address, the place of what the pattern matches."""
 
 # Behind the host, and without what would end Slack's markup of a link.
@@ -32,12 +32,18 @@ def is_enough(rule: Rule, reason: str | None) -> bool:
     return rule.reason_pattern is None or _fits(rule.reason_pattern, reason)
 
 
-def ticket(rule: Rule, reason: str) -> tuple[str, str] | None:
-    """Return the part of a reason that names its ticket, and the ticket's address; None if the rule knows no address."""
+def reference(rule: Rule, reason: str) -> tuple[str, str] | None:
+    """Return the part of a reason that is a reference, and the address of what it refers to; None if the rule knows no address."""
     if rule.reason_url is None or not is_enough(rule, reason):
         return None
     named = _found(rule.reason_pattern, reason) if rule.reason_pattern else reason
-    return named, rule.reason_url.replace(TICKET, quote(named, safe=""))
+    return named, rule.reason_url.replace(REFERENCE, quote(named, safe=""))
+
+
+def reference_of(policy: Policy, rule: str, reason: str) -> tuple[str, str] | None:
+    """Return the same for a recorded reason, by the name of its rule."""
+    named = (each for each in policy.rules if each.name == rule)
+    return next((reference(each, reason) for each in named), None)
 
 
 def _found(pattern: str, reason: str) -> str:
@@ -51,6 +57,8 @@ def _found(pattern: str, reason: str) -> str:
 
 def can_be_pattern(pattern: str) -> bool:
     """Return whether `pattern` is a regular expression of the kind that is searched without delay."""
+    from pydantic_core import SchemaError  # noqa: PLC0415  # as below
+
     try:
         for each in (pattern, rf"\A(?:{pattern})\z"):
             _compiled(each)
@@ -71,6 +79,8 @@ def can_be_address(url: str) -> bool:
 
 def _fits(pattern: str, text: str) -> bool:
     """Return whether a part of the text matches."""
+    from pydantic import ValidationError  # noqa: PLC0415  # only a policy with patterns needs it
+
     try:
         _compiled(pattern).validate_python(text)
     except ValidationError:
@@ -79,6 +89,8 @@ def _fits(pattern: str, text: str) -> bool:
 
 
 @lru_cache(maxsize=1000)
-def _compiled(pattern: str) -> TypeAdapter[str]:
+def _compiled(pattern: str) -> "TypeAdapter[str]":
     """Raise SchemaError if it is no pattern."""
+    from pydantic import Field, TypeAdapter  # noqa: PLC0415
+
     return TypeAdapter(Annotated[str, Field(pattern=pattern)])

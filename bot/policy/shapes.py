@@ -133,7 +133,7 @@ ReasonUrl = Annotated[
     Field(max_length=200),
     _fits(
         can_be_address,
-        Sentence("is not an address for tickets"),
+        Sentence("is not an address for what reasons name"),
         Sentence("Write https://, a host, and {place} once behind it.", place="{reason}"),
     ),
 ]

@@ -53,7 +53,7 @@ def judge(judge: Judge) -> Judge:
 
 async def test_a_question_has_every_fact_that_a_rule_can_ask_for(judge: Judge) -> None:
     asker = await judge.asker(ORIGIN)
-    ((ask, decision),) = asker.decisions([ONE], "prod-1", None).of_each
+    ((ask, decision),) = asker.decisions([ONE], "prod-1", "release 4.2").of_each
     assert ask == replace(ask, person=Person("T1", "U1", groups=frozenset({"S1"})), channel="C1")
     assert [each.name for each in fields(ask) if not getattr(ask, each.name)] == []
     assert decision == Allow(BY_GROUP)
