@@ -367,7 +367,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "a pattern for a reason that is not required": (
         f'{RULE}reason_pattern = "[A-Z]+"\n',
-        "rule 1 (“x”): reason_pattern and reason_url go with require_reason = true only. Add it, or remove them.",
+        "rule 1: reason_pattern and reason_url go with require_reason = true only. Add it, or remove them.",
     ),
     "a pattern that cannot be searched": (
         f'{RULE}require_reason = true\nreason_pattern = "(?=a)"\n',
