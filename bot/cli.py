@@ -137,6 +137,7 @@ def _policy_options(policy: argparse.ArgumentParser) -> None:
     add("--channel", metavar="ID", help="where they ask")
     add("--group", dest="groups", action="append", metavar="ID", help=group)
     add("--guest", action="store_true", default=None, help="they are a guest")
+    add("--reason", help="why they ask")
 
 
 def _demo_options(demo: argparse.ArgumentParser) -> None:

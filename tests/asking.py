@@ -8,6 +8,8 @@ def at(person: Person, channel: str = "C1") -> Circumstances:
     return Circumstances(person, channel)
 
 
-def ask(person: Person, channel: str, appid: str, env: str) -> Ask:
+def ask(
+    person: Person, channel: str, appid: str, env: str, reason: str | None = "release 4.2"
+) -> Ask:
     """Return the question whether this person may share `env` with `appid` from this channel."""
-    return at(person, channel).about(appid, env)
+    return at(person, channel).about(appid, env, reason)

@@ -291,6 +291,8 @@ RULES = {
             **{name: f"{saves} MB" for name, saves in LATE.items()},
             "bot/ops/ledger_command.py: bot.ops.doctor.transport": _WITH_ANOTHER,
             "bot/ops/ledger_command.py: bot.slack.api": _WITH_ANOTHER,
+            "bot/policy/reasons.py: pydantic": _WITH_ANOTHER,
+            "bot/policy/reasons.py: pydantic_core": _WITH_ANOTHER,
             "bot/app/process.py: bot.app.resources": _WITH_ANOTHER,
             "bot/app/process.py: bot.app.running": "43 MB and 0.6 s, for which neither a signal nor the report of a wrong setup waits",
             "bot/app/process.py: uvloop": "an extra",

@@ -141,7 +141,7 @@ def wire(
 def _slack(stack: AsyncExitStack, resources: Resources, language: Language) -> _Slack:
     api, ready = resources.slack.api, resources.slack.ready
     runtime, in_force = resources.runtime, resources.in_force
-    spoken = languages(language, lambda: in_force.policy.contact)
+    spoken = languages(language, lambda: in_force.policy)
     in_doubt = resources.ledger.rechecks.in_doubt
     posts = Posts(api, ready.field("user_id"), runtime.sleep, runtime.now, in_doubt)
     people = Directory(api, ready.field("team_id"), runtime.since_boot)

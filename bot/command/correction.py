@@ -16,6 +16,7 @@ from bot.command.grammar import (
     REASON_LIMIT,
     SLASH_COMMAND,
     Options,
+    Share,
     Subcommand,
     is_appid,
     is_blank_reason,
@@ -160,6 +161,14 @@ def corrected_line(words: Sequence[str], options: Options, most: int) -> str | N
     )
     ids = [*(named.appids[:most] or [BLANK_APPID]), named.env or BLANK_ENV]
     return " ".join([SLASH_COMMAND, *ids, *_as_typed(options)])
+
+
+def with_reason(share: Share) -> str:
+    """Return the line that asks for the same share, with a placeholder in front of the reason, or for it."""
+    flags = replace(Options(), dry_run=share.dry_run, again=share.again)
+    said = " ".join([BLANK_REASON, *([share.reason] if share.reason else [])])
+    ids = [*share.appids, share.env]
+    return " ".join([SLASH_COMMAND, *ids, *_as_typed(replace(flags, reason=said))])
 
 
 def following(sub: Subcommand, first: str, words: Sequence[str]) -> Reading:

@@ -222,6 +222,14 @@ class Announcement(Message):
     request_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Mended(Message):
+    """A message about what somebody can mend; while their form is open, `mistake` stands at its `field` instead."""
+
+    field: str
+    mistake: str
+
+
 def message(*parts: str | Part | Copied | Buttons | DataTable | None) -> Message:
     """Return a message of these parts, without those that are None or empty."""
     return Message(tuple([Part(part) if isinstance(part, str) else part for part in parts if part]))

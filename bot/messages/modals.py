@@ -8,7 +8,7 @@ from bot.command.grammar import REASON_LIMIT
 from bot.domain.request import Act, Origin, Request
 from bot.guidance import Cause
 from bot.messages.answers import brief_cause
-from bot.messages.blocks import Block, message, plain, small
+from bot.messages.blocks import Block, Mended, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
 from bot.messages.request import ASKS, all_appids, appids
@@ -94,10 +94,16 @@ def options(
 
 def errors(words: Words, mistakes: Mistakes) -> dict[str, str]:
     """Return the mistakes by field, as plain text: Slack shows no markup there."""
-    return {
-        field: as_typed(_CODE.sub(r"“\1”", sentence(words, mistake)))
-        for field, mistake in mistakes.items()
-    }
+    return {field: _unmarked(sentence(words, mistake)) for field, mistake in mistakes.items()}
+
+
+def error_at(told: Mended) -> dict[str, str]:
+    """Return what the policy says of a field, in the same way."""
+    return {told.field: _unmarked(told.mistake)}
+
+
+def _unmarked(text: str) -> str:
+    return as_typed(_CODE.sub(r"“\1”", text))
 
 
 COMMENT = "comment"

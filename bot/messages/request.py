@@ -38,7 +38,8 @@ def appids(request: Request, many: str) -> str:
 
 def reason(words: Words, request: Request) -> str:
     """Return the reason that the requester gave, if any."""
-    return words("Reason: {reason}", reason=request.reason) if request.reason else ""
+    say = words.about(request)
+    return say("Reason: {reason}") if request.reason else ""
 
 
 def name(words: Words, request: Request) -> str:

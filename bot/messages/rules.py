@@ -68,8 +68,8 @@ def fit(words: Words, verdict: Verdict) -> str:
         return reduce(lambda one, other: words("{one}, and {other}", one=one, other=other), misses)
     rule, fits = verdict.rule, words(_FITS[verdict.rule.effect])
     if rule.confirm and rule.effect is not Effect.DENY:
-        return words("{what} (needs a confirmation)", what=fits)
-    return fits
+        fits = words("{what} (needs a confirmation)", what=fits)
+    return words("{what} (needs a reason)", what=fits) if rule.require_reason else fits
 
 
 def right(words: Words, rule: Rule) -> str:
@@ -85,6 +85,8 @@ def right(words: Words, rule: Rule) -> str:
         what = words("{what} (needs a confirmation)", what=what)
     if rule.effect is Effect.APPROVE:
         what = words("{what} (needs an approval)", what=what)
+    if rule.require_reason:
+        what = words("{what} (needs a reason)", what=what)
     return words("{what}, by rule {rule}", what=what, rule=rule_name(rule))
 
 

@@ -7,11 +7,13 @@ outside and whoever Slack does not know learn only whom to ask. Nobody learns of
 from collections.abc import Sequence
 from typing import assert_never
 
+from bot.command.correction import with_reason
+from bot.command.grammar import BLANK_REASON, Share
 from bot.domain.request import Request
-from bot.messages.blocks import Message, message, small
+from bot.messages.blocks import COPIED_LIMIT, Copied, Mended, Message, message, small
 from bot.messages.rules import UNREADABLE, fit, rule_name, under, who_can_fix
-from bot.messages.words import FOR_GOOD, Mrkdwn, Words, code, how_many, msgid, sentences
-from bot.policy.decide import covering, may_share_somewhere
+from bot.messages.words import FOR_GOOD, Mrkdwn, Words, code, escape, how_many, msgid, sentences
+from bot.policy.decide import covering, may_share_somewhere, whatever_reason
 from bot.policy.kinds import (
     Allow,
     Ask,
@@ -26,6 +28,8 @@ from bot.policy.kinds import (
     Permitted,
     PersonUnreadable,
     Policy,
+    ReasonWanted,
+    Rule,
     Standing,
 )
 
@@ -46,6 +50,30 @@ def denied(
 def why_denied(words: Words, no: Deny, ask: Ask) -> Message:
     """Say why the policy denies a request, which rules come closest, and who can grant it."""
     return message(_because(words, no, ask), _near(words, no, ask), _who_can(words, no))
+
+
+def reason_wanted(words: Words, rule: Rule, share: Share) -> Mended:
+    """Say what the rule that decides wants of a reason, and give the line that was typed with a place for it."""
+    wanted, line = _reason_wanted(words, rule), with_reason(share)
+    fits = len(escape(line)) <= COPIED_LIMIT
+    said = message(
+        sentences(words, wanted, words("Nothing was done.")),
+        words("Send it again, with your own words for {blank}:", blank=code(BLANK_REASON))
+        if fits
+        else words("Send it again with `--reason`."),
+        Copied(line) if fits else None,
+    )
+    return Mended(said.parts, "reason", wanted)
+
+
+def _reason_wanted(words: Words, rule: Rule) -> Mrkdwn:
+    if rule.reason_pattern is None:
+        return words("Rule {rule} wants a reason.", rule=rule_name(rule))
+    return words(
+        "Rule {rule} wants a reason with a part that fits {pattern}.",
+        rule=rule_name(rule),
+        pattern=code(rule.reason_pattern, 200),
+    )
 
 
 def no_owner(words: Words, ask: Ask) -> Message:
@@ -89,12 +117,15 @@ def dry_run(words: Words, decision: Permitted, request: Request) -> Message:
 
 
 def as_dry_run(words: Words, told: Message) -> Message:
-    """Add to a refusal, which has no buttons, that it is the result of a dry run."""
+    """Add to a refusal, which has no buttons, that it is the result of a dry run; what they can mend, they read as it is."""
+    if isinstance(told, Mended):
+        return told
     return message(words("🧪 *Dry run.* This is what you would be told:")) + told
 
 
 def why(words: Words, decision: Decision, ask: Ask, policy: Policy) -> Message:
-    """Say which rule decides and why, and how the rules about this env and appid match."""
+    """Say which rule decides and why, and how the rules about this env and appid match; a question has no reason."""
+    decision = whatever_reason(decision) if ask.reason is None else decision
     return message(
         _summary(words, decision, ask, policy),
         _looked_at(words, ask, policy),
@@ -124,14 +155,17 @@ def _summary(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
         return sentences(words, no, _because(words, decision, ask))
     env, appid = code(ask.env), code(ask.appid)
     may = words("✅ You may share {env} with {appid} from here.", env=env, appid=appid)
-    return sentences(words, may, _step(words, decision))
+    wanted = _reason_wanted(words, decision.rule) if decision.rule.require_reason else None
+    return sentences(words, may, _step(words, decision), wanted)
 
 
 def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy, appid: Mrkdwn) -> str:
     """Say no, or that it is not known; “from here” only if it would be allowed elsewhere."""
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
         text = msgid("🚫 I cannot tell whether you may share {env} with {appid}.")
-    elif may_share_somewhere(policy, ask, [ask.appid], ask.env):
+    elif not isinstance(no.because, ReasonWanted) and may_share_somewhere(
+        policy, ask, [ask.appid], ask.env
+    ):
         text = msgid("🚫 You may not share {env} with {appid} from here.")
     else:
         text = msgid("🚫 You may not share {env} with {appid}.")
@@ -182,6 +216,8 @@ def _because(words: Words, no: Deny, ask: Ask) -> str:
             )
         case DeniedByRule() | NoRule() | NotEntitled():
             return words("No rule lets you do that.")
+        case ReasonWanted():
+            return _reason_wanted(words, no.because.rule)
         case _:
             assert_never(no.because)
 
@@ -198,8 +234,10 @@ def _near(words: Words, no: Deny, ask: Ask) -> str | None:
     return under(words, title, lines)
 
 
-def _who_can(words: Words, no: Deny) -> str:
-    """Return who can grant or fix it."""
+def _who_can(words: Words, no: Deny) -> str | None:
+    """Return who can grant or fix it; None if they can themselves."""
+    if isinstance(no.because, ReasonWanted):
+        return None
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
         return who_can_fix(words)
     return words("*Who can grant it:* {contact}.")

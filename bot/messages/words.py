@@ -13,7 +13,8 @@ from typing import Final
 from bot.domain.language import Language
 from bot.domain.request import Request
 from bot.domain.sentence import told
-from bot.policy.kinds import DEFAULT_CONTACT, Person, Unreadable
+from bot.policy.kinds import DEFAULT_CONTACT, Person, Policy, Unreadable
+from bot.policy.reasons import reference_of
 
 _WORD_LIMIT = 64  # as long as an env can be
 _SNIPPET_LIMIT = 200
@@ -119,7 +120,8 @@ class Words:
     language: Language
     one: Callable[[str], str]
     many: Callable[[str, str, int], str]
-    contact: Callable[[], str] = lambda: DEFAULT_CONTACT
+    policy: Callable[[], Policy] = lambda: Policy(())
+    """The one in force: its contact, and what reasons refer to."""
     request: Request | None = None
 
     def __call__(self, text: str, /, **values: str | int) -> Mrkdwn:
@@ -141,7 +143,7 @@ class Words:
 
     def about(self, request: Request) -> "Words":
         """Return these words bound to a request, which fills the placeholders of PLACEHOLDERS."""
-        return Words(self.language, self.one, self.many, self.contact, request)
+        return Words(self.language, self.one, self.many, self.policy, request)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class _Filling:
             value = self.given[name]
             return plainly(value) if isinstance(value, str) else value
         if name == "contact":
-            return contact_in(self.words, self.words.contact())
+            return contact_in(self.words, self.words.policy().contact)
         if self.words.request is None:
             raise KeyError(name)
         return PLACEHOLDERS[name](self.words, self.words.request)
@@ -169,6 +171,25 @@ def how_many(words: Words, appids: Sequence[str]) -> Mrkdwn:
     return words.count("{count} app", "{count} apps", len(appids))
 
 
+def _reason(policy: Policy, request: Request) -> Mrkdwn:
+    """Return a request's reason, in which the reference is a link if its rule has an address for it."""
+    said = request.reason or ""
+    found = reference_of(policy, request.rule, said)
+    if found is None:
+        return plainly(said)
+    named, url = found
+    before, _, after = said.partition(named)
+    link = f"<{escape(url)}|{plainly(named).replace('|', '¦')}>"
+    return Mrkdwn(f"{_beside(before)}{link}{_beside(after)}")
+
+
+def _beside(text: str) -> Mrkdwn:
+    """Return text beside a link, with the blanks between them."""
+    blank = " "
+    before, after = blank * text.startswith(blank), blank * (text.endswith(blank) and text != blank)
+    return Mrkdwn(f"{before}{plainly(text)}{after}")
+
+
 PLACEHOLDERS: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
     "id": lambda _, request: code(request.id),
     "who": lambda _, request: mention(request.origin.user_id),
@@ -178,7 +199,7 @@ PLACEHOLDERS: Final[Mapping[str, Callable[[Words, Request], Mrkdwn]]] = {
     "receivers": lambda words, request: how_many(words, request.appids or (request.appid,)),
     "command": lambda _, request: why_command(request.receivers[0], request.env),
     "rule": lambda _, request: plainly(request.rule),
-    "reason": lambda _, request: plainly(request.reason or ""),
+    "reason": lambda words, request: _reason(words.policy(), request),
     "snippet": lambda _, request: code(
         f"new wx.cloud.Cloud({{resourceAppid: '{request.owner}', resourceEnv: '{request.env}'}})",
         _SNIPPET_LIMIT,

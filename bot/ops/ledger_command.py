@@ -21,6 +21,8 @@ from bot.ledger.items import Item
 from bot.messages.blocks import read_ref
 from bot.messages.words import Words
 from bot.observe.output import FAILED, FINE, complain, padded, printable, speaking, write_rows
+from bot.policy.kinds import Policy
+from bot.policy.reasons import reference_of
 from bot.runtime.clock import Runtime
 from bot.settings.environ import Reader
 from bot.settings.load import Parts, read_parts
@@ -104,7 +106,9 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
         )
         complain([problem], parts.secrets, words)
         return FAILED
-    for name, value in story(entry, batch or entry, its, events, _workspace(parts)):
+    for name, value in story(
+        entry, batch or entry, its, events, _workspace(parts), policy=parts.policy
+    ):
         begin = f"{padded(words.told(name), _NAMES)} " if name else ""
         print(f"{begin}{printable(words.told(value))}")
     return FINE
@@ -132,21 +136,23 @@ def _workspace(parts: Parts) -> str | None:
     return str(url) if url else None
 
 
-def story(
+def story(  # noqa: PLR0913  # all that it tells of
     entry: Entry,
     whole: Entry,
     its: Sequence[Item],
     events: Sequence[Mapping[str, object]],
     workspace: str | None,
+    *,
+    policy: Policy | None,
 ) -> Iterator[tuple[str, str]]:
     """Yield the lines, with the name of what each tells, which may be empty.
 
     `whole` is what was asked for together, which has the messages, `its` are the items of a batch.
 
-    `workspace` is the URL of Slack's workspace, for links, if it is known.
+    `workspace` is the URL of Slack's workspace, for links, and `policy` has the address of what the reason names, if known.
     """
     comments = (str(event["comment"]) for event in events if event.get("comment"))
-    about = (*_about(entry, its), (Sentence("comment"), next(comments, "")))
+    about = (*_about(entry, its, policy), (Sentence("comment"), next(comments, "")))
     yield from ((name, value) for name, value in about if value)
     yield _BLANK
     yield from (("", _step(event)) for event in events)
@@ -186,7 +192,7 @@ def _what_to_do(outcome: Outcome | None, how_many: str | None = None) -> Iterato
         yield Sentence("WeChat said: {what}", what=what)
 
 
-def _about(entry: Entry, its: Sequence[Item]) -> Iterator[tuple[str, str]]:
+def _about(entry: Entry, its: Sequence[Item], policy: Policy | None) -> Iterator[tuple[str, str]]:
     request, origin = entry.request, entry.request.origin
     yield Sentence("request"), request.id
     yield Sentence("who"), Sentence("{user} of {team}", user=origin.user_id, team=origin.team_id)
@@ -200,6 +206,8 @@ def _about(entry: Entry, its: Sequence[Item]) -> Iterator[tuple[str, str]]:
     )
     yield Sentence("rule"), request.rule
     yield Sentence("reason"), request.reason or ""
+    found = reference_of(policy, request.rule, request.reason or "") if policy else None
+    yield "", found[1] if found else ""
     yield Sentence("state"), entry.state.value
     if entry.until and entry.state in {State.CONFIRMING, State.WAITING}:
         yield Sentence("until"), _time(datetime.fromtimestamp(entry.until, UTC))

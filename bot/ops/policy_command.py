@@ -18,7 +18,7 @@ from bot.ops.doctor.findings import print_each
 from bot.ops.doctor.policy import findings_of
 from bot.ops.doctor.slack_calls import SlackAnswers, approvers_channels_of, read_channels, web_api
 from bot.ops.doctor.transport import promptly, session
-from bot.policy.decide import decide, explain, owner_of
+from bot.policy.decide import decide, explain, owner_of, whatever_reason
 from bot.policy.errors import quoted
 from bot.policy.file import read_question
 from bot.policy.kinds import Ask, Miss, NeedsApproval, Person, Policy, Rule, Standing, Tested
@@ -102,7 +102,7 @@ def _answer(
     rules: Policy, question: Question, findings: Sequence[Finding], language: Language
 ) -> int:
     """Print the answer, and what is wrong with the policy since the bot would refuse it."""
-    words = languages(language, lambda: rules.contact).channel
+    words = languages(language, lambda: rules).channel
     fine = print_each([each for each in findings if each.level == "wrong"], words.told)
     ask = question.ask()
     unread = map(words.told, _unread_groups(rules, ask.person))
@@ -113,14 +113,15 @@ def _answer(
 
 def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH) -> Iterator[str]:
     """Yield the decision in the bot's words, and what led to it."""
-    words = languages(language, lambda: policy.contact).channel
+    words = languages(language, lambda: policy).channel
     decision = decide(policy, ask)
     yield words.told(_asked(ask))
     yield f"  /share-env why {ask.appid} {ask.env}"
     told = why(words, decision, ask, policy)
     yield from (f"  │ {line}" for line in _plain(told.text).splitlines())
-    if isinstance(decision, NeedsApproval):
-        asked = decision.rule.approvers
+    permitted = whatever_reason(decision)
+    if isinstance(permitted, NeedsApproval):
+        asked = permitted.rule.approvers
         who = ", ".join([*sorted(asked.users), *sorted(asked.groups)])
         minutes = asked.expires // timedelta(minutes=1)
         span = f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"  # as a file would have it

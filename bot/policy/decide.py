@@ -40,13 +40,16 @@ from bot.policy.kinds import (
     NotEntitled,
     Operators,
     Party,
+    Permitted,
     Person,
     PersonUnreadable,
     Policy,
+    ReasonWanted,
     Rule,
     Standing,
     Verdict,
 )
+from bot.policy.reasons import is_enough
 
 _BESIDE_WHO = tuple(each for each in CONDITIONS if each not in WHO)
 _BESIDE_ENV = tuple(each for each in _BESIDE_WHO if each is not ENVS)
@@ -60,7 +63,7 @@ def decide(policy: Policy, ask: Ask) -> Decision:
     for rule in policy.rules:
         fit = fits(rule, ask)
         if fit:
-            return _effect(rule)
+            return _effect(rule, ask.reason)
         if fit is None:
             doubt = GroupUnreadable(rule, trouble(rule, ask.person))
             # Skipping a plain allow rule can only withhold permission; skipping any other rule could grant too much.
@@ -71,10 +74,10 @@ def decide(policy: Policy, ask: Ask) -> Decision:
 
 
 def decide_all(
-    policy: Policy, asked: Circumstances, appids: Sequence[str], env: str
+    policy: Policy, asked: Circumstances, appids: Sequence[str], env: str, reason: str | None
 ) -> tuple[Decided, ...]:
     """Return the decision whether `env` may be shared with each of these appids."""
-    asks = [asked.about(appid, env) for appid in appids]
+    asks = [asked.about(appid, env, reason) for appid in appids]
     # Those that no rule for this env tells apart are decided once, since 500 decisions delay acks.
     about_env = [rule for rule in policy.rules if len(asks) > 1 and names_env(rule, env)]
     telling = [fits_any(rule.appids) for rule in about_env if rule.appids != (ANYONE,)]
@@ -92,16 +95,25 @@ def _never_may(person: Person) -> bool:
     return person.standing is Standing.BOT or person.standing is Standing.DEACTIVATED
 
 
-def _effect(rule: Rule) -> Decision:
+def _effect(rule: Rule, reason: str | None) -> Decision:
     match rule.effect:
         case Effect.ALLOW:
-            return NeedsConfirmation(rule) if rule.confirm else Allow(rule)
+            permitted: Permitted = NeedsConfirmation(rule) if rule.confirm else Allow(rule)
         case Effect.APPROVE:
-            return NeedsApproval(rule)
+            permitted = NeedsApproval(rule)
         case Effect.DENY:
             return Deny(DeniedByRule(rule))
         case _:
             assert_never(rule.effect)
+    # No condition: without a reason a later rule would decide.
+    return permitted if is_enough(rule, reason) else Deny(ReasonWanted(permitted))
+
+
+def whatever_reason(decision: Decision) -> Decision:
+    """Return the decision as it would be for a reason that the rule wants."""
+    if isinstance(decision, Deny) and isinstance(decision.because, ReasonWanted):
+        return decision.because.otherwise
+    return decision
 
 
 def deciding_rule(decision: Decision) -> Rule | None:
@@ -150,8 +162,8 @@ def may_share_somewhere(
     about_env = (rule for rule in rights(policy, asked) if names_env(rule, env))
     named = filter(fits_any({glob for rule in about_env for glob in rule.appids}), appids)
     places = [*elsewhere(policy.rules, asked)]
-    asks = (place.about(appid, env) for appid in named for place in places)
-    return any(not isinstance(decide(policy, ask), Deny) for ask in asks)
+    asks = (place.about(appid, env, None) for appid in named for place in places)
+    return any(not isinstance(whatever_reason(decide(policy, ask)), Deny) for ask in asks)
 
 
 def may_share_env(policy: Policy, asked: Circumstances, env: str) -> bool:

@@ -189,3 +189,9 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
             'guests has no effect here: a rule with effect = "deny" denies guests and members alike'
         )
         yield Problem(found, Sentence("Remove it."))
+    if denies and rule.require_reason:
+        found = Sentence('a rule with effect = "deny" denies for any reason')
+        yield Problem(found, Sentence("Remove require_reason."))
+    if (rule.reason_pattern or rule.reason_url) and not rule.require_reason:
+        found = Sentence("reason_pattern and reason_url go with require_reason = true only")
+        yield Problem(found, Sentence("Add it, or remove them."))

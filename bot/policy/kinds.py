@@ -110,6 +110,11 @@ class Rule:
     guests: bool = False
     approvers: Approvers = Approvers()
     self_approval: bool = False
+    require_reason: bool = False
+    reason_pattern: str | None = None
+    """A regular expression; a part of the reason has to match it."""
+    reason_url: str | None = None
+    """The address of what a reason refers to, with `{reason}` in the place of the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +171,18 @@ class Circumstances:
     person: Person
     channel: str
 
-    def about(self, appid: str, env: str) -> "Ask":
-        """Return the question whether `env` may be shared with `appid`."""
-        return Ask(self.person, self.channel, appid, env)
+    def about(self, appid: str, env: str, reason: str | None) -> "Ask":
+        """Return the question whether `env` may be shared with `appid`, for the reason given, if any."""
+        return Ask(self.person, self.channel, appid, env, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask(Circumstances):
-    """The question to the policy: may `person`, in `channel`, share `env` with `appid`?"""
+    """The question to the policy: may `person`, in `channel`, share `env` with `appid`, for the `reason` given?"""
 
     appid: str
     env: str
+    reason: str | None
 
 
 class Miss(Enum):
@@ -248,8 +254,20 @@ class PersonUnreadable:
     trouble: Unreadable
 
 
+@dataclass(frozen=True, slots=True)
+class ReasonWanted:
+    """The rule that decides wants a reason, or another one; with it the decision would be `otherwise`."""
+
+    otherwise: "Permitted"
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that decides."""
+        return self.otherwise.rule
+
+
 Doubt = GroupUnreadable | PersonUnreadable
-Denial = DeniedByRule | NoRule | NotEntitled | Doubt
+Denial = DeniedByRule | NoRule | NotEntitled | ReasonWanted | Doubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from bot.policy.kinds import (
     Rule,
     Standing,
 )
+from bot.policy.reasons import can_be_address, can_be_pattern, wants_something
 
 _DURATION = re.compile(r"([0-9]{1,4})([mhd])")
 MOST_APPROVALS = 10
@@ -122,6 +123,29 @@ RuleName = Annotated[
         Sentence("Leave it out."),
     ),
 ]
+ReasonPattern = Annotated[
+    str,
+    Field(max_length=200),
+    _fits(
+        can_be_pattern,
+        Sentence("is not a regular expression that I can search"),
+        Sentence("Correct it; look-around and backreferences are not possible."),
+    ),
+    _fits(
+        wants_something,
+        Sentence("matches a reason without a word"),
+        Sentence("Write what a reason has to contain, such as [A-Z]+-[0-9]+."),
+    ),
+]
+ReasonUrl = Annotated[
+    str,
+    Field(max_length=200),
+    _fits(
+        can_be_address,
+        Sentence("is not an address for what reasons name"),
+        Sentence("Write https://, a host, and {place} once behind it.", place="{reason}"),
+    ),
+]
 EffectWord = Annotated[Effect, Field(strict=False)]
 
 
@@ -187,6 +211,9 @@ class RuleEntry(StrictTable):
     guests: bool = False
     approvers: ApproversEntry | None = None
     self_approval: bool = False
+    require_reason: bool = False
+    reason_pattern: ReasonPattern | None = None
+    reason_url: ReasonUrl | None = None
 
     def called(self, number: int) -> str:
         """Return the rule's name, or "rule N"."""
@@ -206,6 +233,9 @@ class RuleEntry(StrictTable):
             guests=self.guests,
             approvers=self.approvers.approvers() if self.approvers else Approvers(),
             self_approval=self.self_approval,
+            require_reason=self.require_reason,
+            reason_pattern=self.reason_pattern,
+            reason_url=self.reason_url,
         )
 
 
@@ -217,7 +247,7 @@ class OwnerEntry(StrictTable):
 
 
 class Question(StrictTable):
-    """Who asks for what, and where; `groups` are those that contain the person."""
+    """Who asks for what, where and why; `groups` are those that contain the person."""
 
     user: UserId
     groups: list[GroupId] = []
@@ -225,12 +255,13 @@ class Question(StrictTable):
     channel: ChannelId | None = None
     appid: AppId
     env: Env
+    reason: Annotated[str, Field(min_length=1)] | None = None
 
     def ask(self) -> Ask:
         """Return the Ask for the policy."""
         standing = Standing.GUEST if self.guest else Standing.MEMBER
         person = Person("", self.user, standing, groups=frozenset(self.groups))
-        return Ask(person, self.channel or "", self.appid, self.env)
+        return Ask(person, self.channel or "", self.appid, self.env, self.reason)
 
 
 class TrialEntry(Question):

@@ -13,6 +13,7 @@ from bot.command.form import Fields
 from bot.command.grammar import Share
 from bot.domain.request import Origin
 from bot.messages import modals as say
+from bot.messages.blocks import Mended, Message
 from bot.slack.payloads import Body, shortcut_origin, team_of, text_at
 from bot.slack.private import PrivateReplies
 from bot.workflow.form import FormHandler
@@ -71,17 +72,22 @@ class FormListeners:
             )
             self._start(self._handler.record_mistakes(origin, found))
             return
-        recorded = asyncio.create_task(self._submit(origin, found))
+        recorded = asyncio.create_task(self._handler.submit(origin, found))
         await asyncio.wait([recorded], timeout=_ACK_SECONDS)
-        if recorded.done():
-            await recorded  # an unforeseen error is then said in the form
-        else:
+        if not recorded.done():
             # So that a stop waits for it.
-            self._start(self._private.attempt(origin, lambda: recorded))
+            self._start(self._private.attempt(origin, lambda: self._tell(origin, recorded)))
+            await ack()
+            return
+        answer = await recorded  # an unforeseen error is then said in the form
+        if isinstance(answer, Mended):
+            await ack(response_action="errors", errors=say.error_at(answer))
+            return
+        await self._tell(origin, recorded)
         await ack()
 
-    async def _submit(self, origin: Origin, share: Share) -> None:
-        self._private.answer_once(origin, await self._handler.submit(origin, share))
+    async def _tell(self, origin: Origin, recorded: asyncio.Task[Message]) -> None:
+        self._private.answer_once(origin, await recorded)
 
 
 def _metadata_of(origin: Origin) -> str:

@@ -195,13 +195,14 @@ def _confirm(context: ClickContext) -> ClickStep:
     decisions = context.decisions
     if doubt := decisions.doubt:
         return _in_doubt(context, doubt)
-    ground, (ask, decision) = decisions.ground_against(request), decisions.strictest
+    ground, (_, decision) = decisions.ground_against(request), decisions.strictest
     if ground or isinstance(decision, Deny):
         no = Denied(ground or Ground.NOT_ALLOWED)
         message = answer(words, request, no)
         if isinstance(decision, Deny):
             # With what is missing, and who can grant it, as at the command.
-            message = denial(words, decisions, ask, decision)
+            asked = Share(request.receivers, request.env, request.reason, again=request.again)
+            message = denial(words, decisions, asked, decision)
         move = Move(State.ENDED, by, "denied", outcome=no)
         return ApplyMove(move, message, replaces=True)
     rule, message = decision.rule, accepted(words, request)

@@ -133,8 +133,9 @@ class ClickHandler:
 
     async def _read_context(self, click: Click, entry: Entry, *, fresh: bool) -> ClickContext:
         """Return the context of a click, with the people read; `fresh` bypasses the cache."""
+        request = entry.request
         others = [replace(click.origin, user_id=each.by) for each in entry.agreed]
-        origins = [click.origin, entry.request.origin, *others]
+        origins = [click.origin, request.origin, *others]
         clicker, requester, *agreed = await self._judge.askers(origins, fresh=fresh)
         return ClickContext(
             click=click,
@@ -143,7 +144,7 @@ class ClickHandler:
             clicker=clicker,
             requester=requester,
             agreed=tuple(agreed),
-            decisions=requester.decisions(entry.request.receivers, entry.request.env),
+            decisions=requester.decisions(request.receivers, request.env, request.reason),
         )
 
     async def _carry_out(self, context: ClickContext, step: ClickStep) -> Reply | None:

@@ -112,7 +112,9 @@ def _may_decide(decider: Asker, request: Request, requester: Asker | None) -> bo
     """
     rule = approving_rule(decider.policy, request)
     if rule is None and requester:
-        _, decision = requester.decisions(request.receivers[:1], request.env).strictest
+        _, decision = requester.decisions(
+            request.receivers[:1], request.env, request.reason
+        ).strictest
         rule = decision.rule if isinstance(decision, NeedsApproval) else None
     return rule is not None and decider.may_approve([rule], request.origin.user_id)
 

@@ -29,6 +29,7 @@ from bot.policy.kinds import (
     Person,
     PersonUnreadable,
     Policy,
+    ReasonWanted,
     Rule,
     Standing,
     Unreadable,
@@ -59,14 +60,8 @@ class Decisions:
 
     @property
     def strictest(self) -> Decided:
-        """The decision that counts for a batch: the first sure denial, else one in doubt, else the first."""
-
-        def rank(decided: Decided) -> int:
-            if isinstance(decided.decision, Deny):
-                return 1 if doubt_in(decided.decision) else 0
-            return 2
-
-        return min(self.of_each, key=rank)
+        """The decision that counts for a batch: the first sure denial, else one for want of a reason, one in doubt, the first."""
+        return min(self.of_each, key=lambda decided: strictness(decided.decision))
 
     @property
     def doubt(self) -> Doubt | None:
@@ -132,13 +127,14 @@ class Asker:
         """Return the appid of the env's owner, if it has one."""
         return owner_of(self.policy, env)
 
-    def decisions(self, appids: Sequence[str], env: str) -> Decisions:
-        """Return whether they may share `env` with each of `appids`."""
+    def decisions(self, appids: Sequence[str], env: str, reason: str | None) -> Decisions:
+        """Return whether they may share `env` with each of `appids`, for the reason given, if any."""
+        asked = self.circumstances
         if self.unreadable:
             no = Deny(PersonUnreadable(self.unreadable))
-            each = tuple(Decided(self.circumstances.about(appid, env), no) for appid in appids)
+            each = tuple(Decided(asked.about(appid, env, reason), no) for appid in appids)
             return Decisions(self.policy, env, each)
-        return Decisions(self.policy, env, decide_all(self.policy, self.circumstances, appids, env))
+        return Decisions(self.policy, env, decide_all(self.policy, asked, appids, env, reason))
 
     def may_share_env(self, env: str) -> bool:
         """Return whether they may share `env` from some channel with some appid; True if a rule may depend on more."""
@@ -159,7 +155,7 @@ class Asker:
     def may_approve_such(self, appid: str, env: str) -> bool:
         """Return whether they may decide, under any rule, about somebody else's request for this env and appid."""
         return self.unreadable is None and may_approve_such(
-            self.policy, self.circumstances.about(appid, env)
+            self.policy, self.circumstances.about(appid, env, None)
         )
 
     @property
@@ -184,7 +180,7 @@ class Judge:
 
     def prefetch_place(self, origin: Origin, appid: str, env: str) -> None:
         """Begin to read the channel if a share may begin there at once, while the person is looked up; returns at once."""
-        ask = self._circumstances(origin, _ANYBODY).about(appid, env)
+        ask = self._circumstances(origin, _ANYBODY).about(appid, env, None)
         if may_begin(self.policy, ask):
             self.people.prefetch_channel(origin.channel_id)
 
@@ -229,7 +225,8 @@ class Judge:
     ) -> Decisions:
         """Return the current decisions on a recorded request or, with `appids`, on the rest of a batch."""
         requester = await self.asker(request.origin, fresh=fresh)
-        return requester.decisions(request.receivers if appids is None else appids, request.env)
+        receivers = request.receivers if appids is None else appids
+        return requester.decisions(receivers, request.env, request.reason)
 
 
 def able(rule: Rule, askers: Iterable[Asker], requester_id: str) -> list[Person]:
@@ -243,6 +240,15 @@ def doubt_in(decision: Decision) -> Doubt | None:
     if isinstance(decision, Deny) and isinstance(decision.because, Doubt):
         return decision.because
     return None
+
+
+def strictness(decision: Decision) -> int:
+    """Return a number that tells apart what denies for sure, for want of a reason and in doubt, and what does not deny."""
+    if not isinstance(decision, Deny):
+        return 3
+    if doubt_in(decision):
+        return 2
+    return 1 if isinstance(decision.because, ReasonWanted) else 0
 
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:

@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.command.grammar import Share
 from bot.domain.request import State
 from bot.messages import Message
 from bot.messages.batches import denied_some, several_rules
 from bot.messages.click_replies import cannot_tell_requester, denied_for_them
-from bot.messages.rulings import denied, no_owner, own_receiver, why_denied
+from bot.messages.rulings import denied, no_owner, own_receiver, reason_wanted, why_denied
 from bot.messages.words import Words
 from bot.policy.decide import deciding_rule
-from bot.policy.kinds import Allow, Ask, Decided, Deny, NeedsApproval, Permitted, Rule, Standing
-from bot.workflow.judge import Decisions, doubt_in
+from bot.policy.kinds import (
+    Allow,
+    Decided,
+    Deny,
+    NeedsApproval,
+    Permitted,
+    ReasonWanted,
+    Rule,
+    Standing,
+)
+from bot.workflow.judge import Decisions, doubt_in, strictness
 
 _CONFIRM_SECONDS = 600.0
 
@@ -26,15 +36,17 @@ class Refusal:
     rule: Rule | None
 
 
-def ruling(words: Words, decisions: Decisions, *, own: bool = True) -> Refusal | Permitted:
-    """Return the one decision for all appids, or the refusal; a batch needs one rule for all of it.
+def ruling(
+    words: Words, decisions: Decisions, share: Share, *, own: bool = True
+) -> Refusal | Permitted:
+    """Return the one decision for all appids of `share`, or the refusal; a batch needs one rule for all of it.
 
     The refusal is worded for the requester or, unless it is their `own` click, for the user who retries for them.
     """
     ask, strictest = decisions.strictest
     if isinstance(strictest, Deny):
         if own:
-            message = denial(words, decisions, ask, strictest)
+            message = denial(words, decisions, share, strictest)
         elif doubt := doubt_in(strictest):
             message = cannot_tell_requester(words, doubt, other=ask.person.user_id)
         else:
@@ -54,9 +66,11 @@ def ruling(words: Words, decisions: Decisions, *, own: bool = True) -> Refusal |
     return strictest
 
 
-def denial(words: Words, decisions: Decisions, ask: Ask, no: Deny) -> Message:
+def denial(words: Words, decisions: Decisions, share: Share, no: Deny) -> Message:
     """Tell the requester of the strictest decision, a denial, and which appids are denied as surely as that one."""
-    of_each = decisions.of_each
+    if isinstance(no.because, ReasonWanted):
+        return reason_wanted(words, no.because.rule, share)
+    ask, of_each = decisions.strictest.ask, decisions.of_each
     appids = _appids_denied(of_each, no)
     same = all(decision == no for _, decision in of_each)
     if ask.person.standing is not Standing.MEMBER:  # who is told the same reason for each
@@ -67,12 +81,7 @@ def denial(words: Words, decisions: Decisions, ask: Ask, no: Deny) -> Message:
 
 
 def _appids_denied(of_each: Sequence[Decided], no: Deny) -> list[str]:
-    sure = doubt_in(no) is None
-    return [
-        ask.appid
-        for ask, decision in of_each
-        if isinstance(decision, Deny) and (doubt_in(decision) is None) == sure
-    ]
+    return [ask.appid for ask, decision in of_each if strictness(decision) == strictness(no)]
 
 
 def first_state(passed: Permitted) -> tuple[State, float | None]:

@@ -28,6 +28,7 @@ from bot.messages.mistakes import misread, sentence
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, own_receiver, why
 from bot.messages.words import Words
+from bot.policy.decide import whatever_reason
 from bot.policy.kinds import Deny, NeedsApproval
 from bot.workflow.deadline import in_time, within
 from bot.workflow.judge import Asker, Decisions, Judge
@@ -91,7 +92,7 @@ class SlashCommands:
                 return whoami(words, person, origin.user_id, origin.team_id, mine, links)
             case Verb.WHY:
                 appid, env = command.about
-                return await self._why(words, asker, asker.decisions((appid,), env), until)
+                return await self._why(words, asker, asker.decisions((appid,), env, None), until)
             case Verb.HISTORY:
                 about = next(iter(command.about), None)
                 return await self._history(words, origin, about, may_see, until)
@@ -140,8 +141,9 @@ class SlashCommands:
 
         That is: no owner, the owner itself, nobody who can approve it, or the env's state.
         """
-        ask, decision = decisions.strictest
-        explanation = why(words, decision, ask, decisions.policy)
+        ask, decided = decisions.strictest
+        explanation = why(words, decided, ask, decisions.policy)
+        decision = whatever_reason(decided)
         if isinstance(decision, Deny):
             return explanation
         owner = decisions.owner

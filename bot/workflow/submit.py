@@ -77,10 +77,10 @@ class Intake:
         """
         appids = share.appids
         appid = appids[0] if len(appids) == 1 else ""
-        decisions = asker.decisions(appids, share.env)
+        decisions = asker.decisions(appids, share.env, share.reason)
         owner = decisions.owner or ""
         own = retry is None or retry.by == origin.user_id  # and nobody for them
-        ruled = ruling(words, decisions, own=own)
+        ruled = ruling(words, decisions, share, own=own)
         if isinstance(ruled, NeedsApproval):
             ruled = await self.reachable(words, ruled, origin.user_id, until)
         rule_name = ruled.rule.name if ruled.rule else None

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
+from bot.command.grammar import Share
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import (
@@ -50,7 +51,15 @@ from bot.messages.notices import (
     unknown_command,
 )
 from bot.messages.people import help_, whoami
-from bot.messages.rulings import as_dry_run, denied, dry_run, no_owner, own_receiver, why
+from bot.messages.rulings import (
+    as_dry_run,
+    denied,
+    dry_run,
+    no_owner,
+    own_receiver,
+    reason_wanted,
+    why,
+)
 from bot.messages.words import Words, code
 from bot.playground.loopback import Json
 from bot.policy.decide import decide, nearest
@@ -68,6 +77,7 @@ from bot.policy.kinds import (
     Person,
     PersonUnreadable,
     Policy,
+    ReasonWanted,
     Rule,
     Standing,
     Unreadable,
@@ -247,6 +257,15 @@ def _asks() -> Iterator[tuple[str, Policy, Ask]]:
         Policy((TESTERS,)),
         asking.ask(STRANGER, CHANNEL, OWNER, "test-1"),
     )
+    wanted = replace(PLATFORM, require_reason=True)
+    like = replace(wanted, reason_pattern="[A-Z]+-[0-9]+")
+    for name, rule, reason in (
+        ("a reason", wanted, None),
+        ("a reason like a ticket", like, None),
+        ("another reason", like, "release 4.2"),
+    ):
+        asked = asking.ask(MEMBER, CHANNEL, APPID, ENV, reason)
+        yield f"{name} is wanted", Policy((rule,), contact=CONTACT), asked
     yield "no rule for guests", POLICY, asking.ask(GUEST, CHANNEL, APPID, "test-1")
     yield (
         "no rule here, and unreadable",
@@ -421,11 +440,19 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
     for name, policy, ask in _asks():
         yield f"why: {name}", why(words, decide(policy, ask), ask, policy)
     for name, policy, ask, no in denials():
-        yield f"denied: {name}", denied(words, no, ask, policy)
+        if not isinstance(no.because, ReasonWanted):
+            yield f"denied: {name}", denied(words, no, ask, policy)
     unread = Deny(PersonUnreadable(Unreadable.SLACK_DOWN))
     yield "why: person unreadable", why(words, unread, OF_NOBODY, POLICY)
     yield "no owner", no_owner(words, ASK)
     yield "own receiver", own_receiver(words, OWNER, ENV)
+    for name, share in (
+        ("no reason", Share((APPID,), ENV)),
+        ("another reason", Share((APPID, OWNER), ENV, 'release "4.2"', dry_run=True, again=True)),
+        ("a long batch", Share((APPID,) * 200, ENV)),
+    ):
+        like = replace(PLATFORM, require_reason=True, reason_pattern="[A-Z]+-[0-9]+")
+        yield f"reason wanted: {name}", reason_wanted(words, like, share)
     yield "one request", one_request(words, Line(request(), None, NOW, LINK))
     for name, decision in (
         ("allowed", Allow(PLATFORM)),
@@ -444,7 +471,7 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
 
 def sent_to(words: Words, contact: str) -> Words:
     """Return the sentences for a policy with this contact."""
-    return replace(words, contact=lambda: contact)
+    return replace(words, policy=lambda: Policy((), contact=contact))
 
 
 def _people(speaking: Words) -> Iterator[tuple[str, Message]]:

@@ -38,7 +38,11 @@ from tests.policy.test_fuzz import LIKELY
 PAGE = (Path(__file__).parents[2] / "bot/policy/README.md").read_text(encoding="utf-8")
 ANN = Person("T1", "U1", groups=frozenset({"S1"}))
 ASKED = asking.ask(ANN, "C1", "wx5fe6bb43205e9e70", "prod-1")
-NO_CONDITION = {"name", "effect", "confirm", "approvers", "self_approval"}
+NO_CONDITION = {"name", "effect", "confirm", "approvers", "self_approval"} | {
+    "require_reason",
+    "reason_pattern",
+    "reason_url",
+}
 
 WIDE = Rule("wide", Effect.ALLOW, users=frozenset({ANYONE}), guests=True)
 """A rule for everybody, everywhere and everything."""

@@ -19,6 +19,7 @@ from bot.policy.decide import (
     nearest,
     owner_of,
     rights,
+    whatever_reason,
 )
 from bot.policy.kinds import (
     ANYONE,
@@ -571,6 +572,9 @@ DRAWN: dict[str, st.SearchStrategy[object]] = {
         (Approvers(), APPROVERS, BY_ALL.approvers, BY_ANN.approvers, BY_OPS.approvers)
     ),
     "self_approval": st.booleans(),
+    "require_reason": st.booleans(),
+    "reason_pattern": st.sampled_from((None, "[A-Z]+-[0-9]+", "4[.]2")),
+    "reason_url": st.sampled_from((None, "https://t.example/{reason}")),
 }
 RULES = st.builds(Rule, **DRAWN)
 POLICIES = st.lists(RULES, max_size=6).map(lambda rules: Policy(tuple(rules)))
@@ -657,7 +661,8 @@ def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them(
     policy: Policy, asked: Ask
 ) -> None:
     elsewhere = [replace(asked, channel=channel) for channel in (HERE, THERE, "C0OTHER")]
-    let_through = any(not isinstance(decide(policy, each), Deny) for each in elsewhere)
+    decisions = [whatever_reason(decide(policy, each)) for each in elsewhere]
+    let_through = any(not isinstance(each, Deny) for each in decisions)
     assert may_share_somewhere(policy, asked, [asked.appid], asked.env) is let_through
 
 
@@ -726,7 +731,7 @@ def test_each_of_several_appids_is_decided_as_by_itself(rules: list[Rule], asked
     policy, appids = Policy(tuple(rules)), [A, B, "wx00000000000000aa"]
     asks = [replace(asked, appid=appid) for appid in appids]
     alone = [Decided(each, decide(policy, each)) for each in asks]
-    assert [*decide_all(policy, asked, appids, asked.env)] == alone
+    assert [*decide_all(policy, asked, appids, asked.env, asked.reason)] == alone
 
 
 class Unread(tuple[str, ...]):
@@ -740,5 +745,5 @@ class Unread(tuple[str, ...]):
 
 def test_rules_for_other_envs_tell_no_appids_of_a_batch_apart() -> None:
     elsewhere = replace(ALL_MAY, envs=("live-*",), appids=Unread((A, B)))
-    batch = decide_all(Policy((ALL_MAY, elsewhere)), ask(), [A, B], "prod-1")
+    batch = decide_all(Policy((ALL_MAY, elsewhere)), ask(), [A, B], "prod-1", None)
     assert [decision for _, decision in batch] == [Allow(ALL_MAY)] * 2

@@ -389,6 +389,26 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         '[[rule]]\neffect = "deny"\nguests = true\n',
         'rule 1: guests has no effect here: a rule with effect = "deny" denies guests and members alike. Remove it.',
     ),
+    "a denial that wants a reason": (
+        '[[rule]]\neffect = "deny"\nrequire_reason = true\n',
+        'rule 1: a rule with effect = "deny" denies for any reason. Remove require_reason.',
+    ),
+    "a pattern for a reason that is not required": (
+        f'{RULE}reason_pattern = "[A-Z]+"\n',
+        "rule 1: reason_pattern and reason_url go with require_reason = true only. Add it, or remove them.",
+    ),
+    "a pattern that cannot be searched": (
+        f'{RULE}require_reason = true\nreason_pattern = "(?=a)"\n',
+        "rule 1, reason_pattern: “(?=a)” is not a regular expression that I can search. Correct it; look-around and backreferences are not possible.",
+    ),
+    "a pattern that wants nothing": (
+        f'{RULE}require_reason = true\nreason_pattern = "a*"\n',
+        "rule 1, reason_pattern: “a*” matches a reason without a word. Write what a reason has to contain, such as [A-Z]+-[0-9]+.",
+    ),
+    "an address without a place for the reason": (
+        f'{RULE}require_reason = true\nreason_url = "https://t.example/"\n',
+        "rule 1, reason_url: “https://t.example/” is not an address for what reasons name. Write https://, a host, and {reason} once behind it.",
+    ),
     "a glob that is too long": (
         f'{RULE}envs = ["{"x" * 200}*"]\n',
         "rule 1, envs, 1: it is too long. Use at most 200 characters.",

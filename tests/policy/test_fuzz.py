@@ -95,6 +95,9 @@ LIKELY: dict[str, st.SearchStrategy[object]] = {
     "confirm": st.booleans(),
     "guests": st.booleans(),
     "self_approval": st.booleans(),
+    "require_reason": st.booleans(),
+    "reason_pattern": WORDS,
+    "reason_url": WORDS | st.just("https://t.example/{reason}"),
     "name": WORDS,
     "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
 }
@@ -130,6 +133,9 @@ GOOD: Table = {
             "confirm": True,
             "guests": True,
             "self_approval": True,
+            "require_reason": True,
+            "reason_pattern": "[A-Z]+-[0-9]+",
+            "reason_url": "https://t.example/{reason}",
             "approvers": {"users": ["U1X"], "groups": ["S1X"], "channel": "C1X", "expires": "3h"},
         },
         {
@@ -154,6 +160,7 @@ GOOD: Table = {
             "guest": True,
             "appid": A,
             "env": "prod-1",
+            "reason": "OPS-12",
             "expect": "approve",
         }
     ],
@@ -250,7 +257,7 @@ def test_no_key_of_the_file_is_read_for_nothing() -> None:
 
 def test_no_part_of_a_question_is_read_for_nothing() -> None:
     asked = {"user": "U1X", "groups": ["S1X"], "guest": True, "channel": "C1X"}
-    asked |= {"appid": A, "env": "prod-1"}
+    asked |= {"appid": A, "env": "prod-1", "reason": "OPS-12"}
     whole = read_question(asked)
     assert asked.keys() == Question.model_fields.keys()
     assert isinstance(whole, Question)

@@ -94,7 +94,7 @@ def decisions(policy: Policy, person: Person | Unreadable) -> Decisions:
     """Return the decisions on the batch, asked for by this person."""
     trouble = person if isinstance(person, Unreadable) else None
     asker = Asker(policy, asking.at(KNOWN if isinstance(person, Unreadable) else person), trouble)
-    return asker.decisions(REQUEST.appids, REQUEST.env)
+    return asker.decisions(REQUEST.appids, REQUEST.env, REQUEST.reason)
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def context(
         words=ENGLISH,
         clicker=by_click,
         requester=by_request,
-        decisions=by_request.decisions(request.receivers, request.env),
+        decisions=by_request.decisions(request.receivers, request.env, request.reason),
         failed=failed,
     )
 

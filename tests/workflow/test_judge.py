@@ -53,7 +53,7 @@ def judge(judge: Judge) -> Judge:
 
 async def test_a_question_has_every_fact_that_a_rule_can_ask_for(judge: Judge) -> None:
     asker = await judge.asker(ORIGIN)
-    ((ask, decision),) = asker.decisions([ONE], "prod-1").of_each
+    ((ask, decision),) = asker.decisions([ONE], "prod-1", "release 4.2").of_each
     assert ask == replace(ask, person=Person("T1", "U1", groups=frozenset({"S1"})), channel="C1")
     assert [each.name for each in fields(ask) if not getattr(ask, each.name)] == []
     assert decision == Allow(BY_GROUP)
@@ -83,7 +83,7 @@ async def test_several_are_looked_up_once_each_and_each_asks_where_they_are(
 async def test_all_that_somebody_asks_is_decided_by_one_policy(judge: Judge) -> None:
     asker = await judge.asker(ORIGIN)
     judge.in_force.swap(Policy((NO,)))
-    assert asker.decisions([ONE], "prod-1").of_each[0].decision == Allow(BY_GROUP)
+    assert asker.decisions([ONE], "prod-1", None).of_each[0].decision == Allow(BY_GROUP)
     (under,) = await judge.askers([ORIGIN], asker.policy)
     assert under.policy is asker.policy
 
@@ -99,7 +99,7 @@ class Gone(Members):
 async def test_a_person_who_cannot_be_looked_up_may_share_nothing(judge: Judge) -> None:
     asker = await replace(judge, people=Gone()).asker(ORIGIN)
     assert (asker.person, asker.rights) == (Unreadable.SLACK_DOWN, ())
-    decisions = asker.decisions([ONE, TWO], "prod-1").of_each
+    decisions = asker.decisions([ONE, TWO], "prod-1", None).of_each
     assert [ask.appid for ask, _ in decisions] == [ONE, TWO]
     assert {ask.person.standing for ask, _ in decisions} == {Standing.OUTSIDER}
     assert {decision for _, decision in decisions} == {

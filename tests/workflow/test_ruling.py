@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.command.grammar import Share
 from bot.domain.outcome import Ground
 from bot.domain.request import Origin, Request, State
 from bot.policy.kinds import (
@@ -22,6 +23,7 @@ from bot.policy.kinds import (
     NeedsConfirmation,
     NoRule,
     NotEntitled,
+    Permitted,
     Person,
     PersonUnreadable,
     Policy,
@@ -69,11 +71,16 @@ def decided(decisions: list[Decision], policy: Policy = POLICY) -> Decisions:
     return Decisions(policy, "e", tuple(map(Decided, asks, decisions)))
 
 
+def ruled_on(decisions: Decisions) -> Refusal | Permitted:
+    appids = tuple(ask.appid for ask, _ in decisions.of_each)
+    return ruling(ENGLISH, decisions, Share(appids, decisions.env))
+
+
 @given(DECISIONS)
 def test_a_request_is_accepted_only_if_one_rule_allows_all_appids(
     decisions: list[Decision],
 ) -> None:
-    ruled = ruling(ENGLISH, decided(decisions))
+    ruled = ruled_on(decided(decisions))
     rules = {each.rule.name for each in decisions if not isinstance(each, Deny)}
     if any(isinstance(each, Deny) for each in decisions) or len(rules) > 1:
         assert isinstance(ruled, Refusal)
@@ -85,7 +92,7 @@ def test_a_request_is_accepted_only_if_one_rule_allows_all_appids(
 @given(DECISIONS)
 def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> None:
     sure = [each for each in decisions if each in DENIALS[:3]]
-    ruled = ruling(ENGLISH, decided(decisions))
+    ruled = ruled_on(decided(decisions))
     if sure:
         assert isinstance(ruled, Refusal)
         assert ruled.detail == type(sure[0].because).__name__
@@ -98,14 +105,14 @@ def test_a_denial_has_the_number_of_denied_appids(decisions: list[Decision]) -> 
 
 @pytest.mark.parametrize("no", DENIALS[:3])
 def test_of_a_batch_that_is_denied_as_a_whole_no_part_is_to_be_left_out(no: Deny) -> None:
-    ruled = ruling(ENGLISH, decided([no, no]))
+    ruled = ruled_on(decided([no, no]))
     assert isinstance(ruled, Refusal)
     assert "may not share `e` with 2 apps" in ruled.message.text
     assert "Leave" not in ruled.message.text
 
 
 def test_a_batch_that_is_denied_for_several_reasons_is_told_to_ask_for_the_right() -> None:
-    ruled = ruling(ENGLISH, decided([*DENIALS[:2]]))
+    ruled = ruled_on(decided([*DENIALS[:2]]))
     assert isinstance(ruled, Refusal)
     assert "with any of these apps" in ruled.message.text
     assert "Ask for the right to share with these." in ruled.message.text
@@ -116,7 +123,7 @@ def test_a_batch_that_is_denied_for_several_reasons_is_told_to_ask_for_the_right
 def test_a_batch_in_doubt_is_not_said_to_be_denied(
     doubtful: Deny, count: int, receivers: str
 ) -> None:
-    ruled = ruling(ENGLISH, decided([*[doubtful] * count, Allow(PLAIN)]))
+    ruled = ruled_on(decided([*[doubtful] * count, Allow(PLAIN)]))
     assert isinstance(ruled, Refusal)
     said = ruled.message.text
     assert f"cannot tell whether you may share `e` with {receivers}" in said
@@ -125,7 +132,7 @@ def test_a_batch_in_doubt_is_not_said_to_be_denied(
 
 
 def test_several_deciding_rules_are_named_with_their_appids() -> None:
-    ruled = ruling(ENGLISH, decided([Allow(PLAIN), NeedsApproval(FOUR)]))
+    ruled = ruled_on(decided([Allow(PLAIN), NeedsApproval(FOUR)]))
     assert isinstance(ruled, Refusal)
     assert ruled.detail == "SeveralRules"
     assert "Rule “plain”: `wx0000000000000000`" in ruled.message.text
@@ -134,7 +141,7 @@ def test_several_deciding_rules_are_named_with_their_appids() -> None:
 
 def test_of_many_deciding_rules_the_number_of_those_not_named_is_told() -> None:
     rules = [Allow(replace(PLAIN, name=f"rule {number}")) for number in range(6)]
-    ruled = ruling(ENGLISH, decided([*rules]))
+    ruled = ruled_on(decided([*rules]))
     assert isinstance(ruled, Refusal)
     assert ruled.message.text.count("Rule “") == 4
     assert ruled.message.text.endswith("and 2 more")
@@ -142,14 +149,14 @@ def test_of_many_deciding_rules_the_number_of_those_not_named_is_told() -> None:
 
 @pytest.mark.parametrize("passed", PASSED)
 def test_a_request_for_an_env_without_an_owner_is_refused(passed: Decision) -> None:
-    ruled = ruling(ENGLISH, decided([passed], OWNERLESS))
+    ruled = ruled_on(decided([passed], OWNERLESS))
     assert isinstance(ruled, Refusal)
     assert (ruled.kind, ruled.detail) == ("no owner", None)
 
 
 @pytest.mark.parametrize("passed", PASSED)
 def test_a_batch_that_holds_the_owner_is_refused_as_a_whole_naming_it(passed: Decision) -> None:
-    ruled = ruling(ENGLISH, decided([passed] * 3, Policy((PLAIN,), default_owner=f"wx{1:016x}")))
+    ruled = ruled_on(decided([passed] * 3, Policy((PLAIN,), default_owner=f"wx{1:016x}")))
     assert isinstance(ruled, Refusal)
     assert (ruled.kind, ruled.detail) == ("denied", "OwnReceiver")
     assert f"`wx{1:016x}` owns `e`" in ruled.message.text
@@ -157,7 +164,7 @@ def test_a_batch_that_holds_the_owner_is_refused_as_a_whole_naming_it(passed: De
 
 @pytest.mark.parametrize("no", DENIALS)
 def test_a_denied_person_is_not_told_that_the_owner_is_unknown(no: Deny) -> None:
-    ruled = ruling(ENGLISH, decided([no], OWNERLESS))
+    ruled = ruled_on(decided([no], OWNERLESS))
     assert isinstance(ruled, Refusal)
     assert ruled.kind == "denied"
 
