@@ -37,7 +37,7 @@ async def running(
             settings.tokens,
             settings.language,
             settings.wechat_timeout,
-            settings.receiver,
+            receiver=settings.receiver,
         )
         how = await accept_payloads(stack, resources, parts, settings.slack, settings.listener)
 

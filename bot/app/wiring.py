@@ -43,8 +43,9 @@ _REFERENCE = 4  # bytes of the reference to an error in the log, which people re
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """The app, which takes Slack's payloads, the parts that process what was recorded, the source of their tokens, and what
-    sends events elsewhere.
+    """The app, which takes Slack's payloads, and the parts that work on what was recorded.
+
+    `source` has their tokens; `sender` sends events elsewhere, if they are to be sent.
     """
 
     app: App
@@ -66,12 +67,13 @@ class _Slack:
     languages: Languages
 
 
-def wire(  # noqa: PLR0913  # each part of the settings that it passes on
+def wire(  # noqa: PLR0913  # each of the settings that it passes on
     stack: AsyncExitStack,
     resources: Resources,
     tokens: TokenSettings,
     language: Language,
     timeout: float,
+    *,
     receiver: ReceiverSettings | None = None,
 ) -> Wired:
     """Return the parts, wired together; their reads and renewals under way are ended when the stack is closed.

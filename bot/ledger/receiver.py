@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
 
 from bot.ledger.lease import LEASE
 from bot.ledger.schema import events, receivers, replicas, requests
@@ -102,7 +102,7 @@ class Receiver(Operations):
         if behind is None:
             return Due(cursor)
         due = Due(cursor, (), max(behind, 0.0), on.scalar(select(_TOP)) - cursor)
-        if not self._holds(on, found):
+        if not self._holds(on, found.holder):
             return due
         if cursor >= self._safe:
             self._look(on)
@@ -110,9 +110,9 @@ class Receiver(Operations):
         rows = on.execute(_NEXT, which).mappings().all()
         return Due(cursor, [dict(row) for row in rows], due.behind, due.unsent)
 
-    def _holds(self, on: Connection, found: Row[tuple[int, str | None]]) -> bool:
+    def _holds(self, on: Connection, holder: str | None) -> bool:
         """Tell whether this replica sends; it takes over from one whose lease has expired."""
-        if found.holder == self._holder:
+        if holder == self._holder:
             return True
         return on.execute(_TAKE, {**self._key, "me": self._holder}).rowcount == 1
 
