@@ -83,7 +83,9 @@ def read_receiver(read: Reader) -> ReceiverSettings | None:
         include_text=Table.AUDIT_INCLUDE_TEXT.value(read) == "1",
     )
     if not receiver.url and (receiver.authorization or read.text(Table.AUDIT_SECRET.name)):
-        fix = Sentence("Set it to the receiver's address, or empty what else begins with AUDIT_.")
+        fix = Sentence(
+            "Set it to where events are to be sent, or empty what else begins with AUDIT_."
+        )
         read.wrong(Sentence("{name} is missing", name=Table.AUDIT_URL.name), fix)
     return receiver if receiver.url and len(read.problems) == before else None
 

@@ -149,7 +149,7 @@ class Table:
     AUDIT_URL = Setting(
         address(Sentence("Take it out of the address, and set AUDIT_AUTHORIZATION.")),
         "where each event of the ledger is sent, as CloudEvents by POST",
-        "A new receiver gets what happens from now on; share-env-bot audit --send-since DATE sends what is older.",
+        "It gets what happens from the first start with this address on.",
         section="The record, sent elsewhere",
     )
     AUDIT_AUTHORIZATION = Secret(
