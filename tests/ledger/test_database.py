@@ -132,6 +132,7 @@ OLDER = {
         f"ALTER TABLE replicas DROP COLUMN {name}"
         for name in ("greeted", "connections", "bots", "app", "refusal")
     ),
+    "0011": ("DROP TABLE receivers",),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 
@@ -177,6 +178,7 @@ async def test_of_a_persons_equal_requests_that_waited_in_an_earlier_ledger_the_
     await ledger.close()
     database.let_go()
     for change in (
+        *OLDER["0011"],
         *OLDER["0010"],
         *OLDER["0009"],
         *OLDER["0008"],
@@ -205,7 +207,7 @@ def test_a_new_database_has_the_newest_schema_and_its_revision(database: Databas
     assert database.open().new
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
     built = objects(database)
-    assert {name for name, *_ in built} == {"requests", "events", "replicas", "tokens"}
+    assert {name for name, *_ in built} == {"requests", "events", "receivers", "replicas", "tokens"}
     assert len(built) > 60  # columns and indexes
 
 
