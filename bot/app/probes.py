@@ -42,6 +42,8 @@ def probes(
             "batch_items_waiting": lambda: parts.worker.batches.waiting,
             "ledger_queue": lambda: resources.ledger.writer.queued,
             "loop_tasks": lambda: len(asyncio.all_tasks()),
+            "events_unsent": lambda: parts.sender.unsent if parts.sender else 0,
+            "events_unsent_seconds": lambda: parts.sender.behind() if parts.sender else 0.0,
             "owed_seconds": lambda: resources.ledger.replica.owed_seconds,
         },
         source.states if source.pushes else None,

@@ -31,7 +31,14 @@ async def running(
     """
     async with AsyncExitStack() as stack:
         resources = await open_resources(stack, settings, runtime or Runtime())
-        parts = wire(stack, resources, settings.tokens, settings.language, settings.wechat_timeout)
+        parts = wire(
+            stack,
+            resources,
+            settings.tokens,
+            settings.language,
+            settings.wechat_timeout,
+            receiver=settings.receiver,
+        )
         how = await accept_payloads(stack, resources, parts, settings.slack, settings.listener)
 
         def on_reload(taken: bool) -> None:
@@ -65,6 +72,8 @@ def serve(
     """Work on what is recorded until the stack is closed; then finish what is under way within `grace` seconds."""
     # The worker keeps the leases until the drain is over, or another replica would take over what is under way.
     kept = [parts.worker.leased.run(parts.worker.resume), parts.recheck.run(), watcher.run()]
-    for work in kept + ([parts.source.run()] if parts.source.run else []):
+    kept += [parts.source.run()] if parts.source.run else []
+    kept += [parts.sender.run()] if parts.sender else []
+    for work in kept:
         stack.callback(tasks.keep(work).cancel)
     stack.push_async_callback(tasks.drain, grace)

@@ -10,7 +10,8 @@ from bot.app.token_source import Source, token_source
 from bot.domain.language import Language
 from bot.locale import languages
 from bot.messages.words import Languages
-from bot.settings.access import TokenSettings
+from bot.observe.receiver.sender import Sender
+from bot.settings.access import ReceiverSettings, TokenSettings
 from bot.slack.approvals import ApproverMessages
 from bot.slack.buttons import ClickListeners
 from bot.slack.directory import Directory
@@ -44,12 +45,16 @@ _REFERENCE = 4  # bytes of the reference to an error in the log, which people re
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """The app, which takes Slack's payloads, the parts that process what was recorded, and the source of their tokens."""
+    """The app, which takes Slack's payloads, and the parts that work on what was recorded.
+
+    `source` has their tokens; `sender` sends events elsewhere, if they are to be sent.
+    """
 
     app: App
     worker: Worker
     recheck: Recheck
     source: Source
+    sender: Sender | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +69,14 @@ class _Slack:
     languages: Languages
 
 
-def wire(
+def wire(  # noqa: PLR0913  # each of the settings that it passes on
     stack: AsyncExitStack,
     resources: Resources,
     tokens: TokenSettings,
     language: Language,
     timeout: float,
+    *,
+    receiver: ReceiverSettings | None = None,
 ) -> Wired:
     """Return the parts, wired together; their reads and renewals under way are ended when the stack is closed.
 
@@ -135,7 +142,22 @@ def wire(
         idle=runtime.idle,
         every=runtime.recheck_every,
     )
-    return Wired(app, worker, recheck, source)
+    sender = _sender(resources, receiver) if receiver else None
+    return Wired(app, worker, recheck, source, sender)
+
+
+def _sender(resources: Resources, receiver: ReceiverSettings) -> Sender:
+    runtime = resources.runtime
+    return Sender(
+        receiver=resources.ledger.receiver(receiver.url),
+        settings=receiver,
+        http=resources.wechat.http,
+        clock=runtime.clock,
+        now=runtime.now,
+        idle=runtime.idle,
+        jitter=runtime.jitter,
+        posted=resources.observers.sent_events,
+    )
 
 
 def _slack(stack: AsyncExitStack, resources: Resources, language: Language) -> _Slack:

@@ -16,6 +16,9 @@ _BLANK = dict.fromkeys(column.name for column in events.columns if column.name n
 MOST = 8
 """The most events in one statement."""
 
+TYPED = frozenset({"agreed", "approved", "rejected", "denied"})
+"""The kinds of events whose detail may be what a user typed."""
+
 _LARGEST = 2**63 - 1
 
 # One statement per number of events. With executemany psycopg opens a pipeline, in which PostgreSQL never regards a
@@ -86,8 +89,11 @@ def record_event(
 ) -> None:
     """Add one event to the transaction, which writes them together before its commit.
 
-    `facts` override the columns from the origin; `typed`, what a user typed, becomes the row's detail.
+    `facts` override the columns from the origin; `typed`, what a user typed, becomes the row's detail. Only a kind in TYPED
+    may have that, since the detail of the others leaves the house.
     """
+    if typed and kind not in TYPED:
+        raise ValueError(kind)
     event = Event(kind, {**who_of(origin), **facts})
     row = {**_BLANK, "kind": kind, **event.facts} | ({"detail": typed} if typed else {})
     happened: Happened = on.info[HAPPENED]

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -128,6 +128,14 @@ events = Table(
     Column("detail", Text),
     Index("events_by_time", "at"),
     Index("events_by_request", "request"),
+)
+
+receivers = Table(
+    "receivers",
+    metadata,
+    Column("key", String(64), primary_key=True),  # the SHA-256 of its URL
+    Column("cursor", Integer, nullable=False),  # the id of the last event that it took
+    Column("holder", String(32)),  # the replica that sends
 )
 
 replicas = Table(

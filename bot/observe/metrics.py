@@ -31,7 +31,14 @@ from bot.observe.health import Health
 from bot.observe.logs.events import Refusals, failure_of
 from bot.policy.kinds import Denial
 from bot.runtime.cache import SingleFlight
-from bot.runtime.observers import ELSEWHERE, RENEWED, SLACK_RESULTS, TOKEN_SERVER, Observers
+from bot.runtime.observers import (
+    ELSEWHERE,
+    RENEWED,
+    SENT_RESULTS,
+    SLACK_RESULTS,
+    TOKEN_SERVER,
+    Observers,
+)
 
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack gives up after three
 _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -82,6 +89,7 @@ COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "renewals": ("Renewals of tokens", {"link": LINKS, "result": None}),
     "renewal_failures": ("Renewals that failed", {"link": LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
+    "event_posts": ("Posts to the receiver of events", {"result": SENT_RESULTS}),
     "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": SLACK_RESULTS}),
     "unheard": ("Payloads that nobody listens to", {"kind": (*KINDS, OTHER)}),
     "wechat_calls": ("Calls to WeChat", {"api": None, "answer": ANSWERS}),
@@ -95,6 +103,8 @@ _GAUGES = {
     "batch_items_waiting": "Items of batches that have not begun",
     "ledger_queue": "Work that waits for the ledger",
     "loop_tasks": "Tasks of the event loop",
+    "events_unsent": "Events that their receiver does not have, at most",
+    "events_unsent_seconds": "How old the first of them is",
     "owed_seconds": "How long the oldest answer has been owed",
 }
 
@@ -135,6 +145,7 @@ class Metrics:
             unheard=lambda payload: self._count["unheard"](kind_of(payload)),
             called_slack=self._count["slack_calls"],
             connected=self._counter("slack_connections", "Connections opened").inc,
+            sent_events=self._count["event_posts"],
             called_wechat=self._called_wechat,
             renewed=self._renewed,
             refused=self._refused,

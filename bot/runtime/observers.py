@@ -7,6 +7,9 @@ from enum import Enum
 SLACK_RESULTS = ("ok", "refused", "ratelimited", "not sent", "doubtful")
 """How calls to Slack end."""
 
+SENT_RESULTS = ("ok", "refused", "no answer")
+"""How posts to the receiver of events end."""
+
 RENEWED = "renewed"
 """The result of a successful renewal or reading of a token."""
 
@@ -47,7 +50,7 @@ Transacted = Callable[[float, bool], None]
 class Observers:
     """All observers of the bot. Each returns at once and never raises; by default nobody observes.
 
-    `connected` reports Socket Mode; `reloaded` gets whether a changed policy file was accepted, `lagged` by how many seconds
+    `connected` reports Socket Mode; `sent_events` gets how a post to the receiver of events ended (SENT_RESULTS); `reloaded` gets whether a changed policy file was accepted, `lagged` by how many seconds
     the loop was late.
     """
 
@@ -59,5 +62,6 @@ class Observers:
     refused: RefusedPost = no_op
     renewed: Renewed = no_op
     transacted: Transacted = no_op
+    sent_events: Callable[[str], None] = no_op
     reloaded: Callable[[bool], None] = no_op
     lagged: Callable[[float], None] = no_op

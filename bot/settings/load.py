@@ -14,9 +14,11 @@ from bot.domain.sentence import Sentence
 from bot.policy.kinds import Policy, Tested
 from bot.settings.access import (
     PlatformSettings,
+    ReceiverSettings,
     SlackSettings,
     TokenSettings,
     check_owners,
+    read_receiver,
     read_slack,
     read_tokens,
 )
@@ -55,6 +57,8 @@ class Settings:
     policy: Policy
     policy_file: Path | None
     database_url: str = field(repr=False)
+    receiver: ReceiverSettings | None
+    """Where events are sent; None for nowhere."""
     wechat_url: str
     wechat_timeout: float
     language: Language
@@ -76,10 +80,13 @@ def _secrets(read: Reader) -> Iterator[str]:
         if value and not is_appid(value) and (setting.secret or belongs(value)):
             yield value
     yield from read.words(Table.TOKEN_ENCRYPTION_KEY.name)
-    yield from (read.text(Table.WECHAT_TOKEN_SERVER_AUTHORIZATION.name) or "").split()[-1:]
+    for authorization in (Table.WECHAT_TOKEN_SERVER_AUTHORIZATION, Table.AUDIT_AUTHORIZATION):
+        yield from (read.text(authorization.name) or "").split()[-1:]
+    yield (read.text(Table.AUDIT_SECRET.name) or "").removeprefix("whsec_")
     # Each parameter by itself, because the one with {appid} differs in each call.
-    query = re.findall("[?&][^?&#]+", read.text(Table.WECHAT_TOKEN_SERVER_URL.name) or "")
-    yield from (part for part in query if "{appid}" not in part)
+    for url in (Table.WECHAT_TOKEN_SERVER_URL, Table.AUDIT_URL):
+        query = re.findall("[?&][^?&#]+", read.text(url.name) or "")
+        yield from (part for part in query if "{appid}" not in part)
     yield from _passwords(read.text(Table.DATABASE_URL.name) or "")
 
 
@@ -108,6 +115,7 @@ class Parts:
     tokens: TokenSettings | None
     tested: Tested | None
     database_url: str = field(repr=False)
+    receiver: ReceiverSettings | None
     wechat_url: str | None
     listener: Address | None
     problems: tuple[str, ...]
@@ -140,6 +148,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     if tested and tokens and (default_owner or not Table.WECHAT_AUTHORIZER_APPID.value(read)):
         check_owners(read, tested.policy, tokens)
     database_url = Table.DATABASE_URL.value(read)
+    receiver = read_receiver(read)
     wechat_url = read.unless_wrong(lambda: Table.WECHAT_API_URL.value(read).rstrip("/"))
     timeout = Table.WECHAT_TIMEOUT.value(read)
     language = Table.LANGUAGE.value(read)
@@ -162,6 +171,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             policy=tested.policy,
             policy_file=policy_file,
             database_url=database_url,
+            receiver=receiver,
             wechat_url=wechat_url,
             wechat_timeout=timeout,
             language=language,
@@ -179,6 +189,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
         tokens=usable,
         tested=tested,
         database_url=database_url,
+        receiver=receiver,
         wechat_url=wechat_url,
         listener=listener,
         problems=problems,

@@ -1,5 +1,7 @@
 """A setting, and the parsers for its value: text, a secret, a number, a choice, a URL, ids, keys."""
 
+import base64
+import binascii
 import re
 import sys
 from collections.abc import Callable
@@ -19,6 +21,7 @@ T_co = TypeVar("T_co", covariant=True)
 Parser = Callable[[Reader, str, str], T]
 """Returns the value; called with the reader, the setting's name and its default."""
 
+_WEBHOOK, _WEBHOOK_BYTES = "whsec_", range(24, 65)
 _FERNET_KEY = re.compile(r"[A-Za-z0-9+/_-]{43}=")  # 32 bytes in Base64
 
 
@@ -86,6 +89,22 @@ def header(read: Reader, name: str, _: str) -> str | None:
         fix = Sentence("Copy it again, as one line of plain letters.")
         read.wrong(Sentence("{name} holds characters that no header may have", name=name), fix)
     return word
+
+
+def webhook_secret(read: Reader, name: str, _: str) -> bytes | None:
+    """Return the key in a secret of Standard Webhooks: `whsec_` and 24 to 64 bytes in Base64."""
+    word = read.text(name)
+    if not word:
+        return None
+    try:
+        key = base64.b64decode(word.removeprefix(_WEBHOOK), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not word.startswith(_WEBHOOK) or len(key) not in _WEBHOOK_BYTES:
+        fix = Sentence("Make one with: printf 'whsec_%s\\n' \"$(openssl rand -base64 32)\"")
+        read.wrong(Sentence("{name} is not whsec_ and 24 to 64 bytes in Base64", name=name), fix)
+        return None
+    return key
 
 
 def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:

@@ -22,6 +22,7 @@ from bot.settings.setting import (
     language,
     number,
     text,
+    webhook_secret,
 )
 
 # As Slack's signing secret it is sent nowhere, so that only refused posts would tell that it is wrong.
@@ -144,6 +145,26 @@ class Table:
         "PostgreSQL is postgresql+psycopg://user:password@host/database, and needs\n"
         ".venv/bin/pip install '.[postgres]' in the clone (.requirements.run.lock has it already).",
         default="sqlite:///share-env.db",
+    )
+    AUDIT_URL = Setting(
+        address(Sentence("Take it out of the address, and set AUDIT_AUTHORIZATION.")),
+        "where each event of the ledger is sent, as CloudEvents by POST",
+        "It gets what happens from the first start with this address on.",
+        section="The record, sent elsewhere",
+    )
+    AUDIT_AUTHORIZATION = Secret(
+        header,
+        "its `Authorization` header, such as `Splunk …`",
+    )
+    AUDIT_SECRET = Secret(
+        webhook_secret,
+        "signs what is sent, as Standard Webhooks do: `whsec_…`",
+        "Make one with\nprintf 'whsec_%s\\n' \"$(openssl rand -base64 32)\"",
+    )
+    AUDIT_INCLUDE_TEXT = Setting(
+        choice("0", "1"),
+        "`1`: reasons and comments that people wrote are sent too",
+        default="0",
     )
     POLICY_FILE = Setting(
         text,

@@ -48,8 +48,9 @@ def exercised() -> Metrics:
         metrics.on_event(each)
     ready = Health({"ledger": lambda: None})
     depths = ("work_under_way", "batch_items_waiting", "ledger_queue", "loop_tasks")
+    owed = ("owed_seconds", "events_unsent", "events_unsent_seconds")
     links = [LinkState(link, None, good_until=1.0, renewed=None, left=9.0) for link in Link]
-    gauges = {**dict.fromkeys(depths, lambda: 0.0), "owed_seconds": lambda: 1.0}
+    gauges = {**dict.fromkeys(depths, lambda: 0.0), **dict.fromkeys(owed, lambda: 1.0)}
     metrics.register_gauges(ready, gauges, lambda: links)
     return metrics
 

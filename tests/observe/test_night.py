@@ -344,6 +344,8 @@ def test_a_bot_that_prometheus_does_not_reach_sets_off_an_alert(
         ('share_env_token_good_seconds{link="ticket"}', 43_000, 43_000, set()),
         ('share_env_renewal_failures_total{link="owner"}', 0, 2, set()),
         ('share_env_renewal_failures_total{link="owner"}', 0, 3, {"ShareEnvRenewalsFail"}),
+        ("share_env_events_unsent_seconds", 890, 890, set()),
+        ("share_env_events_unsent_seconds", 910, 910, {"ShareEnvEventsUnsent"}),
         ("share_env_owed_seconds", 295, 295, set()),
         ("share_env_owed_seconds", 305, 305, {"ShareEnvAnswersOwed"}),
     ],
