@@ -101,6 +101,11 @@ class Entry:
     overdue: bool = field(default=False, compare=False)
     agreed: tuple[Agreement, ...] = ()
 
+    @property
+    def half_time(self) -> float:
+        """When half of the time is over in which its approvers may decide."""
+        return ((self.decided or self.created) + (self.until or 0.0)) / 2
+
 
 _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
 _ORIGIN = {

@@ -73,7 +73,7 @@ requests = Table(
     Column("until", Float),  # when waiting for a confirmation or an approval ends
     Column("wake", Float),  # when a released request may be taken over
     Column("asked", Text),  # where the approvers are asked
-    Column("decided", Float),
+    Column("decided", Float),  # when a click last decided: the requester's "yes", or an approver's
     Column("decided_by", String(32)),
     Column("comment", Text),
     Column("retried_by", String(32)),

@@ -1,6 +1,6 @@
 """While a request waits for people: what its requester, the channel and the approvers see, and what replaces the question or answers a click on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from bot.domain.outcome import Finished, Outcome, Rejected
@@ -197,8 +197,7 @@ def decided(
 def before(words: Words, request: Request, *, commented: bool = True) -> str | None:
     """Return who agreed before the approver who decided, with their comments if `commented`; None if nobody."""
     agreed = request.approval.before if request.approval else ()
-    told = (each if commented else Agreement(each.by) for each in agreed)
-    return "\n".join(_agreement(words, each) for each in told) or None
+    return "\n".join(_agreements(words, agreed, commented=commented)) or None
 
 
 def with_comment(words: Words, told: str, comment: str | None) -> str:
@@ -246,16 +245,24 @@ def you_agreed(
     )
 
 
-def so_far(words: Words, agreed: Sequence[Agreement], missing: Sequence[Party]) -> str:
-    """Return who agreed so far, and who is missing; empty if one approval is enough."""
+def so_far(
+    words: Words, agreed: Sequence[Agreement], missing: Sequence[Party], *, commented: bool = True
+) -> str:
+    """Return who agreed so far, with their comments if `commented`, and who is missing; empty if one approval is enough."""
     if not agreed and sum(each.count for each in missing) <= 1:
         return ""
-    lines = [_agreement(words, each) for each in agreed]
-    return "\n".join([*lines, still_missing(words, missing)])
+    return "\n".join(
+        [*_agreements(words, agreed, commented=commented), still_missing(words, missing)]
+    )
 
 
-def _agreement(words: Words, agreed: Agreement) -> str:
-    return with_comment(words, words("✅ <@{by}> agreed", by=agreed.by), agreed.comment)
+def _agreements(words: Words, agreed: Iterable[Agreement], *, commented: bool) -> list[str]:
+    return [
+        with_comment(
+            words, words("✅ <@{by}> agreed", by=each.by), each.comment if commented else None
+        )
+        for each in agreed
+    ]
 
 
 def still_missing(words: Words, missing: Sequence[Party]) -> str:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.outcome import Expired
 from bot.domain.request import Agreement, Request
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
@@ -90,7 +91,9 @@ class ApproverMessages:
             posted: Posted | Refused = at
             direct = at.channel.startswith(PERSON)
             who = f"<@{at.channel}>" if direct else _who(rule, request)
-            asks = question(words, request, before, until, who, so_far(words, agreed, missing))
+            commented = bool(agreed) and await self._may_comment(at.channel)
+            told = so_far(words, agreed, missing, commented=commented)
+            asks = question(words, request, before, until, who, told)
             asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
             if at.ts and agreed:
                 raise_if_away(await self._posts.edit(at, asks, request.id))
@@ -142,12 +145,19 @@ class ApproverMessages:
 
     async def show_decision(self, entry: Entry) -> None:
         """Replace the questions with who decided, when, and how it ended; also one that was posted but not recorded."""
-        words, at = self._languages.channel, entry.decided or entry.ended or entry.at
+        expired = isinstance(entry.outcome, Expired)  # nobody decided, except who confirmed it
+        words, at = (
+            self._languages.channel,
+            (not expired and entry.decided) or entry.ended or entry.at,
+        )
         for asked in await self._all_asked(entry):
-            # No other organisation reads there, as far as Slack tells; that may change while a question waits.
-            commented = await self._people.why_private(asked.channel) is None
+            commented = await self._may_comment(asked.channel)
             shown = decided(words, entry.request, entry.outcome, at, commented=commented)
             raise_if_away(await self._posts.edit(asked, shown, entry.request.id))
+
+    async def _may_comment(self, channel: str) -> bool:
+        """Tell whether no other organisation reads there, as far as Slack tells; that may change while a question waits."""
+        return await self._people.why_private(channel) is None
 
     async def _where(self, rule: Rule, requester_id: str) -> Sequence[str]:
         """Return the approvers' channel, or the user ids of approvers for direct messages."""

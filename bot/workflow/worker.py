@@ -162,11 +162,14 @@ class Worker:
             return await self.ledger.record_outcome(entry, Expired("approval"))
         if not entry.all_asked:
             return await self._ask(entry)
-        if entry.wake is not None and entry.asked:
+        if entry.at < entry.half_time:
+            await self.ledger.release_waiting(entry, entry.half_time)
+            return None
+        if entry.asked:
             async with self.leased.while_held(entry):
                 await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
-        await self.ledger.release_waiting(entry)
+        await self.ledger.release_waiting(entry, entry.until or 0.0)
         return None
 
     async def _ask(self, entry: Entry) -> Entry | None:
@@ -190,7 +193,8 @@ class Worker:
             )
         if isinstance(questions, Trouble):
             return await self.ledger.record_outcome(entry, Failed(questions.value, tries=0))
-        if await self.ledger.asked(entry, questions):
+        # However often they are asked anew; a reminder that was posted is not repeated.
+        if await self.ledger.asked(entry, questions, entry.half_time):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
         current = await self.ledger.find(request.id)

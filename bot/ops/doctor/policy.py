@@ -12,6 +12,7 @@ from bot.policy.kinds import (
     Approvers,
     Effect,
     Operators,
+    Party,
     Person,
     Policy,
     Rule,
@@ -118,18 +119,48 @@ def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
         )
         causes = () if _active(approvers, answers) else _named(approvers)  # guests are there
         yield wrong(name, found, Sentence("Name approvers who are there."), *causes)
-    elif able is not None and (left := missing(approvers, _people(approvers, able, answers))):
-        found = Sentence(
-            "“{name}” asks for more approvals than there are people: {count} missing of {who}",
-            name=rule.name,
-            count=sum(each.count for each in left),
-            who=listed(sorted({who for each in left for who in each.users | each.groups})),
-        )
-        fix = Sentence("Name more approvers, add some to the group, or ask for fewer approvals.")
-        yield wrong(name, found, fix)
+    elif able is not None and _several(approvers) and (few := _too_few(rule, able, answers)):
+        yield few
     yield from approval(rule, able, _active(rule, answers))
     channel = approvers.channel
     yield from _channel(channel, answers.channels.get(channel))
+
+
+def _several(approvers: Approvers) -> bool:
+    """Tell whether more than one person has to agree."""
+    return sum(each.count for each in approvers.parties) > 1
+
+
+def _too_few(rule: Rule, able: frozenset[str], answers: SlackAnswers) -> Finding | None:
+    """Return a finding if so many approvals as the rule asks for cannot be given, or not to some of its requesters."""
+
+    def left(without: frozenset[str] = frozenset()) -> tuple[Party, ...]:
+        return missing(rule.approvers, _people(rule.approvers, able - without, answers))
+
+    requesters = _active(rule, answers) or frozenset() if not rule.self_approval else frozenset()
+    lost = {user: lack for user in sorted(requesters) if (lack := left(frozenset({user})))}
+    lack = left() or (next(iter(lost.values())) if lost else ())
+    if not lack:
+        return None
+    count = sum(each.count for each in lack)
+    who = listed(sorted({who for each in lack for who in each.users | each.groups}))
+    fix = Sentence("Name more approvers, add some to the group, or ask for fewer approvals.")
+    if left() or len(lost) == len(requesters):
+        found = Sentence(
+            "“{name}” asks for more approvals than there are people: {count} missing of {who}",
+            name=rule.name,
+            count=count,
+            who=who,
+        )
+        return wrong("policy-approvers", found, fix)
+    found = Sentence(
+        "“{name}” asks for more approvals than there are people, if {requesters} ask: {count} missing of {who}",
+        name=rule.name,
+        requesters=listed([*lost]),
+        count=count,
+        who=who,
+    )
+    return warning("policy-approvers", found, fix)
 
 
 def _people(approvers: Approvers, able: frozenset[str], answers: SlackAnswers) -> Iterator[Person]:
