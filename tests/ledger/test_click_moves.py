@@ -326,7 +326,7 @@ async def test_a_click_that_could_not_be_answered_is_undone(
     assert after == before | messages  # they stand, whatever becomes of the click
     assert await ledger.replica.take_over(9) == []
     again = await current(ledger, entry)
-    assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
+    assert await ledger.clicks.move(again, Move(to, "U2", "approved", outcome=outcome))
 
 
 async def test_what_was_posted_while_a_click_was_under_way_stays_recorded_if_that_is_undone(
