@@ -15,7 +15,10 @@ from bot.messages.words import (
     Words,
     bullets,
     channel_name,
+    code,
+    group_name,
     how_many,
+    mention,
     msgid,
     sentences,
     when,
@@ -246,14 +249,21 @@ def you_agreed(
 
 
 def so_far(
-    words: Words, agreed: Sequence[Agreement], missing: Sequence[Party], *, commented: bool = True
+    words: Words,
+    agreed: Sequence[Agreement],
+    missing: Sequence[Party],
+    *,
+    commented: bool = True,
+    quietly: bool = False,
 ) -> str:
-    """Return who agreed so far, with their comments if `commented`, and who is missing; empty if one approval is enough."""
+    """Return who agreed so far, with their comments if `commented`, and who is missing; empty if one approval is enough.
+
+    `quietly` names who is missing without a mention, which would notify them.
+    """
     if not agreed and sum(each.count for each in missing) <= 1:
         return ""
-    return "\n".join(
-        [*_agreements(words, agreed, commented=commented), still_missing(words, missing)]
-    )
+    lines = _agreements(words, agreed, commented=commented)
+    return "\n".join([*lines, still_missing(words, missing, quietly=quietly)])
 
 
 def _agreements(words: Words, agreed: Iterable[Agreement], *, commented: bool) -> list[str]:
@@ -265,23 +275,31 @@ def _agreements(words: Words, agreed: Iterable[Agreement], *, commented: bool) -
     ]
 
 
-def still_missing(words: Words, missing: Sequence[Party]) -> str:
-    """Return of whom how many still have to agree."""
+def still_missing(words: Words, missing: Sequence[Party], *, quietly: bool = False) -> str:
+    """Return of whom how many still have to agree; `quietly` without a mention, which would notify them."""
+    named = ids if quietly else mentions
     return bullets(
         words.count(
             "{count} approval of {party} is missing",
             "{count} approvals of {party} are missing",
             each.count,
-            party=Mrkdwn(mentions(each)) or words("anybody"),
+            party=named(each) or words("anybody"),
         )
         for each in missing
     )
 
 
-def mentions(party: Party) -> str:
-    """Return mentions of a party's groups and users; empty if everybody may decide."""
-    groups = [f"<!subteam^{group}>" for group in sorted(party.groups)]
-    return " ".join([*groups, *(f"<@{user}>" for user in sorted(party.users - {ANYONE}))][:_NAMED])
+def mentions(party: Party) -> Mrkdwn:
+    """Return mentions of a party's groups and users, so that Slack notifies them; empty if everybody may decide."""
+    users = sorted(party.users - {ANYONE})
+    named = [*map(group_name, sorted(party.groups)), *map(mention, users)]
+    return Mrkdwn(" ".join(named[:_NAMED]))
+
+
+def ids(party: Party) -> Mrkdwn:
+    """Return the ids of a party's groups and users, by which Slack notifies nobody; empty if everybody may decide."""
+    named = [*sorted(party.groups), *sorted(party.users - {ANYONE})]
+    return Mrkdwn(" ".join(map(code, named[:_NAMED])))
 
 
 class Settled(Enum):

@@ -2,19 +2,19 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.outcome import Expired
 from bot.domain.request import Agreement, Request
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
-from bot.messages.approvals import decided, question, reminder, so_far
+from bot.messages.approvals import decided, mentions, question, reminder, so_far
 from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.request import replies
-from bot.messages.words import Languages
-from bot.policy.kinds import ANYONE, Party, Rule
+from bot.messages.words import Languages, Words
+from bot.policy.kinds import Party, Rule
 from bot.slack.api import Refused
 from bot.slack.directory import Directory
 from bot.slack.payloads import PERSON
@@ -25,8 +25,6 @@ from bot.workflow.ports import LinkTo, PolicyInForce
 
 MOST = 20
 """The most approvers who are asked directly about one request; any of them decides it for all."""
-
-_NAMED = 5
 
 _INVITE = "Type /invite @share-env in the approvers' channel, or correct its id in the policy."
 _FIXES = {
@@ -90,9 +88,10 @@ class ApproverMessages:
         for number, at in enumerate(questions):
             posted: Posted | Refused = at
             direct = at.channel.startswith(PERSON)
-            who = f"<@{at.channel}>" if direct else _who(rule, request)
+            who = f"<@{at.channel}>" if direct else _who(words, rule, request)
             commented = bool(agreed) and await self._may_comment(at.channel)
-            told = so_far(words, agreed, missing, commented=commented)
+            quietly = rule.approvers.notify is not None
+            told = so_far(words, agreed, missing, commented=commented, quietly=quietly)
             asks = question(words, request, before, until, who, told)
             asks = noted(words, asks, Note.ASKED_DIRECTLY) if direct else asks
             if at.ts and agreed:
@@ -131,8 +130,8 @@ class ApproverMessages:
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""
         rule = approving_rule(self._in_force.policy, request)
-        who = _who(rule, request) if rule else ""
         words, mark = self._languages.channel, f"{request.id}-reminder"
+        who = _who(words, rule, request) if rule else ""
         reminded = reminder(words, request, until, who)
         for asked in read_ref(ref):
             if not asked.ts:  # Slack refused the question
@@ -187,9 +186,12 @@ def _mark(request: Request) -> str:
     return f"{request.id}-question"
 
 
-def _who(rule: Rule, request: Request) -> str:
-    """Return mentions of the approvers, so that Slack notifies them; empty if everybody may decide."""
+def _who(words: Words, rule: Rule, request: Request) -> str:
+    """Return mentions of those whom Slack is to notify, or a word for the approvers; empty if everybody may decide."""
+    approvers = rule.approvers
+    named = (
+        Party(approvers.users, approvers.groups) if approvers.notify is None else approvers.notify
+    )
     own = set() if rule.self_approval else {request.origin.user_id}
-    users = sorted(rule.approvers.users - {ANYONE} - own)
-    groups = [f"<!subteam^{group}>" for group in sorted(rule.approvers.groups)]
-    return " ".join([*groups, *(f"<@{user}>" for user in users)][:_NAMED])
+    mentioned = mentions(replace(named, users=named.users - own))
+    return mentioned or (words("Approvers") if approvers.notify is not None else "")

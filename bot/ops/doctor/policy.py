@@ -6,7 +6,7 @@ from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong, wr
 from bot.domain.sentence import Sentence
 from bot.ops.doctor.findings import listed, with_unread
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import SlackAnswers
+from bot.ops.doctor.slack_calls import SlackAnswers, approvers_channels_of
 from bot.policy.kinds import (
     ANYONE,
     Approvers,
@@ -20,7 +20,7 @@ from bot.policy.kinds import (
     Tested,
     Unreadable,
 )
-from bot.policy.lint import approval, ownerless, owners, reach
+from bot.policy.lint import approval, escalation, ownerless, owners, reach
 from bot.policy.quorum import missing
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
@@ -100,7 +100,7 @@ def _approvers(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     findings += _operators(policy, answers)
     yield from dict.fromkeys(findings)
     if not findings:
-        named = sorted({rule.approvers.channel for rule in rules})
+        named = sorted(approvers_channels_of(policy))
         unknown = [each for each in named if not isinstance(channels.get(each), Answered)]
         each = Sentence(
             "rules that ask for approval: {count}; each has approvers", count=len(rules)
@@ -119,16 +119,13 @@ def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
         )
         causes = () if _active(approvers, answers) else _named(approvers)  # guests are there
         yield wrong(name, found, Sentence("Name approvers who are there."), *causes)
-    elif able is not None and _several(approvers) and (few := _too_few(rule, able, answers)):
+    elif able is not None and approvers.needed > 1 and (few := _too_few(rule, able, answers)):
         yield few
     yield from approval(rule, able, _active(rule, answers))
-    channel = approvers.channel
-    yield from _channel(channel, answers.channels.get(channel))
-
-
-def _several(approvers: Approvers) -> bool:
-    """Tell whether more than one person has to agree."""
-    return sum(each.count for each in approvers.parties) > 1
+    yield from escalation(rule)
+    later = [rule.approvers.escalate.channel] if rule.approvers.escalate else []
+    for channel in dict.fromkeys([approvers.channel, *later]):
+        yield from _channel(channel, answers.channels.get(channel))
 
 
 def _too_few(rule: Rule, able: frozenset[str], answers: SlackAnswers) -> Finding | None:
