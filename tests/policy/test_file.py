@@ -350,7 +350,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
     ),
     "a notification of everybody": (
         APPROVE + 'approvers = { users = ["U1X"], channel = "C1X", notify = { users = ["*"] } }\n',
-        "rule 1, approvers, notify, users 1: “*” is not a user id. Copy it from the person's Slack profile: U….",
+        "rule 1, approvers, notify, users, 1: “*” is not a user id. Copy it from the person's Slack profile: U….",
     ),
     "a misspelt key of notify": (
         APPROVE + 'approvers = { users = ["U1X"], channel = "C1X", notify = { user = [] } }\n',
