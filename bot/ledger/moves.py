@@ -14,6 +14,7 @@ from bot.ledger.schema import SHARED, events, requests
 from bot.ledger.statements import (
     MINE,
     NOTHING_OWED,
+    NOW,
     Prepared,
     among,
     columns_in,
@@ -31,6 +32,7 @@ _MOVE = {
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
 _WITH_PLACE = _WAITS.values(**NOTHING_OWED)
 _ASKING = _WAITS.values(asked=value_of(_r.asked))
+_ESCALATE = _ASKING.where(_r.escalated.is_(None)).values(escalated=NOW, all_asked=False)
 _ASKED = _ASKING.values(all_asked=True, holder=None, owed=None, wake=seconds("the_wake"))
 
 # The event `delivered` has the detail "ready" if the answer had no remaining steps. Events of older versions have no
@@ -99,6 +101,17 @@ def asked(on: Connection, entry: Entry, where: str, wake: float) -> bool:
     """
     written = {**key_of(entry), "the_asked": where, "the_wake": wake}
     return on.execute(_ASKED, written).rowcount == 1
+
+
+def escalate(on: Connection, entry: Entry, where: str) -> bool:
+    """Record that a request escalates, and where approvers are asked, some of them yet to be.
+
+    False if another replica holds it, or it no longer waits.
+    """
+    if on.execute(_ESCALATE, {**key_of(entry), "the_asked": where}).rowcount != 1:
+        return stands(on, entry, State.WAITING)  # as in `_move`
+    record(on, "escalated", entry.request)
+    return True
 
 
 def record_outcome(  # noqa: PLR0913  # one column or event each
