@@ -44,7 +44,7 @@ class Request:
     """A request that the policy allowed; `rule` is the name of the rule that decided.
 
     A batch has `appids` and no `appid`; each of its items is a separate request with the batch's id in `batch`. With
-    `again` the env is shared even if it was shared before.
+    `again` the env is shared even if it was shared before. `escalated` once whom its rule escalates to may decide too.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Request:
     batch: str | None = None
     again: bool = False
     approval: Approval | None = None
+    escalated: bool = False
 
     @property
     def receivers(self) -> tuple[str, ...]:

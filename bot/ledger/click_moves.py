@@ -49,10 +49,9 @@ _STILL = (
 )
 # The questions show it as soon as they are asked anew, also after a crash.
 _AGREE = _STILL.values(all_asked=False, **NOTHING_OWED)
-_CHANGE = _STILL.values(until=NOW + seconds("patience"))
+_CHANGE = _STILL.values(until=NOW + seconds("patience"), decided=NOW)
 _MOVE = {
-    to: _CHANGE.values(columns_in(to)).values({"decided": NOW} if to is not State.WAITING else {})
-    for to in MOVES[State.CONFIRMING] | MOVES[State.WAITING]
+    to: _CHANGE.values(columns_in(to)) for to in MOVES[State.CONFIRMING] | MOVES[State.WAITING]
 }
 # If a move was rolled back, another click may have got the same fence and holder, but not the same times.
 _UNDO = (
@@ -61,9 +60,7 @@ _UNDO = (
     .where(_r.decided.is_not_distinct_from(seconds("the_decided")))
     .where(_r.until.is_not_distinct_from(seconds("the_until")))
     .where(_r.agreed.is_not_distinct_from(bindparam("the_agreed", type_=_r.agreed.type)))
-    .values(
-        dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "decided", "ended"))
-    )
+    .values(dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "ended")))
 )
 _RELEASE = update(requests).where(MINE).values(holder=None)
 
@@ -189,7 +186,9 @@ class ClickMoves:
             "wake": entry.wake,
             "owed": entry.owed_since,
             "until": entry.until,
+            "decided": entry.decided,
             "agreed": agreed_column(entry.agreed),
+            "all_asked": entry.all_asked,
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
         }

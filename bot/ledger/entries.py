@@ -101,6 +101,16 @@ class Entry:
     overdue: bool = field(default=False, compare=False)
     agreed: tuple[Agreement, ...] = ()
 
+    @property
+    def waits_since(self) -> float:
+        """Since when it waits for its approvers."""
+        return self.decided or self.created
+
+    @property
+    def half_time(self) -> float:
+        """When half of the time is over in which its approvers may decide."""
+        return (self.waits_since + (self.until or 0.0)) / 2
+
 
 _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
 _ORIGIN = {
@@ -198,6 +208,7 @@ def _request_of(row: RowMapping) -> Request:
         approval=Approval(row["decided_by"], row["comment"], _agreed_in(row["agreed"]))
         if approved
         else None,
+        escalated=row["escalated"] is not None,
         **{name: row[name] for name in _OWN},
     )
 

@@ -40,6 +40,7 @@ class Ledger:
         self.place = operation(moves.place)
         self.asking = operation(moves.asking)
         self.asked = operation(moves.asked)
+        self.escalate = operation(moves.escalate)
         self.record_outcome = operation(moves.record_outcome)
         self.end = operation(moves.end)
         self.record_event = operation(events.record_event)

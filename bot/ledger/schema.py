@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0013"
+HEAD = "0016"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -73,7 +73,7 @@ requests = Table(
     Column("until", Float),  # when waiting for a confirmation or an approval ends
     Column("wake", Float),  # when a released request may be taken over
     Column("asked", Text),  # where the approvers are asked
-    Column("decided", Float),
+    Column("decided", Float),  # when a click last decided: the requester's "yes", or an approver's
     Column("decided_by", String(32)),
     Column("comment", Text),
     Column("retried_by", String(32)),
@@ -95,6 +95,7 @@ requests = Table(
     Column("doubted", Float),  # when a call to Slack about it last ended in doubt, or as if one had
     Column("recheck", Float),  # when its messages are looked at once more
     Column("agreed", Text),  # who agreed before the one who decided, as JSON
+    Column("escalated", Float),  # when whom its rule escalates to could decide too
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),

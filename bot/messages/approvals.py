@@ -1,6 +1,6 @@
 """While a request waits for people: what its requester, the channel and the approvers see, and what replaces the question or answers a click on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from bot.domain.outcome import Finished, Outcome, Rejected
@@ -15,7 +15,10 @@ from bot.messages.words import (
     Words,
     bullets,
     channel_name,
+    code,
+    group_name,
     how_many,
+    mention,
     msgid,
     sentences,
     when,
@@ -197,8 +200,7 @@ def decided(
 def before(words: Words, request: Request, *, commented: bool = True) -> str | None:
     """Return who agreed before the approver who decided, with their comments if `commented`; None if nobody."""
     agreed = request.approval.before if request.approval else ()
-    told = (each if commented else Agreement(each.by) for each in agreed)
-    return "\n".join(_agreement(words, each) for each in told) or None
+    return "\n".join(_agreements(words, agreed, commented=commented)) or None
 
 
 def with_comment(words: Words, told: str, comment: str | None) -> str:
@@ -246,35 +248,58 @@ def you_agreed(
     )
 
 
-def so_far(words: Words, agreed: Sequence[Agreement], missing: Sequence[Party]) -> str:
-    """Return who agreed so far, and who is missing; empty if one approval is enough."""
+def so_far(
+    words: Words,
+    agreed: Sequence[Agreement],
+    missing: Sequence[Party],
+    *,
+    commented: bool = True,
+    quietly: bool = False,
+) -> str:
+    """Return who agreed so far, with their comments if `commented`, and who is missing; empty if one approval is enough.
+
+    `quietly` names who is missing without a mention, which would notify them.
+    """
     if not agreed and sum(each.count for each in missing) <= 1:
         return ""
-    lines = [_agreement(words, each) for each in agreed]
-    return "\n".join([*lines, still_missing(words, missing)])
+    lines = _agreements(words, agreed, commented=commented)
+    return "\n".join([*lines, still_missing(words, missing, quietly=quietly)])
 
 
-def _agreement(words: Words, agreed: Agreement) -> str:
-    return with_comment(words, words("✅ <@{by}> agreed", by=agreed.by), agreed.comment)
+def _agreements(words: Words, agreed: Iterable[Agreement], *, commented: bool) -> list[str]:
+    return [
+        with_comment(
+            words, words("✅ <@{by}> agreed", by=each.by), each.comment if commented else None
+        )
+        for each in agreed
+    ]
 
 
-def still_missing(words: Words, missing: Sequence[Party]) -> str:
-    """Return of whom how many still have to agree."""
+def still_missing(words: Words, missing: Sequence[Party], *, quietly: bool = False) -> str:
+    """Return of whom how many still have to agree; `quietly` without a mention, which would notify them."""
+    named = ids if quietly else mentions
     return bullets(
         words.count(
             "{count} approval of {party} is missing",
             "{count} approvals of {party} are missing",
             each.count,
-            party=Mrkdwn(mentions(each)) or words("anybody"),
+            party=named(each) or words("anybody"),
         )
         for each in missing
     )
 
 
-def mentions(party: Party) -> str:
-    """Return mentions of a party's groups and users; empty if everybody may decide."""
-    groups = [f"<!subteam^{group}>" for group in sorted(party.groups)]
-    return " ".join([*groups, *(f"<@{user}>" for user in sorted(party.users - {ANYONE}))][:_NAMED])
+def mentions(party: Party) -> Mrkdwn:
+    """Return mentions of a party's groups and users, so that Slack notifies them; empty if everybody may decide."""
+    users = sorted(party.users - {ANYONE})
+    named = [*map(group_name, sorted(party.groups)), *map(mention, users)]
+    return Mrkdwn(" ".join(named[:_NAMED]))
+
+
+def ids(party: Party) -> Mrkdwn:
+    """Return the ids of a party's groups and users, by which Slack notifies nobody; empty if everybody may decide."""
+    named = [*sorted(party.groups), *sorted(party.users - {ANYONE})]
+    return Mrkdwn(" ".join(map(code, named[:_NAMED])))
 
 
 class Settled(Enum):

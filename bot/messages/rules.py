@@ -84,7 +84,10 @@ def right(words: Words, rule: Rule) -> str:
     if rule.confirm:
         what = words("{what} (needs a confirmation)", what=what)
     if rule.effect is Effect.APPROVE:
-        what = words("{what} (needs an approval)", what=what)
+        needed = rule.approvers.needed
+        what = words.count(
+            "{what} (needs an approval)", "{what} (needs {count} approvals)", needed, what=what
+        )
     if rule.require_reason:
         what = words("{what} (needs a reason)", what=what)
     return words("{what}, by rule {rule}", what=what, rule=rule_name(rule))

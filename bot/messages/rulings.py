@@ -181,12 +181,19 @@ def _step(words: Words, decision: Permitted) -> str:
         case NeedsConfirmation():
             return words("Rule {rule} allows it once you have confirmed it.", rule=rule)
         case NeedsApproval() if decision.rule.confirm:
-            text = msgid(
-                "Rule {rule} allows it once you have confirmed it and an approver has agreed."
+            return words.count(
+                "Rule {rule} allows it once you have confirmed it and an approver has agreed.",
+                "Rule {rule} allows it once you have confirmed it and {count} approvers have agreed.",
+                decision.rule.approvers.needed,
+                rule=rule,
             )
-            return words(text, rule=rule)
         case NeedsApproval():
-            return words("Rule {rule} allows it once an approver has agreed.", rule=rule)
+            return words.count(
+                "Rule {rule} allows it once an approver has agreed.",
+                "Rule {rule} allows it once {count} approvers have agreed.",
+                decision.rule.approvers.needed,
+                rule=rule,
+            )
         case _:
             assert_never(decision)
 

@@ -21,7 +21,19 @@ from bot.ops.doctor.transport import promptly, session
 from bot.policy.decide import decide, explain, owner_of, whatever_reason
 from bot.policy.errors import quoted
 from bot.policy.file import read_question
-from bot.policy.kinds import Ask, Miss, NeedsApproval, Person, Policy, Rule, Standing, Tested
+from bot.policy.kinds import (
+    Approvers,
+    Ask,
+    Escalation,
+    Miss,
+    NeedsApproval,
+    Party,
+    Person,
+    Policy,
+    Rule,
+    Standing,
+    Tested,
+)
 from bot.policy.shapes import Question
 from bot.settings.access import read_slack
 from bot.settings.environ import Reader
@@ -121,17 +133,7 @@ def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH)
     yield from (f"  │ {line}" for line in _plain(told.text).splitlines())
     permitted = whatever_reason(decision)
     if isinstance(permitted, NeedsApproval):
-        asked = permitted.rule.approvers
-        who = ", ".join([*sorted(asked.users), *sorted(asked.groups)])
-        minutes = asked.expires // timedelta(minutes=1)
-        span = f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"  # as a file would have it
-        asking = Sentence(
-            "Approvers: {who}; asked in {channel}, for {span}",
-            who=who,
-            channel=asked.channel,
-            span=span,
-        )
-        yield words.told(asking)
+        yield from map(words.told, _asking(permitted.rule.approvers))
     owner = owner_of(policy, ask.env)
     owned = Sentence("Owner: {owner}, whose token is used", owner=owner) if owner else _NO_OWNER
     yield words.told(owned)
@@ -140,6 +142,41 @@ def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH)
         misses = [_missed(verdict.rule, miss) for miss in Miss if miss in verdict.misses]
         fits = joined(misses, _ALSO) or fit(words, verdict)
         yield f"  {number}. {words.told(at(quoted(verdict.rule.name), fits))}"
+
+
+def _asking(approvers: Approvers) -> Iterator[str]:
+    """Yield who is asked and mentioned, where and until when, how many have to agree, and who is asked later."""
+    yield Sentence(
+        "Approvers: {who}; asked in {channel}, for {span}",
+        who=_people(approvers),
+        channel=approvers.channel,
+        span=_span(approvers.expires),
+    )
+    if approvers.needed > 1:
+        parties = [
+            Sentence("{count} of {who}", count=each.count, who=_people(each))
+            for each in approvers.parties
+        ]
+        yield Sentence("Have to agree: {parties}", parties=joined(parties, _ALSO))
+    if (notify := approvers.notify) is not None:
+        yield Sentence("Mentioned: {who}", who=_people(notify) or Sentence("nobody"))
+    if later := approvers.escalate:
+        yield Sentence(
+            "After {span} also: {who}; asked in {channel}",
+            span=_span(later.after),
+            who=_people(later),
+            channel=later.channel,
+        )
+
+
+def _people(named: Approvers | Party | Escalation) -> str:
+    return ", ".join([*sorted(named.users), *sorted(named.groups)])
+
+
+def _span(time: timedelta) -> str:
+    """Return a time as a file would have it."""
+    minutes = time // timedelta(minutes=1)
+    return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
 
 
 def _missed(rule: Rule, miss: Miss) -> str:

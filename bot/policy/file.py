@@ -12,13 +12,25 @@ from pydantic import ValidationError
 
 from bot.domain.finding import Problem
 from bot.domain.sentence import Sentence
-from bot.policy.decide import decide, deciding_rule
+from bot.policy.decide import decide, deciding_rule, may_approve
 from bot.policy.errors import problem_of, quoted, sentence, shown, without_misspelt
-from bot.policy.kinds import Approvers, Deny, Effect, Owner, Policy, Tested
-from bot.policy.quorum import impossible
+from bot.policy.kinds import (
+    Approvers,
+    Decision,
+    Deny,
+    Effect,
+    NeedsApproval,
+    Owner,
+    Policy,
+    Tested,
+)
+from bot.policy.quorum import escalated, impossible, missing
 from bot.policy.shapes import (
+    AgreedEntry,
     ApproversEntry,
+    EscalateEntry,
     File,
+    NotifyEntry,
     OperatorsEntry,
     OwnerEntry,
     PartyEntry,
@@ -66,7 +78,7 @@ def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
     """Yield a sentence for each test with another effect than expected; a permission after a confirmation is one."""
     for number, test in enumerate(tests, 1):
         decision = decide(policy, test.ask())
-        effect = Effect.DENY if isinstance(decision, Deny) else decision.rule.effect
+        effect = _effect_of(decision, test)
         if effect is not test.expect:
             rule = deciding_rule(decision)
             why = (
@@ -89,6 +101,20 @@ def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
                 why=why,
             )
             yield Problem(found, Sentence("Correct the rules or the test."))
+
+
+def _effect_of(decision: Decision, test: TrialEntry) -> Effect:
+    """Return the effect that a test gets: a request is allowed once those who agreed are enough."""
+    if isinstance(decision, Deny):
+        return Effect.DENY
+    if not isinstance(decision, NeedsApproval) or not test.agreed:
+        return decision.rule.effect
+    rule = decision.rule
+    if rule.approvers.escalate and test.waited >= rule.approvers.escalate.after:
+        rule = escalated(rule)
+    people = {each.user: each.person() for each in test.agreed}.values()
+    able = [person for person in people if may_approve(rule, person, test.user)]
+    return rule.effect if missing(rule.approvers, able) else Effect.ALLOW
 
 
 def read_question(words: Mapping[str, object]) -> Question | list[Problem]:
@@ -116,9 +142,15 @@ def _keys(loc: Sequence[int | str]) -> Iterable[str]:
         "test": TrialEntry,
     }
     model = tables.get(loc[0], File)
-    if "all_of" in loc[:-1]:
-        return PartyEntry.model_fields
-    return (ApproversEntry if "approvers" in loc[:-1] else model).model_fields
+    inner: dict[str, type[StrictTable]] = {
+        "all_of": PartyEntry,
+        "notify": NotifyEntry,
+        "escalate": EscalateEntry,
+        "approvers": ApproversEntry,
+        "agreed": AgreedEntry,
+    }
+    within = (table for name, table in inner.items() if name in loc[:-1])
+    return next(within, model).model_fields
 
 
 def _valid_rules(rules: object) -> Iterator[tuple[int, RuleEntry]]:
@@ -159,9 +191,18 @@ def _contradictory_approvers(entry: ApproversEntry) -> Iterator[Problem]:
     elif impossible(approvers):
         found = Sentence(
             "it takes the approvals of {needed} different people, and too few are named",
-            needed=sum(each.count for each in approvers.parties),
+            needed=approvers.needed,
         )
         yield Problem(found, Sentence("Name more users or a group, or ask for fewer approvals."))
+    if (later := approvers.escalate) is None:
+        return
+    if not (later.users or later.groups):
+        yield Problem(
+            Sentence("escalate names nobody"), Sentence("Add users or groups to it, or remove it.")
+        )
+    if later.after >= approvers.expires:
+        found = Sentence("a request has expired before escalate asks anybody")
+        yield Problem(found, Sentence("Write a shorter after, or a longer expires."))
 
 
 def _contradictions(rule: RuleEntry) -> Iterator[Problem]:

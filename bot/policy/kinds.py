@@ -74,11 +74,21 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalation:
+    """Who is asked, in which channel, and may decide too, once a request has waited for its approvers for `after`."""
+
+    after: timedelta
+    users: frozenset[str]
+    groups: frozenset[str]
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class Approvers:
     """Who may approve a request, the channel where they are asked, and until when; by default nobody.
 
     So many of them as `approvals` have to agree or, with `all_of`, one of each of its parties; `users` and `groups` are
-    then those of all parties.
+    then those of all parties. `notify` is who is mentioned; None stands for those who may decide.
     """
 
     users: frozenset[str] = frozenset()
@@ -87,11 +97,25 @@ class Approvers:
     expires: timedelta = timedelta()
     approvals: int = 1
     all_of: tuple[Party, ...] = ()
+    notify: Party | None = None
+    escalate: Escalation | None = None
 
     @property
     def parties(self) -> tuple[Party, ...]:
         """The parties of whom people have to agree."""
         return self.all_of or (Party(self.users, self.groups, self.approvals),)
+
+    @property
+    def needed(self) -> int:
+        """How many different people have to agree."""
+        return sum(each.count for each in self.parties)
+
+    @property
+    def everybody(self) -> Party:
+        """All who are named, whether they decide, are only mentioned, or decide later."""
+        others = [each for each in (self.notify, self.escalate) if each]
+        users = self.users.union(*(each.users for each in others))
+        return Party(users, self.groups.union(*(each.groups for each in others)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +170,7 @@ class Policy:
     @cached_property
     def groups(self) -> frozenset[str]:
         """All user groups that rules, approvers and operators name."""
-        named = (rule.groups | rule.approvers.groups for rule in self.rules)
+        named = (rule.groups | rule.approvers.everybody.groups for rule in self.rules)
         return self.operators.groups.union(*named)
 
     @property

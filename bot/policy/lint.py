@@ -23,6 +23,7 @@ from bot.policy.conditions import (
 from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.kinds import Effect, Policy, Rule
+from bot.policy.quorum import escalated
 
 
 def only_denies(policy: Policy) -> Finding | None:
@@ -106,6 +107,18 @@ def approval(
         )
         fix = Sentence("Name another approver, or set self_approval = true.")
         yield wrong("policy-approvers", why, fix)
+
+
+def escalation(rule: Rule) -> Iterator[Finding]:
+    """Yield a finding if a rule escalates to those who are asked from the beginning, in the same channel."""
+    asked, later = rule.approvers, rule.approvers.escalate
+    if later and later.channel == asked.channel and escalated(rule) == rule:
+        why = Sentence(
+            "{name} escalates only to those who are asked from the beginning",
+            name=quoted(rule.name),
+        )
+        fix = Sentence("Name others, or another channel, or remove escalate.")
+        yield warning("policy-approvers", why, fix)
 
 
 def owners(policy: Policy) -> Iterator[Finding]:

@@ -20,6 +20,7 @@ from bot.policy.kinds import (
     Approvers,
     Ask,
     Effect,
+    Escalation,
     Operators,
     Party,
     Person,
@@ -166,6 +167,30 @@ class PartyEntry(StrictTable):
         return Party(frozenset(self.users), frozenset(self.groups))
 
 
+class NotifyEntry(StrictTable):
+    """Who is mentioned, by name; "*" is not allowed."""
+
+    users: list[UserId] = []
+    groups: list[GroupId] = []
+
+    def party(self) -> Party:
+        """Return the Party."""
+        return Party(frozenset(self.users), frozenset(self.groups))
+
+
+class EscalateEntry(StrictTable):
+    """Who is asked too, and when."""
+
+    after: Annotated[timedelta, BeforeValidator(_duration)]
+    users: list[UserId] = []
+    groups: list[GroupId] = []
+    channel: ChannelId
+
+    def escalation(self) -> Escalation:
+        """Return the Escalation."""
+        return Escalation(self.after, frozenset(self.users), frozenset(self.groups), self.channel)
+
+
 class ApproversEntry(StrictTable):
     """The approvers of a rule."""
 
@@ -175,6 +200,8 @@ class ApproversEntry(StrictTable):
     approvals: Annotated[int | None, BeforeValidator(_count)] = None
     channel: ChannelId
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
+    notify: NotifyEntry | None = None
+    escalate: EscalateEntry | None = None
 
     def approvers(self) -> Approvers:
         """Return the Approvers."""
@@ -182,7 +209,14 @@ class ApproversEntry(StrictTable):
         users = frozenset(self.users).union(*(each.users for each in parties))
         groups = frozenset(self.groups).union(*(each.groups for each in parties))
         return Approvers(
-            users, groups, self.channel, self.expires, self.approvals or 1, all_of=parties
+            users,
+            groups,
+            self.channel,
+            self.expires,
+            self.approvals or 1,
+            all_of=parties,
+            notify=self.notify.party() if self.notify else None,
+            escalate=self.escalate.escalation() if self.escalate else None,
         )
 
 
@@ -264,9 +298,22 @@ class Question(StrictTable):
         return Ask(person, self.channel or "", self.appid, self.env, self.reason)
 
 
+class AgreedEntry(StrictTable):
+    """Somebody who has agreed; `groups` are those that contain them."""
+
+    user: UserId
+    groups: list[GroupId] = []
+
+    def person(self) -> Person:
+        """Return the Person."""
+        return Person("", self.user, groups=frozenset(self.groups))
+
+
 class TrialEntry(Question):
     """A `[[test]]`."""
 
+    agreed: list[AgreedEntry] = []
+    waited: Annotated[timedelta, BeforeValidator(_duration)] = timedelta()
     expect: EffectWord
 
 

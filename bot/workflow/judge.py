@@ -34,7 +34,7 @@ from bot.policy.kinds import (
     Standing,
     Unreadable,
 )
-from bot.policy.quorum import missing
+from bot.policy.quorum import escalated, missing
 from bot.workflow.ports import People, PolicyInForce
 
 _ANYBODY = Person("", "")
@@ -88,8 +88,9 @@ class Decisions:
         approval, the rule it was accepted under. Their approvers can end the request; they can approve it only if the policy
         now allows it without approval.
         """
-        asking = [each for _, each in self.of_each if isinstance(each, NeedsApproval)]
-        rules = {decision.rule.name: decision.rule for decision in asking}
+        asking = [each.rule for _, each in self.of_each if isinstance(each, NeedsApproval)]
+        now = [escalated(rule) if request.escalated else rule for rule in asking]
+        rules = {rule.name: rule for rule in now}
         if len(rules) == 1 and len(asking) == len(self.of_each):
             return tuple(rules.values())
         if before := approving_rule(self.policy, request):
@@ -252,6 +253,12 @@ def strictness(decision: Decision) -> int:
 
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:
+    """Return the rule of `accepted_under`, by which also those may decide to whom the request has escalated."""
+    rule = accepted_under(policy, request)
+    return escalated(rule) if rule and request.escalated else rule
+
+
+def accepted_under(policy: Policy, request: Request) -> Rule | None:
     """Return the rule that a request was accepted under, if it still requires an approval."""
     named = (rule for rule in policy.rules if rule.name == request.rule)
     return next((rule for rule in named if rule.effect is Effect.APPROVE), None)

@@ -95,6 +95,9 @@ class Approvals(Protocol):
         the first question and after each; once it returns False, nobody more is asked.
         """
 
+    async def escalation(self, request: Request, ref: str) -> str:
+        """Return the reference with the places where those are to be asked to whom the request escalates."""
+
     async def remind(self, request: Request, ref: str, until: float) -> None:
         """Remind the approvers, once."""
 

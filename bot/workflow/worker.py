@@ -4,6 +4,7 @@ Each step is recorded before the next one begins, so a replica that takes a requ
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from bot.runtime.tasks import log_request
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.deadline import after_share, look_until, within
+from bot.workflow.judge import accepted_under
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
 from bot.workflow.look import cause_after
 from bot.workflow.ports import Approvals, AwayError, EnvListing, Owners, Places, ReadinessCheck
@@ -155,19 +157,45 @@ class Worker:
         return await self._call(entry, called_again=called_again, late=late)
 
     async def _wait(self, entry: Entry) -> Entry | None:
-        """Take a step of a wait for people: ask the approvers, remind them at half time, expire; None to wait for a click."""
+        """Take a step of a wait for people: ask the approvers, escalate, remind, expire; None to wait for a click."""
         if entry.state is State.CONFIRMING:
             return await self.ledger.record_outcome(entry, _UNCONFIRMED)
         if entry.overdue:
             return await self.ledger.record_outcome(entry, Expired("approval"))
         if not entry.all_asked:
             return await self._ask(entry)
-        if entry.wake is not None and entry.asked:
+        if entry.at >= self._escalates(entry) and entry.asked:
+            return await self._escalate(entry, entry.asked)
+        if entry.at >= entry.half_time and entry.asked:
             async with self.leased.while_held(entry):
                 await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
             _log.info("reminded", extra={"request": entry.request.id})
-        await self.ledger.release_waiting(entry)
+        await self.ledger.release_waiting(entry, self._next(entry))
         return None
+
+    def _escalates(self, entry: Entry) -> float:
+        """Return when a request escalates by the policy in force, in Unix seconds; infinite if it has, or never does."""
+        rule = accepted_under(self.brake.judge.policy, entry.request)
+        later = rule.approvers.escalate if rule else None
+        if later is None or entry.request.escalated:
+            return math.inf
+        return entry.waits_since + later.after.total_seconds()
+
+    def _next(self, entry: Entry) -> float:
+        """Return when there is something to do for a request whose approvers are asked, after what was due."""
+        times = self._escalates(entry), entry.half_time, entry.until or 0.0
+        return min(time for time in times if time > entry.at or time == times[-1])
+
+    async def _escalate(self, entry: Entry, asked: str) -> Entry | None:
+        """Let those decide too to whom the request escalates, and ask them."""
+        request = entry.request
+        async with self.leased.while_held(entry):
+            ref = await self.approvals.escalation(request, asked)
+        if not await self.ledger.escalate(entry, ref):
+            return None
+        _log.info("escalated", extra={"request": request.id})
+        escalated = replace(request, escalated=True)
+        return replace(entry, request=escalated, asked=ref, all_asked=False)
 
     async def _ask(self, entry: Entry) -> Entry | None:
         request = entry.request
@@ -190,7 +218,9 @@ class Worker:
             )
         if isinstance(questions, Trouble):
             return await self.ledger.record_outcome(entry, Failed(questions.value, tries=0))
-        if await self.ledger.asked(entry, questions):
+        # Also if it is over, however often they are asked anew: a reminder that was posted is not repeated.
+        wake = min(self._escalates(entry), entry.half_time)
+        if await self.ledger.asked(entry, questions, wake):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
         current = await self.ledger.find(request.id)

@@ -135,6 +135,7 @@ OLDER = {
     ),
     "0011": ("ALTER TABLE requests DROP COLUMN agreed",),
     "0012": ("DROP TABLE receivers",),
+    "0013": ("ALTER TABLE requests DROP COLUMN escalated",),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 

@@ -27,7 +27,7 @@ from bot.domain.outcome import (
     Unknown,
     retry_may_help,
 )
-from bot.domain.request import Act, Approval, Origin, Request
+from bot.domain.request import Act, Agreement, Approval, Origin, Request
 from bot.guidance import all_guidance
 from bot.messages import Message, conversation
 from bot.messages import click_replies as say
@@ -41,6 +41,7 @@ from bot.messages.approvals import (
     reminder,
     sent_to_approvers,
     settled,
+    so_far,
     waiting,
     you_agreed,
     you_approved,
@@ -98,6 +99,9 @@ ONE = Request(
 BARE = replace(ONE, reason=None, origin=replace(ORIGIN, channel_id="D1"))
 MANY = replace(ONE, appid="", appids=tuple(f"wx{n:016x}" for n in range(12)))
 APPROVED = replace(ONE, approval=Approval("U2APPROVER"))
+AGREED = replace(
+    ONE, approval=Approval("U2APPROVER", before=(Agreement("U3", "fine"), Agreement("U4")))
+)
 COMMENTED = replace(ONE, approval=Approval("U2APPROVER", "fine by <me> & the team"))
 GUIDANCE = all_guidance()[0]
 PAST = [
@@ -147,6 +151,14 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "waiting": waiting(words, request),
         "question": question(words, request, [], UNTIL, "<!subteam^S1>"),
         "question with a past": question(words, request, PAST, UNTIL, ""),
+        "question after an agreement": question(
+            words,
+            request,
+            [],
+            UNTIL,
+            "<!subteam^S1>",
+            so_far(words, [Agreement("U2APPROVER", request.rule)], MISSING),
+        ),
         "question after batches": question(words, request, BATCHES, UNTIL, ""),
         "reminder": reminder(words, request, UNTIL, "<!subteam^S1>"),
         "reminder to everybody": reminder(words, request, UNTIL, ""),
@@ -194,6 +206,8 @@ def about_approved(words: Words, request: Request) -> dict[str, Message]:
             f"decided: {name}": decided(words, request, outcome, AT)
             for name, outcome in CALLED.items()
         },
+        "decided: after others agreed": decided(words, AGREED, Shared(), AT),
+        "answer: after others agreed": conversation.answer(words, AGREED, Shared()),
         "decided: left to another": decided(words, request, Skipped(SkipReason.UNDER_WAY), AT),
         "answer: shared": conversation.answer(words, request, CALLED["shared"]),
         "too late: under way": too_late(words, request, None),

@@ -347,6 +347,28 @@ def test_an_answer_without_groups_says_on_which_ones_it_depends(run: Run) -> Non
     assert "--group" not in out
 
 
+def test_an_answer_says_how_many_have_to_agree_who_is_mentioned_and_who_is_asked_later(
+    run: Run,
+) -> None:
+    plain = 'approvers = { users = ["U0BOB"], groups = ["S0LEADS"],'
+    assert plain in FILE
+    several = (
+        'approvers = { all_of = [{ users = ["U0BOB"] }, { groups = ["S0LEADS"] }], notify = {}, '
+        'escalate = { after = "30m", groups = ["S0ONCALL"], channel = "C0ONCALL" },'
+    )
+    _, out, _ = run(FILE.replace(plain, several), **about("core-1"))
+    assert "once you have confirmed it and 2 approvers have agreed." in lines(out)[2]
+    assert lines(out)[6:9] == [
+        "Have to agree: 1 of U0BOB, and 1 of S0LEADS",
+        "Mentioned: nobody",
+        "After 30m also: S0ONCALL; asked in C0ONCALL",
+    ]
+    _, out, _ = run(
+        FILE.replace(plain, several.replace("{}", '{ users = ["U0CAT"] }')), **about("core-1")
+    )
+    assert "Mentioned: U0CAT" in lines(out)
+
+
 def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
     _, out, _ = run(FILE, **about("core-1"))
     first, approvers = lines(out)[2], lines(out)[5]

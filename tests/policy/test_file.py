@@ -348,6 +348,34 @@ PROBLEMS: dict[str, tuple[str, str]] = {
             "Keep all_of, or remove it."
         ),
     ),
+    "a notification of everybody": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "C1X", notify = { users = ["*"] } }\n',
+        "rule 1, approvers, notify, users, 1: “*” is not a user id. Copy it from the person's Slack profile: U….",
+    ),
+    "a misspelt key of notify": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "C1X", notify = { user = [] } }\n',
+        "rule 1, approvers, notify, user: there is no such key. Did you mean users?",
+    ),
+    "an escalation without a time": (
+        APPROVE
+        + 'approvers = { users = ["U1X"], channel = "C1X", escalate = { users = ["U2X"], channel = "C2X" } }\n',
+        "rule 1, approvers, escalate, after: it is missing. Add it.",
+    ),
+    "a misspelt key of escalate": (
+        APPROVE
+        + 'approvers = { users = ["U1X"], channel = "C1X", escalate = { after = "1h", group = ["S2X"], channel = "C2X" } }\n',
+        "rule 1, approvers, escalate, group: there is no such key. Did you mean groups?",
+    ),
+    "an escalation to nobody": (
+        NAMED
+        + 'approvers = { users = ["U1X"], channel = "C1X", escalate = { after = "1h", channel = "C2X" } }\n',
+        "rule 1 (“x”): escalate names nobody. Add users or groups to it, or remove it.",
+    ),
+    "an escalation when the request has expired": (
+        NAMED
+        + 'approvers = { users = ["U1X"], channel = "C1X", expires = "1h", escalate = { after = "1h", users = ["U2X"], channel = "C2X" } }\n',
+        "rule 1 (“x”): a request has expired before escalate asks anybody. Write a shorter after, or a longer expires.",
+    ),
     "an approval that nobody can give": (
         NAMED + 'approvers = { users = [], channel = "C1X" }\n',
         f"rule 1 (“x”): {NO_APPROVERS}",
@@ -569,6 +597,39 @@ IN_OPS = 'groups = ["S0OPS"]\nchannel = "C0OPS"'
 )
 def test_a_file_whose_own_test_passes_is_accepted(expect: str, env: str, more: str) -> None:
     assert policy(RULES_UNDER_TEST + case(expect, env, more)) == policy(RULES_UNDER_TEST)
+
+
+AGREED = """
+[[rule]]
+name = "careful"
+users = ["*"]
+effect = "approve"
+approvers.users = ["U0BOB"]
+approvers.groups = ["S0LEADS"]
+approvers.approvals = 2
+approvers.channel = "C0OPS"
+approvers.escalate = { after = "30m", users = ["U0EVE"], channel = "C0ONCALL" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("expect", "agreed", "waited"),
+    [
+        ("approve", "U0BOB", "1h"),
+        ("allow", "U0BOB U0CAT", "0h"),
+        ("approve", "U0BOB U0BOB", "0h"),
+        ("approve", "U0BOB U0ANN", "0h"),
+        ("approve", "U0BOB U0EVE", "29m"),
+        ("allow", "U0BOB U0EVE", "30m"),
+    ],
+)
+def test_a_test_tells_whether_those_who_agreed_are_enough(
+    expect: str, agreed: str, waited: str
+) -> None:
+    leads = {"U0CAT": ', groups = ["S0LEADS"]', "U0ANN": ', groups = ["S0LEADS"]'}
+    each = [f'{{ user = "{user}"{leads.get(user, "")} }}' for user in agreed.split()]
+    more = f"agreed = [{', '.join(each)}]\n" + (f'waited = "{waited}"' if waited != "0h" else "")
+    assert policy(AGREED + case(expect, "any", more)) == policy(AGREED)
 
 
 def test_a_file_whose_own_tests_fail_is_refused_with_the_actual_decisions() -> None:

@@ -16,8 +16,11 @@ from hypothesis import strategies as st
 from bot.policy.file import read_question
 from bot.policy.kinds import Effect, Person, Policy
 from bot.policy.shapes import (
+    AgreedEntry,
     ApproversEntry,
+    EscalateEntry,
     File,
+    NotifyEntry,
     OperatorsEntry,
     OwnerEntry,
     Question,
@@ -68,7 +71,10 @@ def file_of(tables: Mapping[str, object]) -> str:
 WORDS = st.sampled_from(
     ("U012ABCDEF", "S1X", "C1X", "*", A, "allow", "approve", "deny", "24h", "", "test-*", "[!")
 ) | st.text(max_size=5)
-TABLES = (File, OperatorsEntry, OwnerEntry, RuleEntry, ApproversEntry, TrialEntry)
+TABLES = (
+    *(File, OperatorsEntry, OwnerEntry, RuleEntry, ApproversEntry),
+    *(NotifyEntry, EscalateEntry, AgreedEntry, TrialEntry),
+)
 KEYS = st.sampled_from([key for table in TABLES for key in table.model_fields])
 HUGE: tuple[object, ...] = (
     "x" * 10_000,
@@ -142,7 +148,18 @@ GOOD: Table = {
             "name": "two",
             "users": ["U012ABCDEF"],
             "effect": "approve",
-            "approvers": {"groups": ["S1X"], "approvals": 2, "channel": "C1X"},
+            "approvers": {
+                "groups": ["S1X"],
+                "approvals": 2,
+                "channel": "C1X",
+                "notify": {"users": ["U1X"], "groups": ["S2X"]},
+                "escalate": {
+                    "after": "30m",
+                    "users": ["U1X"],
+                    "groups": ["S2X"],
+                    "channel": "C2X",
+                },
+            },
         },
         {
             "name": "both",
@@ -161,6 +178,8 @@ GOOD: Table = {
             "appid": A,
             "env": "prod-1",
             "reason": "OPS-12",
+            "agreed": [{"user": "U0NOBODY", "groups": ["S2X"]}],
+            "waited": "1h",
             "expect": "approve",
         }
     ],

@@ -95,3 +95,20 @@ async def test_who_may_decide_no_more_counts_no_more(rig: Rig) -> None:
         assert "1 approval of" in await rig.decide(SECOND_APPROVER, "approve")
         assert states(rig.database) == ["waiting"]
     assert rig.wechat.calls == []
+
+
+async def test_who_agrees_does_not_put_off_the_reminder(rig: Rig) -> None:
+    async with rig.bot(TWO):
+        await rig.ask()
+        question = await rig.question()
+        rig.pass_time(3500)
+        await rig.decide(APPROVER, "approve")
+        await rig.question()
+        rig.pass_time(100)
+        await soon(lambda: rig.column("wake") == rig.column("until"))
+        assert len(rig.slack.thread(APPROVALS, question.ts)) == 1
+        await rig.decide(APPROVER, "approve")
+    async with rig.bot(TWO.replace(APPROVER, "U0CHINESE")):
+        assert "2 approvals of" not in await rig.decide(SECOND_APPROVER, "approve")
+        await soon(lambda: rig.column("wake") == rig.column("until"))
+        assert len(rig.slack.thread(APPROVALS, question.ts)) == 1

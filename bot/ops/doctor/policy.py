@@ -6,12 +6,13 @@ from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong, wr
 from bot.domain.sentence import Sentence
 from bot.ops.doctor.findings import listed, with_unread
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import SlackAnswers
+from bot.ops.doctor.slack_calls import SlackAnswers, approvers_channels_of
 from bot.policy.kinds import (
     ANYONE,
     Approvers,
     Effect,
     Operators,
+    Party,
     Person,
     Policy,
     Rule,
@@ -19,7 +20,7 @@ from bot.policy.kinds import (
     Tested,
     Unreadable,
 )
-from bot.policy.lint import approval, ownerless, owners, reach
+from bot.policy.lint import approval, escalation, ownerless, owners, reach
 from bot.policy.quorum import missing
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
@@ -99,7 +100,7 @@ def _approvers(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     findings += _operators(policy, answers)
     yield from dict.fromkeys(findings)
     if not findings:
-        named = sorted({rule.approvers.channel for rule in rules})
+        named = sorted(approvers_channels_of(policy))
         unknown = [each for each in named if not isinstance(channels.get(each), Answered)]
         each = Sentence(
             "rules that ask for approval: {count}; each has approvers", count=len(rules)
@@ -118,18 +119,45 @@ def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
         )
         causes = () if _active(approvers, answers) else _named(approvers)  # guests are there
         yield wrong(name, found, Sentence("Name approvers who are there."), *causes)
-    elif able is not None and (left := missing(approvers, _people(approvers, able, answers))):
+    elif able is not None and approvers.needed > 1 and (few := _too_few(rule, able, answers)):
+        yield few
+    yield from approval(rule, able, _active(rule, answers))
+    yield from escalation(rule)
+    later = [rule.approvers.escalate.channel] if rule.approvers.escalate else []
+    for channel in dict.fromkeys([approvers.channel, *later]):
+        yield from _channel(channel, answers.channels.get(channel))
+
+
+def _too_few(rule: Rule, able: frozenset[str], answers: SlackAnswers) -> Finding | None:
+    """Return a finding if so many approvals as the rule asks for cannot be given, or not to some of its requesters."""
+
+    def left(without: frozenset[str] = frozenset()) -> tuple[Party, ...]:
+        return missing(rule.approvers, _people(rule.approvers, able - without, answers))
+
+    requesters = _active(rule, answers) or frozenset() if not rule.self_approval else frozenset()
+    lost = {user: lack for user in sorted(requesters) if (lack := left(frozenset({user})))}
+    lack = left() or (next(iter(lost.values())) if lost else ())
+    if not lack:
+        return None
+    count = sum(each.count for each in lack)
+    who = listed(sorted({who for each in lack for who in each.users | each.groups}))
+    fix = Sentence("Name more approvers, add some to the group, or ask for fewer approvals.")
+    if left() or len(lost) == len(requesters):
         found = Sentence(
             "“{name}” asks for more approvals than there are people: {count} missing of {who}",
             name=rule.name,
-            count=sum(each.count for each in left),
-            who=listed(sorted({who for each in left for who in each.users | each.groups})),
+            count=count,
+            who=who,
         )
-        fix = Sentence("Name more approvers, add some to the group, or ask for fewer approvals.")
-        yield wrong(name, found, fix)
-    yield from approval(rule, able, _active(rule, answers))
-    channel = approvers.channel
-    yield from _channel(channel, answers.channels.get(channel))
+        return wrong("policy-approvers", found, fix)
+    found = Sentence(
+        "“{name}” asks for more approvals than there are people, if {requesters} ask: {count} missing of {who}",
+        name=rule.name,
+        requesters=listed([*lost]),
+        count=count,
+        who=who,
+    )
+    return warning("policy-approvers", found, fix)
 
 
 def _people(approvers: Approvers, able: frozenset[str], answers: SlackAnswers) -> Iterator[Person]:

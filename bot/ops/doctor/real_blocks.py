@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.command.mistake import Misread, Mistake, Wrong
@@ -20,7 +21,7 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
 )
-from bot.domain.request import Act, Origin, Request
+from bot.domain.request import Act, Agreement, Approval, Origin, Request
 from bot.domain.sentence import Sentence
 from bot.guidance import Trouble, for_code
 from bot.messages import Message, click_replies, conversation
@@ -34,6 +35,7 @@ from bot.messages.approvals import (
     reminder,
     sent_to_approvers,
     settled,
+    so_far,
     waiting,
     you_agreed,
     you_approved,
@@ -105,6 +107,8 @@ _ONE = Request(
     rule="four eyes",
     reason="release 12",
 )
+_MISSING = [Party(groups=frozenset({"S0"}), count=2)]
+_AGREED = replace(_ONE, approval=Approval(_USER, "fine", (Agreement(_USER, "fine"),)))
 _APPIDS = tuple(f"wx{number:016x}" for number in range(300))
 _MANY = Request(
     id="7kq2m9xd",
@@ -156,6 +160,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     for name, request, outcome in _ENDED:
         yield f"answer-{name}", conversation.answer(words, request, outcome)
         yield f"parent-{name}", conversation.parent(words, request, outcome)
+    yield "answer-agreed", conversation.answer(words, _AGREED, Shared())
 
 
 def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
@@ -203,11 +208,14 @@ def _refusals(words: Words) -> Iterator[tuple[str, Message]]:
 
 def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
     asks = question(words, _MANY, [_LINE], _NOW, f"<@{_USER}>")
+    agreed = so_far(words, [Agreement(_USER, "fine")], _MISSING)
     yield "begun", conversation.begun(words, _ONE, waiting=False)
     yield "waiting", waiting(words, _ONE)
     yield "question", noted(words, asks, Note.ASKED_DIRECTLY)
+    yield "question-agreed", question(words, _ONE, [], _NOW, f"<@{_USER}>", agreed)
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
+    yield "decided-by-several", decided(words, _AGREED, Shared(), _NOW)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
     yield "appids", replies(words, _MANY)[0]
     none = finished_of([(appid, _FAILED) for appid in _APPIDS])
@@ -219,7 +227,7 @@ def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
     doubt = PersonUnreadable(Unreadable.SLACK_DOWN)
     yield "click", click_replies.refused(words, click_replies.NothingDone.NOT_AN_APPROVER, _ONE)
     yield "approved", you_approved(words, _ONE)
-    yield "agreed", you_agreed(words, _ONE, [Party(groups=frozenset({"S0"}), count=2)])
+    yield "agreed", you_agreed(words, _ONE, _MISSING)
     yield "settled", settled(words, _ONE, Settled.CANCELLED)
     yield "steps-left", steps_left(words, _ONE)
     yield "requester-asked", click_replies.requester_asked(words, _ONE, _NOW)

@@ -110,6 +110,10 @@ async def test_no_rule_is_reported_as_unreachable_if_slack_does_not_answer(
             approve('approvals = 9, groups = ["S0APPROVERS"]'),
             "asks for more approvals than there are people",
         ),
+        (
+            approve('approvals = 2, users = ["U0REQUESTER", "U0APPROVER"]'),
+            "asks for more approvals than there are people: 1 missing",
+        ),
         (approve('groups = ["S0NONE"]'), "none of its approvers exists"),
         (approve('users = ["U0REQUESTER"]'), "its only approver is the only one who may ask"),
         (
@@ -178,3 +182,14 @@ async def test_an_env_without_an_owner_is_named(under: Under) -> None:
         "wrong",
         "no mini program is known to own lost-1, glob-*",
     )
+
+
+async def test_requesters_do_not_count_among_those_who_can_agree(under: Under) -> None:
+    two = approve('approvals = 2, users = ["U0REQUESTER", "U0APPROVER"]')
+    some = two.replace('["U0REQUESTER"]', '["U0REQUESTER", "U0SECOND"]', 1)
+    found = await finding_of(under(some), "policy-approvers")
+    assert (found.level, "if U0REQUESTER ask: 1 missing" in found.found) == ("warning", True)
+    enough = some.replace('"U0APPROVER"]', '"U0APPROVER", "U0APPROVER2"]')
+    assert await level_of(under(enough), "policy-approvers") == "ok"
+    himself = two.replace('effect = "approve"', 'effect = "approve"\nself_approval = true')
+    assert await level_of(under(himself), "policy-approvers") == "ok"
