@@ -80,10 +80,20 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Party:
+    """Those of whom `count` different people have to agree."""
+
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
-    """Nobody confirmed or decided in time."""
+    """Nobody confirmed or decided in time; of `missing` somebody had still to agree, if several had to."""
 
     waited_for: Literal["confirmation", "approval"]
+    missing: tuple[Party, ...] = ()
 
 
 class Ground(Enum):

@@ -32,11 +32,8 @@ class Agreement:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Approval(Agreement):
-    """Who approved a request, and their comment; `before` are those who agreed before them, in order."""
-
-    before: tuple[Agreement, ...] = ()
+    """Who approved a request, and their comment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +42,7 @@ class Request:
 
     A batch has `appids` and no `appid`; each of its items is a separate request with the batch's id in `batch`. With
     `again` the env is shared even if it was shared before. `escalated` once whom its rule escalates to may decide too.
+    `agreed` are those who agreed before the one who decided, in order; while it waits, so far.
     """
 
     id: str
@@ -60,6 +58,7 @@ class Request:
     again: bool = False
     approval: Approval | None = None
     escalated: bool = False
+    agreed: tuple[Agreement, ...] = ()
 
     @property
     def receivers(self) -> tuple[str, ...]:

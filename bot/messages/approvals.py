@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from enum import Enum
 
-from bot.domain.outcome import Finished, Outcome, Rejected
+from bot.domain.outcome import Expired, Finished, Outcome, Party, Rejected
 from bot.domain.request import Act, Agreement, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.endings import became, mark
@@ -23,7 +23,7 @@ from bot.messages.words import (
     sentences,
     when,
 )
-from bot.policy.kinds import ANYONE, Party, Rule
+from bot.policy.kinds import ANYONE, Rule
 
 _PAST = 3
 _NAMED = 5
@@ -170,37 +170,70 @@ def _earlier(words: Words, earlier: Line) -> str:
     return shared + (f" · <{earlier.link}|{say('thread')}>" if earlier.link else "")
 
 
-def reminder(words: Words, request: Request, until: float, approvers: str) -> Message:
-    """Remind the approvers of the question; `approvers` mentions them; it is empty if everybody may decide, or the rule is gone."""
+def reminder(
+    words: Words, request: Request, until: float, approvers: str, agreed: str = ""
+) -> Message:
+    """Remind the approvers of the question, as in `question`; `approvers` is empty too if the rule is gone."""
     say = words.about(request)
     return message(
         say(
             "{approvers}: this still waits for a decision, and expires {when}. Request {id}.",
             approvers=Mrkdwn(approvers) or words("Approvers"),
             when=when(until),
-        )
+        ),
+        agreed or None,
     )
 
 
-def decided(
-    words: Words, request: Request, outcome: Outcome | None, at: float, *, commented: bool = True
+def decided(  # noqa: PLR0913  # one part of the message each
+    words: Words,
+    request: Request,
+    outcome: Outcome | None,
+    at: float,
+    *,
+    commented: bool = True,
+    quietly: bool = False,
 ) -> Message:
-    """Replace the question: who decided, when and, once known, how the request ended; also the comment, if `commented`."""
+    """Replace the question: who decided, when and, once known, how the request ended; also the comment, if `commented`.
+
+    Also who agreed before, and who was missing; `quietly` as in `so_far`.
+    """
     said, say = _verdict(words, request, outcome, at), words.about(request)
     return in_channel(
         words,
         request,
         with_comment(words, said, _comment(request, outcome) if commented else None),
-        before(words, request, commented=commented),
+        before(words, request, outcome, commented=commented, quietly=quietly),
         say("{who} asked to share {env} with {receivers}."),
         many=words(_LISTED),
     )
 
 
-def before(words: Words, request: Request, *, commented: bool = True) -> str | None:
-    """Return who agreed before the approver who decided, with their comments if `commented`; None if nobody."""
-    agreed = request.approval.before if request.approval else ()
-    return "\n".join(_agreements(words, agreed, commented=commented)) or None
+def before(
+    words: Words,
+    request: Request,
+    outcome: Outcome | None,
+    *,
+    commented: bool = True,
+    quietly: bool = False,
+) -> str | None:
+    """Return who agreed before somebody decided or the time was over, and who was missing then; None if nobody."""
+    missing = outcome.missing if isinstance(outcome, Expired) else ()
+    lines = _agreements(words, request.agreed, commented=commented)
+    lines += [still_missing(words, missing, quietly=quietly)] if missing else []
+    return "\n".join(lines) or None
+
+
+def agreed_before(words: Words, request: Request, outcome: Outcome) -> Part | None:
+    """Return for the requester who agreed before, and how many were missing; of whom is only for approvers."""
+    missing = outcome.missing if isinstance(outcome, Expired) else ()
+    lines = _agreements(words, request.agreed, commented=True)
+    if count := sum(each.count for each in missing):
+        text = words.count(
+            "{count} approval was missing.", "{count} approvals were missing.", count
+        )
+        lines.append(text)
+    return small("\n".join(lines)) if lines else None
 
 
 def with_comment(words: Words, told: str, comment: str | None) -> str:
@@ -263,7 +296,8 @@ def so_far(
     if not agreed and sum(each.count for each in missing) <= 1:
         return ""
     lines = _agreements(words, agreed, commented=commented)
-    return "\n".join([*lines, still_missing(words, missing, quietly=quietly)])
+    lines += [still_missing(words, missing, quietly=quietly)] if missing else []
+    return "\n".join(lines)
 
 
 def _agreements(words: Words, agreed: Iterable[Agreement], *, commented: bool) -> list[str]:

@@ -68,8 +68,8 @@ def answer(
     if approval := request.approval:
         approved = words("Approved by <@{by}>", by=approval.by)
         whole += message(small(approvals.with_comment(words, approved, approval.comment)))
-        if agreed := approvals.before(words, request):
-            whole += message(small(agreed))
+    if request.agreed or isinstance(outcome, Expired):
+        whole += message(approvals.agreed_before(words, request, outcome))
     if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
         whole += message(Buttons((Button(words("Try again"), Act.RETRY, request.id),)))
     return whole

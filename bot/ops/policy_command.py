@@ -8,6 +8,7 @@ from typing import assert_never
 from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, Problem, at, ok, wrong_by
 from bot.domain.language import Language
+from bot.domain.outcome import Party
 from bot.domain.sentence import COMMA, OR, Sentence, joined
 from bot.locale import languages
 from bot.messages.rules import fit
@@ -27,7 +28,6 @@ from bot.policy.kinds import (
     Escalation,
     Miss,
     NeedsApproval,
-    Party,
     Person,
     Policy,
     Rule,

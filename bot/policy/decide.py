@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import assert_never
 
+from bot.domain.outcome import Party
 from bot.policy.conditions import (
     CONDITIONS,
     ENVS,
@@ -39,7 +40,6 @@ from bot.policy.kinds import (
     NoRule,
     NotEntitled,
     Operators,
-    Party,
     Permitted,
     Person,
     PersonUnreadable,

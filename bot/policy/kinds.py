@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from bot.domain.finding import Problem
 from bot.domain.language import Language
+from bot.domain.outcome import Party
 
 ANYONE = "*"
 DEFAULT_CONTACT = "the people who run this bot"
@@ -62,15 +63,6 @@ class Person:
     groups: frozenset[str] = frozenset()
     unreadable: Mapping[str, Unreadable] = field(default_factory=dict)
     language: Language = Language.ENGLISH
-
-
-@dataclass(frozen=True, slots=True)
-class Party:
-    """Those of whom `count` different people have to agree."""
-
-    users: frozenset[str] = frozenset()
-    groups: frozenset[str] = frozenset()
-    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

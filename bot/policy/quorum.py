@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from bot.domain.outcome import Party
 from bot.policy.decide import is_named
-from bot.policy.kinds import ANYONE, Approvers, Party, Person, Rule
+from bot.policy.kinds import ANYONE, Approvers, Person, Rule
 
 
 def missing(approvers: Approvers, agreed: Iterable[Person]) -> tuple[Party, ...]:

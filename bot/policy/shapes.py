@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.command.grammar import is_appid, is_env
+from bot.domain.outcome import Party
 from bot.domain.sentence import Sentence
 from bot.policy.conditions import can_match_appid, can_match_env
 from bot.policy.errors import quoted
@@ -22,7 +23,6 @@ from bot.policy.kinds import (
     Effect,
     Escalation,
     Operators,
-    Party,
     Person,
     Rule,
     Standing,

@@ -4,8 +4,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.outcome import Expired
-from bot.domain.request import Agreement, Request
+from bot.domain.outcome import Expired, Party
+from bot.domain.request import Request
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
 from bot.messages import Message
@@ -15,7 +15,7 @@ from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.request import replies
 from bot.messages.words import Languages, Words, mention
-from bot.policy.kinds import Escalation, Party, Rule
+from bot.policy.kinds import Escalation, Rule
 from bot.policy.quorum import escalated
 from bot.slack.api import Refused
 from bot.slack.directory import Directory
@@ -62,7 +62,6 @@ class ApproverMessages:
         *,
         look_since: float | None = None,
         until: float,
-        agreed: Sequence[Agreement] = (),
         missing: Sequence[Party] = (),
     ) -> str | Trouble:
         """Ask the approvers who are yet to be asked, and return the reference of all questions, or why there are none.
@@ -87,9 +86,9 @@ class ApproverMessages:
         ]
         refusal: str | None = None
         for number, at in enumerate(questions):
-            told = await self._so_far(rule, at, agreed, missing)
+            told = await self._so_far(rule, at, request, missing)
             asks = self._question(rule, request, before, until, at, told)
-            posted = await self._put(request, at, asks, look_since, edits=bool(agreed))
+            posted = await self._put(request, at, asks, look_since, edits=bool(request.agreed))
             if isinstance(posted, Refused):
                 refusal = posted.error
                 if _later(rule, at):
@@ -108,13 +107,13 @@ class ApproverMessages:
         return Trouble.NO_APPROVER
 
     async def _so_far(
-        self, rule: Rule, at: Posted, agreed: Sequence[Agreement], missing: Sequence[Party]
+        self, rule: Rule, at: Posted, request: Request, missing: Sequence[Party]
     ) -> str:
         """Return who agreed and who is missing; comments only where they may be read."""
-        commented = bool(agreed) and await self._may_comment(at.channel)
+        commented = bool(request.agreed) and await self._may_comment(at.channel)
         quietly = rule.approvers.notify is not None
         words = self._languages.channel
-        return so_far(words, agreed, missing, commented=commented, quietly=quietly)
+        return so_far(words, request.agreed, missing, commented=commented, quietly=quietly)
 
     def _question(  # noqa: PLR0913, PLR0917  # one part of the message each
         self,
@@ -179,7 +178,9 @@ class ApproverMessages:
         below = next((at.ts for at in stand if at.channel == channel), "")
         return ref_of(*stand, *(Posted(conversation, "", below) for conversation in where))
 
-    async def remind(self, request: Request, ref: str, until: float) -> None:
+    async def remind(
+        self, request: Request, ref: str, until: float, missing: Sequence[Party] = ()
+    ) -> None:
         """Remind the approvers in the question's thread, unless a replica did so before it crashed."""
         rule = accepted_under(self._in_force.policy, request)
         words, mark = self._languages.channel, f"{request.id}-reminder"
@@ -187,7 +188,8 @@ class ApproverMessages:
             if not asked.ts or asked.root:  # Slack refused the question, or reminds of it above
                 continue
             who = _who(words, rule, request, asked) if rule else ""
-            reminded = reminder(words, request, until, who)
+            told = await self._so_far(rule, asked, request, missing) if rule else ""
+            reminded = reminder(words, request, until, who, told)
             since = float(asked.ts)
             posted = await self._posts.post(
                 words, asked.channel, reminded, mark, asked.ts, look_since=since
@@ -201,9 +203,13 @@ class ApproverMessages:
             self._languages.channel,
             (not expired and entry.decided) or entry.ended or entry.at,
         )
+        rule = accepted_under(self._in_force.policy, entry.request)
+        quietly = rule is not None and rule.approvers.notify is not None
         for asked in await self._all_asked(entry):
             commented = await self._may_comment(asked.channel)
-            shown = decided(words, entry.request, entry.outcome, at, commented=commented)
+            shown = decided(
+                words, entry.request, entry.outcome, at, commented=commented, quietly=quietly
+            )
             raise_if_away(await self._posts.edit(asked, shown, entry.request.id))
 
     async def _may_comment(self, channel: str) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.outcome import Ground
+from bot.domain.outcome import Ground, Party
 from bot.domain.request import Origin, Request
 from bot.policy.decide import (
     decide_all,
@@ -25,7 +25,6 @@ from bot.policy.kinds import (
     Doubt,
     Effect,
     NeedsApproval,
-    Party,
     Person,
     PersonUnreadable,
     Policy,

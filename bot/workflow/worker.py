@@ -17,6 +17,7 @@ from bot.domain.outcome import (
     Failed,
     Finished,
     Outcome,
+    Party,
     Readiness,
     Step,
     Unknown,
@@ -161,14 +162,19 @@ class Worker:
         if entry.state is State.CONFIRMING:
             return await self.ledger.record_outcome(entry, _UNCONFIRMED)
         if entry.overdue:
-            return await self.ledger.record_outcome(entry, Expired("approval"))
+            missing = await self._missing(entry)
+            several = entry.agreed or sum(each.count for each in missing) > 1
+            expired = Expired("approval", missing if several else ())
+            return await self.ledger.record_outcome(entry, expired)
         if not entry.all_asked:
             return await self._ask(entry)
         if entry.at >= self._escalates(entry) and entry.asked:
             return await self._escalate(entry, entry.asked)
         if entry.at >= entry.half_time and entry.asked:
+            missing = await self._missing(entry)
             async with self.leased.while_held(entry):
-                await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
+                until = entry.until or 0.0
+                await self.approvals.remind(entry.request, entry.asked, until, missing)
             _log.info("reminded", extra={"request": entry.request.id})
         await self.ledger.release_waiting(entry, self._next(entry))
         return None
@@ -197,10 +203,14 @@ class Worker:
         escalated = replace(request, escalated=True)
         return replace(entry, request=escalated, asked=ref, all_asked=False)
 
+    async def _missing(self, entry: Entry) -> tuple[Party, ...]:
+        """Return of whom somebody still has to agree to a request that waits."""
+        return await self.brake.judge.missing(entry.request, [each.by for each in entry.agreed])
+
     async def _ask(self, entry: Entry) -> Entry | None:
         request = entry.request
         past = await self.ledger.shares(request.env, _PAST)
-        missing = await self.brake.judge.missing(request, [each.by for each in entry.agreed])
+        missing = await self._missing(entry)
 
         async def record(ref: str) -> bool:
             return await self.ledger.asking(entry, ref)
@@ -213,7 +223,6 @@ class Worker:
                 record,
                 look_since=since,
                 until=entry.until or 0.0,
-                agreed=entry.agreed,
                 missing=missing,
             )
         if isinstance(questions, Trouble):

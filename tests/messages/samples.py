@@ -22,7 +22,7 @@ from bot.domain.outcome import (
     Unknown,
     explained,
 )
-from bot.domain.request import Origin, Request
+from bot.domain.request import Agreement, Approval, Origin, Request
 from bot.guidance import Cause, EnvFine, Trouble, all_guidance, for_code
 from bot.guidance.causes import NoEnvs, NoSuchEnv, NotInService, OtherOwner, OtherToken
 from bot.messages import Message
@@ -454,6 +454,8 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
         like = replace(PLATFORM, require_reason=True, reason_pattern="[A-Z]+-[0-9]+")
         yield f"reason wanted: {name}", reason_wanted(words, like, share)
     yield "one request", one_request(words, Line(request(), None, NOW, LINK))
+    agreed = replace(request(), agreed=(Agreement(OTHER),), approval=Approval(REQUESTER))
+    yield "one request: approved", one_request(words, Line(agreed, None, NOW, LINK))
     for name, decision in (
         ("allowed", Allow(PLATFORM)),
         ("to be confirmed", NeedsConfirmation(RELEASES)),

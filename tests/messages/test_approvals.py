@@ -17,6 +17,7 @@ from bot.domain.outcome import (
     Finished,
     Ground,
     Outcome,
+    Party,
     Rejected,
     Said,
     Shared,
@@ -57,7 +58,6 @@ from bot.policy.kinds import (
     Approvers,
     Effect,
     GroupUnreadable,
-    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -100,7 +100,7 @@ BARE = replace(ONE, reason=None, origin=replace(ORIGIN, channel_id="D1"))
 MANY = replace(ONE, appid="", appids=tuple(f"wx{n:016x}" for n in range(12)))
 APPROVED = replace(ONE, approval=Approval("U2APPROVER"))
 AGREED = replace(
-    ONE, approval=Approval("U2APPROVER", before=(Agreement("U3", "fine"), Agreement("U4")))
+    ONE, approval=Approval("U2APPROVER"), agreed=(Agreement("U3", "fine"), Agreement("U4"))
 )
 COMMENTED = replace(ONE, approval=Approval("U2APPROVER", "fine by <me> & the team"))
 GUIDANCE = all_guidance()[0]
@@ -110,6 +110,7 @@ PAST = [
 ]
 MISSING = [Party(groups=frozenset({"S1"}), count=2), Party(frozenset({"*"}))]
 BATCHES = [Line(MANY, Finished(Tally(12, shared=n, failed=12 - n)), AT, None) for n in (12, 3, 1)]
+UNAPPROVED, LACKING = replace(AGREED, approval=None), Expired("approval", tuple(MISSING))
 RULE = Rule(
     "four eyes",
     Effect.APPROVE,
@@ -208,6 +209,14 @@ def about_approved(words: Words, request: Request) -> dict[str, Message]:
         },
         "decided: after others agreed": decided(words, AGREED, Shared(), AT),
         "answer: after others agreed": conversation.answer(words, AGREED, Shared()),
+        "decided: nobody more agreed": decided(words, UNAPPROVED, LACKING, AT),
+        "decided: nobody more agreed, quietly": decided(
+            words, UNAPPROVED, LACKING, AT, quietly=True
+        ),
+        "answer: nobody more agreed": conversation.answer(words, UNAPPROVED, LACKING),
+        "reminder: somebody is missing": reminder(
+            words, request, UNTIL, "<!subteam^S1>", so_far(words, AGREED.agreed, MISSING)
+        ),
         "decided: left to another": decided(words, request, Skipped(SkipReason.UNDER_WAY), AT),
         "answer: shared": conversation.answer(words, request, CALLED["shared"]),
         "too late: under way": too_late(words, request, None),

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.outcome import Party
 from bot.policy.decide import is_named
-from bot.policy.kinds import Approvers, Party, Person
+from bot.policy.kinds import Approvers, Person
 from bot.policy.quorum import impossible, missing
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.outcome import Outcome, Rejected, Shared
+from bot.domain.outcome import Outcome, Party, Rejected, Shared
 from bot.domain.request import Agreement, Approval, Request, State
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
@@ -18,7 +18,7 @@ from bot.playground.faults import Code, Drop, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import BOT, TEAM
 from bot.policy.kinds import Approvers as Named
-from bot.policy.kinds import Effect, Party, Policy, Rule
+from bot.policy.kinds import Effect, Policy, Rule
 from bot.slack.api import SlackApi
 from bot.slack.approvals import ApproverMessages
 from bot.slack.directory import Directory
@@ -402,8 +402,8 @@ async def test_an_open_question_shows_comments_only_where_no_other_organisation_
     assert isinstance(ref, str)
     slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=shared)
     clock.now += 60
-    agreed, missing = [Agreement(APPROVER, "too dear")], [Party(count=1)]
-    await asking.ask(request_, [], ref, recorded, until=UNTIL, agreed=agreed, missing=missing)
+    agreed = replace(request_, agreed=(Agreement(APPROVER, "too dear"),))
+    await asking.ask(agreed, [], ref, recorded, until=UNTIL, missing=[Party(count=1)])
     [question] = slack.parents(APPROVALS)
     assert f"<@{APPROVER}> agreed" in question.text
     assert ("too dear" in question.text) is not shared

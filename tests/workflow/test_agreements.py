@@ -62,18 +62,6 @@ async def test_two_at_once_are_two(rig: Rig) -> None:
     assert len(rig.wechat.calls) == 1
 
 
-async def test_one_rejection_ends_what_another_agreed_to(rig: Rig) -> None:
-    async with rig.bot(TWO):
-        await rig.ask()
-        await rig.question()
-        await rig.decide(APPROVER, "approve")
-        await rig.question()
-        await rig.decide(SECOND_APPROVER, "reject")
-        await rig.over()
-    assert rig.column("outcome") == "rejected"
-    assert rig.wechat.calls == []
-
-
 async def test_the_requester_does_not_count(rig: Rig) -> None:
     async with rig.bot(TWO):
         await rig.ask()
@@ -112,3 +100,40 @@ async def test_who_agrees_does_not_put_off_the_reminder(rig: Rig) -> None:
         assert "2 approvals of" not in await rig.decide(SECOND_APPROVER, "approve")
         await soon(lambda: rig.column("wake") == rig.column("until"))
         assert len(rig.slack.thread(APPROVALS, question.ts)) == 1
+
+
+async def test_the_reminder_and_the_end_name_who_agreed_and_who_is_missing(rig: Rig) -> None:
+    async with rig.bot(TWO):
+        await rig.ask()
+        question = await rig.question()
+        await rig.decide(APPROVER, "approve", "fine")
+        await rig.question()
+        assert f"<@{APPROVER}> agreed" in await rig.open_home(SECOND_APPROVER)
+        rig.pass_time(3600)
+        await soon(lambda: rig.column("wake") == rig.column("until"))
+        (reminder,) = rig.slack.thread(APPROVALS, question.ts)
+        rig.pass_time(3600)
+        await rig.over()
+    missing = f"1 approval of <@{APPROVER}> <@{SECOND_APPROVER}> <@{REQUESTER}> is missing"
+    for text in (reminder.text, shown(rig)):
+        assert f"<@{APPROVER}> agreed\nThey said: “fine”" in text
+        assert missing in text
+    told = rig.replies()[-1]
+    assert f"<@{APPROVER}> agreed" in told
+    assert "1 approval was missing." in told
+    assert SECOND_APPROVER not in told
+
+
+async def test_one_rejection_ends_what_another_agreed_to_and_names_them(rig: Rig) -> None:
+    async with rig.bot(TWO):
+        await rig.ask()
+        await rig.question()
+        await rig.decide(APPROVER, "approve")
+        await rig.question()
+        await rig.decide(SECOND_APPROVER, "reject")
+        await rig.over()
+    assert rig.column("outcome") == "rejected"
+    assert rig.wechat.calls == []
+    for text in (shown(rig), rig.replies()[-1]):
+        assert f"<@{APPROVER}> agreed" in text
+        assert "ejected" in text

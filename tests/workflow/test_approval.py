@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from bot.domain.outcome import Shared
+from bot.domain.outcome import Party, Shared
 from bot.domain.request import Origin, Request, State
 from bot.ledger.acceptance import Accepted
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import PostedMessage
-from bot.policy.kinds import Party
 from bot.runtime.observers import no_op
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.retrying import RetryingLedger

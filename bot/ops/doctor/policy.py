@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong, wrong_by
+from bot.domain.outcome import Party
 from bot.domain.sentence import Sentence
 from bot.ops.doctor.findings import listed, with_unread
 from bot.ops.doctor.setup import Setup
@@ -12,7 +13,6 @@ from bot.policy.kinds import (
     Approvers,
     Effect,
     Operators,
-    Party,
     Person,
     Policy,
     Rule,

@@ -15,6 +15,7 @@ from bot.domain.outcome import (
     Failed,
     Finished,
     Outcome,
+    Party,
     Rejected,
     Said,
     Shared,
@@ -76,7 +77,6 @@ from bot.policy.kinds import (
     Effect,
     NeedsApproval,
     NoRule,
-    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -108,7 +108,7 @@ _ONE = Request(
     reason="release 12",
 )
 _MISSING = [Party(groups=frozenset({"S0"}), count=2)]
-_AGREED = replace(_ONE, approval=Approval(_USER, "fine", (Agreement(_USER, "fine"),)))
+_AGREED = replace(_ONE, approval=Approval(_USER, "fine"), agreed=(Agreement(_USER, "fine"),))
 _APPIDS = tuple(f"wx{number:016x}" for number in range(300))
 _MANY = Request(
     id="7kq2m9xd",
