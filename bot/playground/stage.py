@@ -147,7 +147,7 @@ class Stage:
         question = read_question(asked)
         if isinstance(question, list) or isinstance(policy, list):
             return ""
-        return "\n".join(explanation(policy, question.ask()))
+        return "\n".join(explanation(policy, question.ask(Runtime().now())))
 
     async def quiet(self) -> None:
         """Return once no request is moving and nothing has changed for a moment."""

@@ -119,7 +119,7 @@ _MANY = Request(
 _BY = Approvers(frozenset({_USER}), frozenset(), _CHANNEL, timedelta(hours=24))
 _RULE = Rule("four eyes", Effect.APPROVE, users=frozenset({_USER}), envs=("prod-*",), approvers=_BY)
 _POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
-_ASK = Question(user=_USER, channel=_CHANNEL, appid=_APPID, env="vault-1").ask()
+_ASK = Question(user=_USER, channel=_CHANNEL, appid=_APPID, env="vault-1").ask(_NOW)
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
 _LINE = Line(_ONE, Shared(), _NOW, _LINK)
 _TOKEN = LinkState(
