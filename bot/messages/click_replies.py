@@ -172,10 +172,10 @@ def over_by_policy(
 def opens_later(words: Words, request: Request, opens: float, until: float | None) -> Message:
     """Say that the policy lets a request go on at certain hours only, from when it does, and `until` when it waits."""
     say = words.about(request)
-    then = say("From {when} on you can click again; until then it waits.", when=when(opens))
+    then = say("The request goes on waiting: click again from {opens} on.", opens=when(opens))
     if until is not None and until <= opens:
         text = msgid(
-            "That is from {opens} on, but it waits until {until} only: {who} has to ask again then."
+            "It will from {opens} on, but the request expires {until}. {who} can ask again then."
         )
         then = say(text, opens=when(opens), until=when(until))
     return message(

@@ -78,10 +78,8 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
     Ground.FROZEN: Ending(
         "🚫",
         msgid("denied, because of a freeze"),
-        msgid("🚫 *A freeze is on*, until {until}. Nothing was shared."),
-        msgid(
-            "{command} says what the policy tells of it. To share it after that, send the command again."
-        ),
+        msgid("🚫 *A freeze is on.* It ends {until}. Nothing was shared."),
+        msgid("To share it after that, send the command again. {command} says more."),
     ),
     Ground.SEVERAL_RULES: Ending(
         "🚫",

@@ -243,8 +243,8 @@ def frozen(words: Words, freeze: Freeze, reason: str | None) -> str:
     """Return that a freeze is on, until when and, for those who may read it, the `reason`."""
     until = when(freeze.ends)
     if reason is None:
-        return words("A freeze is on, until {until}.", until=until)
-    text = msgid("A freeze is on, until {until}: “{reason}”.")
+        return words("A freeze is on. It ends {until}.", until=until)
+    text = msgid("A freeze is on: “{reason}”. It ends {until}.")
     return words(text, until=until, reason=plainly(reason))
 
 

@@ -31,6 +31,7 @@ from bot.policy.kinds import (
 from bot.policy.reasons import can_be_address, can_be_pattern, wants_something
 
 _DURATION = re.compile(r"([0-9]{1,4})([mhd])")
+_MOMENT = "2026-12-24T18:00:00+08:00"
 MOST_APPROVALS = 10
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -61,7 +62,8 @@ def _moment(word: object) -> datetime:
     if isinstance(word, datetime) and word.tzinfo and 2000 <= word.year < 3000:  # noqa: PLR2004
         return word
     found = Sentence("{word} is no date-time with its offset", word=quoted(word))
-    raise ValueError(found, Sentence("Write it as 2026-12-24T18:00:00+08:00, without quotes."))
+    fix = Sentence("Write it as {example}, without quotes.", example=_MOMENT)
+    raise ValueError(found, fix)
 
 
 def _count(number: object) -> int:
