@@ -90,7 +90,7 @@ def _findings(
             ),
         )
     # The setting may be there where the bot runs.
-    yield from findings_of(tested, answers, "warning", Runtime().now())
+    yield from findings_of(tested, answers, "warning", Runtime().now)
 
 
 def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:

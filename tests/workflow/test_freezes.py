@@ -26,12 +26,13 @@ from tests.workflow.test_brake import running
 EVENING = datetime(2026, 12, 3, 18, tzinfo=UTC).timestamp()
 BEFORE = EVENING - 300
 MORNING = EVENING + 12 * 3600
-FREEZE = """
+REASON = "end of the year"
+FREEZE = f"""
 [[freeze]]
 from = 2026-12-03T18:00:00Z
 until = 2026-12-04T06:00:00Z
-reason = "end of the year"
-except = { users = ["U0SECOND"] }
+reason = "{REASON}"
+except = {{ users = ["U0SECOND"] }}
 """
 ENDS = "2026-12-04 06:00 UTC"
 BY_DAY = 'hours = "Mon-Fri 09:00-18:00 UTC"\n'
@@ -83,7 +84,7 @@ async def test_an_approval_during_a_freeze_ends_the_request_and_says_why(
         await rig.over()
         (said,) = [reply for reply in rig.replies() if answer_to(FROZEN) in reply]
         assert ENDS in said
-        assert "end of the year" not in said
+        assert REASON not in said
     assert rig.wechat.calls == []
     assert rig.column("ending") == '{"kind": "denied", "ground": "frozen", "until": 1796364000.0}'
 

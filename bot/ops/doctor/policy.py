@@ -1,6 +1,6 @@
 """Check the policy: its tests and its lint (`bot.policy.lint`), and what Slack knows about the people and channels in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong, wrong_by
 from bot.domain.sentence import Sentence
@@ -35,11 +35,11 @@ async def check_policy(setup: Setup) -> list[Finding]:
         ]
     astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
     causes = ["settings"] if astray else []
-    return [*findings_of(tested, setup.slack, "wrong", setup.runtime.now(), *causes)]
+    return [*findings_of(tested, setup.slack, "wrong", setup.runtime.now, *causes)]
 
 
 def findings_of(
-    tested: Tested, said: SlackAnswers, lost: Level, now: float, *causes: str
+    tested: Tested, said: SlackAnswers, lost: Level, now: Callable[[], float], *causes: str
 ) -> Iterator[Finding]:
     """Yield the findings about a policy; one about envs without an owner has the level `lost` and these `causes`."""
     yield from _tests(tested)
@@ -177,13 +177,16 @@ def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:
         yield wrong(name, why, Sentence("Correct the id, or type /invite @share-env in it."))
 
 
-def _freezes(policy: Policy, now: float) -> Iterator[Finding]:
-    over = [*past_freezes(policy, now)]
+def _freezes(policy: Policy, now: Callable[[], float]) -> Iterator[Finding]:
+    name, freezes = "policy-freezes", policy.freezes
+    if not freezes:
+        yield ok(name, Sentence("the policy has none"))
+        return
+    over = [*past_freezes(policy, at := now())]
     yield from over
     if not over:
-        on = sum(each.begins <= now for each in policy.freezes)
-        counted = Sentence("freezes: {count}; on now: {on}", count=len(policy.freezes), on=on)
-        yield ok("policy-freezes", counted if policy.freezes else Sentence("the policy has none"))
+        on = sum(each.begins <= at for each in freezes)
+        yield ok(name, Sentence("freezes: {count}; on now: {on}", count=len(freezes), on=on))
 
 
 def _owners(policy: Policy, lost: Level, causes: Sequence[str]) -> Iterator[Finding]:
