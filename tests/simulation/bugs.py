@@ -565,4 +565,11 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for appid in group.appids[:_APPIDS]]",
         "quota",
     ),
+    Planted(
+        "a freeze is not looked at when a request is carried out",
+        "bot/workflow/worker.py",
+        "(late or self.brake.judge.depends_on_time(entry.request))",
+        "late",
+        "by the clock",
+    ),
 )

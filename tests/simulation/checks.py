@@ -23,13 +23,15 @@ from tests.simulation import (
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
 from tests.simulation.facts import Deed, Share
 from tests.simulation.loop import PROCESS
-from tests.simulation.oracle import Groups, may_decide, owner_of, verdict
+from tests.simulation.oracle import Groups, Verdict, may_decide, owner_of, verdict
 from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
 
 if TYPE_CHECKING:
     from tests.simulation.network import Sent
     from tests.simulation.world import World
 
+_OVERLOOKED = 7.0
+"""Seconds for which a freeze or the end of hours may be overlooked: five between two looks at a batch, and the call."""
 _GRACE = 150.0
 """Seconds for which an earlier policy or group may still count: caches, and the minute without another check."""
 _CACHED = 75.0
@@ -146,7 +148,7 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     deeds = [deed for deed in world.deeds if deed.request in about]
     why = set[str]()
     for text, groups in _held(world, _GRACE):
-        said = verdict(text, groups, user, channel, share.env)
+        said = _latest(world, text, groups, user, channel, share.env)
         owner = owner_of(text, share.env)
         if world.wechat.owner_of(token) != owner:
             why.add(f"the token is not that of {owner}")
@@ -159,6 +161,18 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
         else:
             why.add(f"{said.effect} by “{said.rule}”")
     yield f"asks for what is allowed: the policy does not let {user} share {share.env} ({', '.join(sorted(why))})"
+
+
+def _latest(
+    world: "World", text: str, groups: Groups, user: str, channel: str, env: str
+) -> Verdict:
+    """Return what a policy says now or, if it denies, what it said so long ago as a time may be overlooked."""
+    now = world.now()
+    said = verdict(text, groups, user, channel, env, now)
+    if said.effect != "deny":
+        return said
+    overlooked = _OVERLOOKED + PROCESS.get().seconds_frozen
+    return verdict(text, groups, user, channel, env, now - overlooked)
 
 
 def _held(world: "World", seconds: float) -> Iterator[tuple[str, Groups]]:
@@ -212,7 +226,7 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
         yield f"nobody approves their own: {by} approves request {facts['request']}"
     seconds = _AT_A_CLICK + PROCESS.get().seconds_frozen
     for text, groups in _held(world, seconds):
-        said = verdict(text, groups, user, channel, env)
+        said = _latest(world, text, groups, user, channel, env)
         forbidden = event.kind == "approved" and said.effect == "deny"
         if by in may_decide(text, groups, said, rule, user) and not forbidden:
             return

@@ -33,7 +33,7 @@ from tests.simulation.operators import (
     Upgrade,
 )
 from tests.simulation.people import Ask, Dawdle, Delete, Fill, Mention, OpenHome, Press, Race
-from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
+from tests.simulation.policies import CHANGES, ENVS, FREEZES, MISTAKES, OTHER_OWNER
 from tests.simulation.policy_file import Reading
 from tests.simulation.services import Refusal
 from tests.simulation.world import Step
@@ -179,7 +179,7 @@ def _batches(dice: Random, span: float, _: Names) -> Iterator[Step]:
 def _changes(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what operators and groups change."""
     for _number in range(dice.randint(1, 3)):
-        yield PutIntoForce(dice.uniform(10, span), dice.choice([*POLICIES]))
+        yield PutIntoForce(dice.uniform(10, span), dice.choice(CHANGES))
     for _number in range(dice.randint(1, 3)):
         user, group = dice.choice(PEOPLE), dice.choice(["S0PLATFORM", "S0APPROVERS"])
         yield Move(dice.uniform(10, span), user, group)
@@ -193,7 +193,7 @@ def _policy_file(dice: Random, span: float, names: Names) -> Iterator[Step]:
     for _number in range(dice.randint(1, 2)):
         at = dice.uniform(10, span)
         yield MakeAMistake(at, dice.choice([*MISTAKES]))
-        yield PutIntoForce(at + dice.uniform(3, 40), dice.choice([*POLICIES]))
+        yield PutIntoForce(at + dice.uniform(3, 40), dice.choice(CHANGES))
     for _number in range(dice.randint(1, 3)):
         whose, chance = dice.choice([None, *names]), dice.choice([0.3, 1.0])
         trouble = Trouble("disk", dice.choice([*Reading]), chance, whose)
@@ -425,6 +425,21 @@ def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     yield OpenHome(at + seconds + 330, "U0REQUESTER")
 
 
+def _by_the_clock(dice: Random, _span: float, _: Names) -> Iterator[Step]:
+    """Yield a policy with freezes and hours, and requests shortly before, whose answers Slack holds up until these have begun."""
+    yield PutIntoForce(0.1, "by the clock")
+    for begins in (*[begin for begin, _ in FREEZES], 180.0):
+        for _number in range(3):
+            user, env = dice.choice([("U0REQUESTER", "prod-1"), ("U0SECOND", "test-1")])
+            text = f"{dice.choice(_MANY)} {env} --again"
+            yield Ask(begins - dice.uniform(0.1, 1.5), user, "C0RELEASES", text)
+        held_up = Trouble("slack", Ending.UNREACHABLE, 1.0, method="chat.postMessage")
+        yield Meet(begins - 2, dice.uniform(9, 14), held_up)
+        yield Ask(begins - 6, "U0CHINESE", "C0RELEASES", " ".join([*_MANY, "prod-1", "--again"]))
+        yield Ask(begins - 6, "U0REQUESTER", "C0RELEASES", f"{dice.choice(_MANY)} core-1")
+        yield Press(begins + dice.uniform(1, 15), "U0APPROVER", ("approve",))
+
+
 def _refusals(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what WeChat refuses, envs that are not ready, and a request over which replicas die."""
     for _number in range(8):
@@ -470,6 +485,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "freezes": (_people, _frozen, _slow_answers),
     "suspended": (_people, _suspended, _changes, _leavers),
     "changes": (_people, _moved_owners, _held_up),
+    "by the clock": (_people, _by_the_clock),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
