@@ -572,4 +572,11 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "late",
         "by the clock",
     ),
+    Planted(
+        "any reason is enough",
+        "bot/policy/reasons.py",
+        "return rule.reason_pattern is None or _fits(rule.reason_pattern, reason)",
+        "return True",
+        "rules",
+    ),
 )

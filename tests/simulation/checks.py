@@ -23,7 +23,7 @@ from tests.simulation import (
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
 from tests.simulation.facts import Deed, Share
 from tests.simulation.loop import PROCESS
-from tests.simulation.oracle import Groups, Verdict, may_decide, owner_of, verdict
+from tests.simulation.oracle import Groups, Question, Verdict, may_decide, owner_of, verdict
 from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
 
 if TYPE_CHECKING:
@@ -138,17 +138,17 @@ def _covers(replica: Replica, share: Share) -> bool:
 
 def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     """Yield an error unless some policy of the last minutes allows the share, as confirmed and approved."""
-    id_, batch, user, channel, rule, told = world.database.rows(
-        'SELECT id, batch, "user", channel, rule, owner FROM requests WHERE id = :id',
+    id_, batch, user, channel, rule, told, reason = world.database.rows(
+        'SELECT id, batch, "user", channel, rule, owner, reason FROM requests WHERE id = :id',
         id=share.request,
     )[0]
     if world.wechat.owner_of(token) != told:
         yield f"asks with the owner's token: {id_} is about an env of {told}, and not {world.wechat.owner_of(token)}"
     about = {id_, batch}
     deeds = [deed for deed in world.deeds if deed.request in about]
-    why = set[str]()
+    why, asked = set[str](), Question(user, channel, share.env, reason, world.now())
     for text, groups in _held(world, _GRACE):
-        said = _latest(world, text, groups, user, channel, share.env)
+        said = _latest(text, groups, asked)
         owner = owner_of(text, share.env)
         if world.wechat.owner_of(token) != owner:
             why.add(f"the token is not that of {owner}")
@@ -163,16 +163,12 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     yield f"asks for what is allowed: the policy does not let {user} share {share.env} ({', '.join(sorted(why))})"
 
 
-def _latest(
-    world: "World", text: str, groups: Groups, user: str, channel: str, env: str
-) -> Verdict:
-    """Return what a policy says now or, if it denies, what it said so long ago as a time may be overlooked."""
-    now = world.now()
-    said = verdict(text, groups, user, channel, env, now)
-    if said.effect != "deny":
-        return said
+def _latest(text: str, groups: Groups, asked: Question) -> Verdict:
+    """Return what a policy says now or, if it denies, what it said as long ago as the time may be overlooked."""
+    said = verdict(text, groups, asked)
     overlooked = _OVERLOOKED + PROCESS.get().seconds_frozen
-    return verdict(text, groups, user, channel, env, now - overlooked)
+    before = asked._replace(at=asked.at - overlooked)
+    return verdict(text, groups, before) if said.effect == "deny" else said
 
 
 def _held(world: "World", seconds: float) -> Iterator[tuple[str, Groups]]:
@@ -218,15 +214,17 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     yield from checks_of_people.of_decision(world, event)
     if event.kind not in {"approved", "rejected"}:
         return
-    ((user, env, channel, rule),) = world.database.rows(
-        'SELECT "user", env, channel, rule FROM requests WHERE id = :id', id=facts["request"]
+    ((user, env, channel, rule, reason),) = world.database.rows(
+        'SELECT "user", env, channel, rule, reason FROM requests WHERE id = :id',
+        id=facts["request"],
     )
     by = str(facts["user"])
     if by == user and event.kind == "approved":
         yield f"nobody approves their own: {by} approves request {facts['request']}"
+    asked = Question(user, channel, env, reason, world.now())
     seconds = _AT_A_CLICK + PROCESS.get().seconds_frozen
     for text, groups in _held(world, seconds):
-        said = _latest(world, text, groups, user, channel, env)
+        said = _latest(text, groups, asked)
         forbidden = event.kind == "approved" and said.effect == "deny"
         if by in may_decide(text, groups, said, rule, user) and not forbidden:
             return

@@ -1,12 +1,13 @@
 """What a policy file means, told a second time: it shares no code with bot/policy, and knows only what the plans use."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.playground.world import SlackUser
 
@@ -22,6 +23,16 @@ class Verdict:
     effect: str
     rule: str = ""
     approvers: frozenset[str] = frozenset()
+
+
+class Question(NamedTuple):
+    """Who wants to share which env, from where and why, at which Unix time."""
+
+    user: str
+    channel: str
+    env: str
+    reason: str | None
+    at: float
 
 
 def is_full_member(person: SlackUser) -> bool:
@@ -43,11 +54,12 @@ def owner_of(text: str, env: str) -> str:
     raise LookupError(env)
 
 
-def verdict(text: str, groups: Groups, user: str, channel: str, env: str, at: float) -> Verdict:
-    """Return what the first rule says that is about this person, place, env and time, if no freeze is on at that Unix time.
+def verdict(text: str, groups: Groups, asked: Question) -> Verdict:
+    """Return what the first rule says that is about this person, place, env and time, if no freeze is on.
 
     No rule of the plans is for guests.
     """
+    user, channel, env, reason, at = asked
     if user not in groups[MEMBERS]:
         return Verdict("deny")
     for rule in _read(text)["rule"]:
@@ -62,6 +74,8 @@ def verdict(text: str, groups: Groups, user: str, channel: str, env: str, at: fl
             continue
         if _is_frozen(text, user, env, at):
             return Verdict("deny")
+        if rule.get("require_reason") and not re.search(rule["reason_pattern"], reason or ""):
+            return Verdict("deny", rule["name"])
         effect = "confirm" if rule.get("confirm") else rule["effect"]
         return Verdict(effect, rule["name"], _approvers(rule, groups, user))
     return Verdict("deny")

@@ -48,6 +48,7 @@ users = ["U0CHINESE"]
 effect = "approve"
 approvers = { users = ["U0SECOND", "U0REQUESTER"], channel = "C0APPROVALS", expires = "30m" }
 """
+_TICKET = 'require_reason = true\nreason_pattern = "OPS-[0-9]+"\n'
 _TESTERS = """
 [[rule]]
 name = "testers"
@@ -58,7 +59,7 @@ effect = "allow"
 """
 
 USUAL = _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS
-POLICIES = {
+CHANGES = {
     "the usual": USUAL,
     "a freeze": _OWNERS + _OPERATORS + _FREEZE + _LIVE + _CORE + _TEAM + _TESTERS,
     "approvals for the team": _OWNERS + _OPERATORS + _LIVE + _CORE + _STRICT_TEAM + _TESTERS,
@@ -67,8 +68,7 @@ POLICIES = {
     "beta envs moved": _MOVED + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS,
     "no testers": _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM,
 }
-CHANGES = tuple(POLICIES)
-"""Those that come into force at any time."""
+"""What operators change, in most profiles."""
 FREEZES = ((160, 190), (220, 250))
 """Seconds after the beginning of a run, at 14:30 UTC on a Monday; no policy of before counts any more by then."""
 _FREEZES = "".join(
@@ -83,8 +83,12 @@ except = {{ users = ["U0CHINESE"] }}
     for begin, end in FREEZES
 )
 _BY_MINUTES = 'hours = "14:30-14:31, 14:32-14:33, 14:34-14:35 UTC"\n'
-POLICIES["by the clock"] = USUAL + _BY_MINUTES + _FREEZES
-
+RULES = {
+    "tickets": USUAL.replace(_CORE, _CORE + _TICKET).replace(_TEAM, _TEAM + _TICKET),
+}
+"""What else a rule can say; in the profile of that name."""
+BY_THE_CLOCK = {"by the clock": USUAL + _BY_MINUTES + _FREEZES}
+POLICIES = CHANGES | RULES | BY_THE_CLOCK
 MISTAKES: dict[str, str | None] = {
     "no TOML": USUAL + "[[rule",
     "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),
