@@ -138,6 +138,7 @@ def _policy_options(policy: argparse.ArgumentParser) -> None:
     add("--group", dest="groups", action="append", metavar="ID", help=group)
     add("--guest", action="store_true", default=None, help="they are a guest")
     add("--reason", help="why they ask")
+    add("--at", metavar="TIME", help="when, such as 2026-12-24T18:00:00+08:00 (now)")
 
 
 def _demo_options(demo: argparse.ArgumentParser) -> None:

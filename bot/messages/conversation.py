@@ -17,7 +17,7 @@ from bot.domain.outcome import (
 from bot.domain.request import Act, Request
 from bot.messages import answers, approvals, batches
 from bot.messages.blocks import Button, Buttons, Message, message, small
-from bot.messages.endings import ENDINGS, kind_of, mark, next_step, state, who_ended
+from bot.messages.endings import ENDINGS, kind_of, mark, named_in, next_step, state
 from bot.messages.request import in_channel, name
 from bot.messages.words import Words
 
@@ -83,7 +83,7 @@ def lists(words: Words, outcome: Outcome, after: AfterCall) -> list[Message]:
 
 def _not_called(words: Words, request: Request, outcome: Outcome) -> Message:
     """Say why the request ended before WeChat was called, and what to do next."""
-    why = words.about(request)(ENDINGS[kind_of(outcome)].why, by=who_ended(outcome))
+    why = words.about(request)(ENDINGS[kind_of(outcome)].why, **named_in(outcome))
     comment = outcome.comment if isinstance(outcome, Rejected) else None
     return message(
         approvals.with_comment(words, why, comment),

@@ -56,6 +56,7 @@ _ENVS: Sequence[Choice] = (
     ("live-1", "asks whether you are sure"),
     ("core-1", "needs an approval"),
     ("pay-1", "needs a ticket in the reason"),
+    ("vault-1", "is frozen"),
 )
 
 

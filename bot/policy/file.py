@@ -7,6 +7,9 @@ what its author expects never comes into force.
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -29,7 +32,9 @@ from bot.policy.shapes import (
     AgreedEntry,
     ApproversEntry,
     EscalateEntry,
+    ExceptEntry,
     File,
+    FreezeEntry,
     NotifyEntry,
     OperatorsEntry,
     OwnerEntry,
@@ -39,6 +44,8 @@ from bot.policy.shapes import (
     StrictTable,
     TrialEntry,
 )
+
+Entry = TypeVar("Entry", bound=StrictTable)
 
 _RIGHT_FIRST = Sentence("Put that line right first.")
 
@@ -51,7 +58,9 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
     except ValidationError as error:
         details = without_misspelt(error.errors(), _keys)
         of_keys = (sentence(detail, _keys(detail["loc"])) for detail in details)
-        return [*of_keys, *_rule_problems(_valid_rules(tables.get("rule")))]
+        of_rules = _rule_problems(_valid(RuleEntry, tables.get("rule")))
+        of_freezes = _freeze_problems(_valid(FreezeEntry, tables.get("freeze")))
+        return [*of_keys, *of_rules, *of_freezes]
     except tomllib.TOMLDecodeError as error:
         return [
             Problem(
@@ -62,7 +71,9 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
     except (ValueError, RecursionError):  # Python's own limits
         why = Sentence("a number is too long, or too many brackets stand in each other")
         return [Problem(Sentence("It is not valid TOML: {why}", why=why), _RIGHT_FIRST)]
-    if problems := list(_rule_problems(enumerate(file.rule, 1))):
+    of_rules = _rule_problems(enumerate(file.rule, 1))
+    of_freezes = _freeze_problems(enumerate(file.freeze, 1))
+    if problems := [*of_rules, *of_freezes]:
         return problems
     policy = Policy(
         tuple(entry.rule(number) for number, entry in enumerate(file.rule, 1)),
@@ -70,14 +81,20 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         default_owner,
         file.contact,
         file.operators.operators(),
+        tuple(entry.freeze() for entry in file.freeze),
     )
     return Tested(policy, len(file.test), tuple(_failed(policy, file.test)))
 
 
 def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
-    """Yield a sentence for each test with another effect than expected; a permission after a confirmation is one."""
+    """Yield a sentence for each test with another effect than expected; a permission after a confirmation is one.
+
+    One that does not say when must not depend on it, since a file is read, and may be refused, at any time.
+    """
+    always = tuple(replace(rule, hours=None) for rule in policy.rules)
+    timeless = replace(policy, rules=always, freezes=())
     for number, test in enumerate(tests, 1):
-        decision = decide(policy, test.ask())
+        decision = decide(policy if test.at else timeless, test.ask(0.0))
         effect = _effect_of(decision, test)
         if effect is not test.expect:
             rule = deciding_rule(decision)
@@ -122,6 +139,10 @@ def read_question(words: Mapping[str, object]) -> Question | list[Problem]:
 
     The keys of `words` are the names of command-line options, and the sentences call them so.
     """
+    with suppress(ValueError):
+        words = (
+            {**words, "at": datetime.fromisoformat(str(words["at"]))} if "at" in words else words
+        )
     try:
         return Question.model_validate(words)
     except ValidationError as error:
@@ -136,6 +157,7 @@ def read_question(words: Mapping[str, object]) -> Question | list[Problem]:
 def _keys(loc: Sequence[int | str]) -> Iterable[str]:
     """Return the valid keys of the table at `loc` (a pydantic location)."""
     tables: dict[int | str, type[StrictTable]] = {
+        "freeze": FreezeEntry,
         "operators": OperatorsEntry,
         "owner": OwnerEntry,
         "rule": RuleEntry,
@@ -148,16 +170,27 @@ def _keys(loc: Sequence[int | str]) -> Iterable[str]:
         "escalate": EscalateEntry,
         "approvers": ApproversEntry,
         "agreed": AgreedEntry,
+        "except": ExceptEntry,
     }
     within = (table for name, table in inner.items() if name in loc[:-1])
-    return next(within, model).model_fields
+    there = next(within, model)
+    return [field.alias or name for name, field in there.model_fields.items()]
 
 
-def _valid_rules(rules: object) -> Iterator[tuple[int, RuleEntry]]:
-    """Yield those rules of a file with problems that have none of their own, with their numbers."""
-    for number, table in enumerate(rules if isinstance(rules, list) else (), 1):
+def _valid(kind: type[Entry], tables: object) -> Iterator[tuple[int, Entry]]:
+    """Yield those tables of a file with problems that have none of their own, with their numbers."""
+    for number, table in enumerate(tables if isinstance(tables, list) else (), 1):
         with suppress(ValidationError):
-            yield number, RuleEntry.model_validate(table)
+            yield number, kind.model_validate(table)
+
+
+def _freeze_problems(freezes: Iterable[tuple[int, FreezeEntry]]) -> Iterator[Problem]:
+    """Yield the freezes that never begin, which nobody would notice."""
+    for number, freeze in freezes:
+        if freeze.begins >= freeze.until:
+            found = Sentence("it ends before it begins, so it never does")
+            fix = Sentence("Correct from or until.")
+            yield Problem(found, fix).at(Sentence("freeze {number}", number=number))
 
 
 def _rule_problems(rules: Iterable[tuple[int, RuleEntry]]) -> Iterator[Problem]:

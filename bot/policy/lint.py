@@ -121,6 +121,16 @@ def escalation(rule: Rule) -> Iterator[Finding]:
         yield warning("policy-approvers", why, fix)
 
 
+def past_freezes(policy: Policy, now: float) -> Iterator[Finding]:
+    """Yield the freezes that are over."""
+    for number, freeze in enumerate(policy.freezes, 1):
+        if freeze.ends <= now:
+            found = Sentence(
+                "freeze {number} ({reason}) is over", number=number, reason=quoted(freeze.reason)
+            )
+            yield warning("policy-freezes", found, Sentence("Take it out, or correct its until."))
+
+
 def owners(policy: Policy) -> Iterator[Finding]:
     """Yield owners' envs that an earlier owner has."""
     for number, owner in enumerate(policy.owners, 1):

@@ -56,13 +56,13 @@ class Brake:
         return self.judge.now()
 
     async def end_of(
-        self, entry: Entry, leased: LeasedSteps, *, begun: bool
+        self, entry: Entry, leased: LeasedSteps, *, begun: bool, fresh: bool
     ) -> Stopped | Called | None:
         """Return the outcome of a request that may not go on; None if it may. Raises LeaseLostError.
 
-        Waits for Slack's answer, at most an hour. `begun` if an earlier call may have succeeded.
+        Waits for Slack's answer, at most an hour. `begun` if an earlier call may have succeeded; `fresh` as in `check`.
         """
-        verdict, until = await self.check(entry, fresh=True), self.now() + _PATIENCE
+        verdict, until = await self.check(entry, fresh=fresh), self.now() + _PATIENCE
         if verdict is BrakeVerdict.IN_DOUBT:
             _log.warning("a request waits: Slack does not tell whether it is still allowed")
         while verdict is BrakeVerdict.IN_DOUBT and self.now() < until:

@@ -35,6 +35,7 @@ from bot.messages.click_replies import (
     NothingDone,
     cannot_tell,
     cannot_tell_requester,
+    opens_later,
     over_by_policy,
     refused,
     too_late,
@@ -195,9 +196,11 @@ def _confirm(context: ClickContext) -> ClickStep:
     decisions = context.decisions
     if doubt := decisions.doubt:
         return _in_doubt(context, doubt)
-    ground, (_, decision) = decisions.ground_against(request), decisions.strictest
-    if ground or isinstance(decision, Deny):
-        no = Denied(ground or Ground.NOT_ALLOWED)
+    no, (_, decision) = decisions.against(request), decisions.strictest
+    if no and (later := _opens_later(context, no)):
+        return later
+    if no or isinstance(decision, Deny):
+        no = no or Denied()
         message = answer(words, request, no)
         if isinstance(decision, Deny):
             # With what is missing, and who can grant it, as at the command.
@@ -214,6 +217,15 @@ def _confirm(context: ClickContext) -> ClickStep:
     return ApplyMove(move, message, replaces=True)
 
 
+def _opens_later(context: ClickContext, no: Denied) -> Reply | None:
+    """Say from when the policy lets the request go on, if only the hour is against it; a freeze ends it."""
+    entry, decisions = context.entry, context.decisions
+    opens = None if no.ground is Ground.FROZEN else decisions.opens(entry.request)
+    if opens is None:
+        return None
+    return Reply(opens_later(context.words, entry.request, opens, entry.until))
+
+
 def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     """Apply an approver's decision: the request goes on, or ends as rejected or denied.
 
@@ -223,7 +235,7 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     request, decisions = entry.request, context.decisions
     if entry.state is not State.WAITING:
         return late(words, click, entry)
-    rules, ground = decisions.deciding_rules(request), decisions.ground_against(request)
+    rules, no_more = decisions.deciding_rules(request), decisions.against(request)
     if isinstance(context.clicker.person, Unreadable):
         return _cannot_tell(context, context.clicker.person)
     if rules and (no := _may_not_decide(context, rules)):
@@ -231,14 +243,15 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     doubt = decisions.doubt
     if doubt and (approved or not rules):
         return _in_doubt(context, doubt)
-    if not rules and not ground:
+    if not rules and not no_more:
         return _nothing_done(context, NothingDone.NOTHING_TO_DECIDE)
     questions = filled(entry.asked, click.message)
     move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=questions)
-    if ground and (approved or not rules or ground is Ground.SEVERAL_RULES):
-        no_more = Denied(ground)
+    if no_more and (approved or not rules or no_more.ground is Ground.SEVERAL_RULES):
         ending = move(State.ANSWERED, kind="denied", outcome=no_more)
-        return ApplyMove(ending, over_by_policy(words, request, no_more))
+        is_member = context.clicker.person.standing is Standing.MEMBER
+        told = over_by_policy(words, request, no_more, decisions.frozen if is_member else None)
+        return _opens_later(context, no_more) or ApplyMove(ending, told)
     if approved:
         return _agree(context, rules, move)
     outcome = Rejected(click.origin.user_id, click.comment)

@@ -63,6 +63,7 @@ from bot.messages.rulings import (
 from bot.messages.words import Words, code
 from bot.playground.loopback import Json
 from bot.policy.decide import decide, nearest
+from bot.policy.hours import read_hours
 from bot.policy.kinds import (
     Allow,
     Approvers,
@@ -70,6 +71,7 @@ from bot.policy.kinds import (
     DeniedByRule,
     Deny,
     Effect,
+    Freeze,
     GroupUnreadable,
     NeedsApproval,
     NeedsConfirmation,
@@ -125,6 +127,9 @@ ELSEWHERE = Rule(
     Effect.ALLOW,
     groups=frozenset({GROUP, GROUP_2}),
     channels=frozenset({"C0RELEASES"}),
+)
+FREEZE = Freeze(
+    asking.NOW - 60, asking.NOW + 86_400, "end of the year & more", groups=frozenset({"S0ONCALL"})
 )
 POLICY = Policy((NEVER, TESTERS, PLATFORM, RELEASES), (), OWNER, CONTACT)
 
@@ -266,6 +271,16 @@ def _asks() -> Iterator[tuple[str, Policy, Ask]]:
     ):
         asked = asking.ask(MEMBER, CHANNEL, APPID, ENV, reason)
         yield f"{name} is wanted", Policy((rule,), contact=CONTACT), asked
+    frozen = Policy((PLATFORM, RELEASES), contact=CONTACT, freezes=(FREEZE,))
+    yield "frozen", frozen, asking.ask(MEMBER, CHANNEL, APPID, ENV)
+    yield "frozen for a guest", frozen, asking.ask(GUEST, "C0RELEASES", APPID, ENV)
+    unread = replace(STRANGER, unreadable={"S0ONCALL": Unreadable.SLACK_DOWN})
+    in_doubt = Policy((replace(PLATFORM, users=frozenset({REQUESTER})),), freezes=(FREEZE,))
+    yield "perhaps not frozen", in_doubt, asking.ask(unread, CHANNEL, APPID, ENV)
+    by_night = replace(PLATFORM, hours=read_hours("Mon-Fri 22:00-06:00 Asia/Shanghai"))
+    closed = Policy((by_night,), contact=CONTACT)
+    yield "not at this hour", closed, asking.ask(MEMBER, CHANNEL, APPID, ENV)
+    yield "nor for a guest", closed, asking.ask(GUEST, CHANNEL, APPID, ENV)
     yield "no rule for guests", POLICY, asking.ask(GUEST, CHANNEL, APPID, "test-1")
     yield (
         "no rule here, and unreadable",
@@ -485,6 +500,7 @@ def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
     yield "whoami: member", about(MEMBER, PLATFORM, RELEASES)
     for name, links in CHAINS.items():
         yield f"whoami: tokens {name}", whoami(words, MEMBER, REQUESTER, TEAM, (PLATFORM,), links)
+    yield "whoami: hours", about(MEMBER, replace(RELEASES, hours=read_hours("09:00-18:00 UTC")))
     yield "whoami: without rights", about(STRANGER)
     yield "whoami: groups unreadable", about(HALF_READ, RELEASES)
     for standing in Standing:

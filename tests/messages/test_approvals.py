@@ -75,7 +75,7 @@ from tests.messages.hostile import (
     check_that_nobody_is_mentioned,
     check_that_slack_accepts,
 )
-from tests.messages.samples import NOW, sent_to
+from tests.messages.samples import FREEZE, NOW, sent_to
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 AT, UNTIL = 1_764_028_800.0, 1_764_036_000.0
@@ -125,6 +125,7 @@ UNDECIDED: dict[str, Outcome] = {
     "not confirmed": Expired("confirmation"),
     "not decided": Expired("approval"),
     "denied": Denied(),
+    "frozen": Denied(Ground.FROZEN, NOW + 86_400),
     "several rules": Denied(Ground.SEVERAL_RULES),
     "another owner": Denied(Ground.OTHER_OWNER),
     "shared by another": Skipped(SkipReason.SHARED_BEFORE),
@@ -195,6 +196,11 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             )
             for ground in Ground
         },
+        "over by policy, frozen": say.over_by_policy(
+            words, request, Denied(Ground.FROZEN, FREEZE.ends), FREEZE
+        ),
+        "opens later": say.opens_later(words, request, NOW, NOW + 60),
+        "opens too late": say.opens_later(words, request, NOW, NOW - 60),
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
     }
 

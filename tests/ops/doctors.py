@@ -29,6 +29,7 @@ CHECKS = (
         "policy-reach",
         "policy-approvers",
         "policy-owners",
+        "policy-freezes",
     ),
     *("ledger", "ledger-write", "bot", "owed", "disk", "deliveries"),
     *("callback", "ticket"),

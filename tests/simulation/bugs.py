@@ -566,6 +566,13 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "quota",
     ),
     Planted(
+        "a freeze is not looked at when a request is carried out",
+        "bot/workflow/worker.py",
+        "(late or self.brake.judge.depends_on_time(entry.request))",
+        "late",
+        "by the clock",
+    ),
+    Planted(
         "any reason is enough",
         "bot/policy/reasons.py",
         "return rule.reason_pattern is None or _fits(rule.reason_pattern, reason)",

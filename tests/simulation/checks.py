@@ -23,13 +23,15 @@ from tests.simulation import (
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
 from tests.simulation.facts import Deed, Share
 from tests.simulation.loop import PROCESS
-from tests.simulation.oracle import Groups, may_decide, owner_of, verdict
+from tests.simulation.oracle import Groups, Question, Verdict, may_decide, owner_of, verdict
 from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
 
 if TYPE_CHECKING:
     from tests.simulation.network import Sent
     from tests.simulation.world import World
 
+_OVERLOOKED = 7.0
+"""Seconds for which a freeze or the end of hours may be overlooked: five between two looks at a batch, and the call."""
 _GRACE = 150.0
 """Seconds for which an earlier policy or group may still count: caches, and the minute without another check."""
 _CACHED = 75.0
@@ -144,9 +146,9 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
         yield f"asks with the owner's token: {id_} is about an env of {told}, and not {world.wechat.owner_of(token)}"
     about = {id_, batch}
     deeds = [deed for deed in world.deeds if deed.request in about]
-    why = set[str]()
+    why, asked = set[str](), Question(user, channel, share.env, reason, world.now())
     for text, groups in _held(world, _GRACE):
-        said = verdict(text, groups, user, channel, share.env, reason)
+        said = _latest(text, groups, asked)
         owner = owner_of(text, share.env)
         if world.wechat.owner_of(token) != owner:
             why.add(f"the token is not that of {owner}")
@@ -159,6 +161,14 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
         else:
             why.add(f"{said.effect} by “{said.rule}”")
     yield f"asks for what is allowed: the policy does not let {user} share {share.env} ({', '.join(sorted(why))})"
+
+
+def _latest(text: str, groups: Groups, asked: Question) -> Verdict:
+    """Return what a policy says now or, if it denies, what it said as long ago as the time may be overlooked."""
+    said = verdict(text, groups, asked)
+    overlooked = _OVERLOOKED + PROCESS.get().seconds_frozen
+    before = asked._replace(at=asked.at - overlooked)
+    return verdict(text, groups, before) if said.effect == "deny" else said
 
 
 def _held(world: "World", seconds: float) -> Iterator[tuple[str, Groups]]:
@@ -211,9 +221,10 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     by = str(facts["user"])
     if by == user and event.kind == "approved":
         yield f"nobody approves their own: {by} approves request {facts['request']}"
+    asked = Question(user, channel, env, reason, world.now())
     seconds = _AT_A_CLICK + PROCESS.get().seconds_frozen
     for text, groups in _held(world, seconds):
-        said = verdict(text, groups, user, channel, env, reason)
+        said = _latest(text, groups, asked)
         forbidden = event.kind == "approved" and said.effect == "deny"
         if by in may_decide(text, groups, said, rule, user) and not forbidden:
             return

@@ -33,7 +33,7 @@ from tests.simulation.operators import (
     Upgrade,
 )
 from tests.simulation.people import Ask, Dawdle, Delete, Fill, Mention, OpenHome, Press, Race
-from tests.simulation.policies import CHANGES, ENVS, MISTAKES, OTHER_OWNER, RULES
+from tests.simulation.policies import CHANGES, ENVS, FREEZES, MISTAKES, OTHER_OWNER, RULES
 from tests.simulation.policy_file import Reading
 from tests.simulation.services import Refusal
 from tests.simulation.world import Step
@@ -437,6 +437,21 @@ def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     yield OpenHome(at + seconds + 330, "U0REQUESTER")
 
 
+def _by_the_clock(dice: Random, _span: float, _: Names) -> Iterator[Step]:
+    """Yield a policy with freezes and hours, and requests shortly before, whose answers Slack holds up until these have begun."""
+    yield PutIntoForce(0.1, "by the clock")
+    for begins in (*[begin for begin, _ in FREEZES], 180.0):
+        for _number in range(3):
+            user, env = dice.choice([("U0REQUESTER", "prod-1"), ("U0SECOND", "test-1")])
+            text = f"{dice.choice(_MANY)} {env} --again"
+            yield Ask(begins - dice.uniform(0.1, 1.5), user, "C0RELEASES", text)
+        held_up = Trouble("slack", Ending.UNREACHABLE, 1.0, method="chat.postMessage")
+        yield Meet(begins - 2, dice.uniform(9, 14), held_up)
+        yield Ask(begins - 6, "U0CHINESE", "C0RELEASES", " ".join([*_MANY, "prod-1", "--again"]))
+        yield Ask(begins - 6, "U0REQUESTER", "C0RELEASES", f"{dice.choice(_MANY)} core-1")
+        yield Press(begins + dice.uniform(1, 15), "U0APPROVER", ("approve",))
+
+
 def _refusals(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what WeChat refuses, envs that are not ready, and a request over which replicas die."""
     for _number in range(8):
@@ -483,6 +498,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "suspended": (_people, _suspended, _changes, _leavers),
     "rules": (_people, _rules),
     "changes": (_people, _moved_owners, _held_up),
+    "by the clock": (_people, _by_the_clock),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),

@@ -14,6 +14,7 @@ from bot.domain.outcome import (
     Denied,
     Failed,
     Finished,
+    Ground,
     Outcome,
     Party,
     Rejected,
@@ -75,6 +76,8 @@ from bot.policy.kinds import (
     Approvers,
     Deny,
     Effect,
+    Freeze,
+    Frozen,
     NeedsApproval,
     NoRule,
     Person,
@@ -123,7 +126,8 @@ _MANY = Request(
 _BY = Approvers(frozenset({_USER}), frozenset(), _CHANNEL, timedelta(hours=24))
 _RULE = Rule("four eyes", Effect.APPROVE, users=frozenset({_USER}), envs=("prod-*",), approvers=_BY)
 _POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
-_ASK = Question(user=_USER, channel=_CHANNEL, appid=_APPID, env="vault-1").ask()
+_FREEZE = Freeze(_NOW, _NOW + 86_400, "end of the year")
+_ASK = Question(user=_USER, channel=_CHANNEL, appid=_APPID, env="vault-1").ask(_NOW)
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
 _LINE = Line(_ONE, Shared(), _NOW, _LINK)
 _TOKEN = LinkState(
@@ -197,6 +201,8 @@ def _refusals(words: Words) -> Iterator[tuple[str, Message]]:
     no = Deny(NoRule(nearest(_POLICY, _ASK)))
     refusal = denied(words, no, _ASK, _POLICY)
     yield "denied", refusal
+    frozen = Deny(Frozen(NeedsApproval(_RULE), _FREEZE))
+    yield "frozen", denied(words, frozen, _ASK, _POLICY)
     yield "denied-dry-run", as_dry_run(words, refusal)
     yield "denied-in-part", denied_some(words, _ENV, _APPIDS[:9], len(_APPIDS))
     yield "several-rules", several_rules(words, {"one": _APPIDS[:9], "another": _APPIDS[9:]})
@@ -235,7 +241,9 @@ def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
     yield "cannot-tell", click_replies.cannot_tell_requester(words, doubt, other=_USER)
     yield "rest-cancelled", click_replies.rest_cancelled(words, _MANY, 7)
     yield "too-late", click_replies.too_late(words, _ONE, Shared())
-    yield "over-by-policy", click_replies.over_by_policy(words, _ONE, Denied())
+    frozen = Denied(Ground.FROZEN, _FREEZE.ends)
+    yield "over-by-policy", click_replies.over_by_policy(words, _ONE, frozen, _FREEZE)
+    yield "opens-later", click_replies.opens_later(words, _ONE, _NOW, _NOW)
 
 
 def _views(words: Words) -> Iterator[tuple[str, Block]]:
