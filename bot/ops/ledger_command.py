@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -56,6 +57,8 @@ def audit(
             print(speaking(environ).told(deleted))
             return FINE
         rows = read(engine, EventFilter(**about), words=shape != "table")
+        if shape != "table":
+            rows = map(partial(_with_address, read_parts(environ).policy), rows)
         if (first := next(rows, None)) is None:
             print(speaking(environ).told(Sentence("No events match.")), file=sys.stderr)
         else:
@@ -63,6 +66,13 @@ def audit(
     except CannotOpenError as error:
         return _failed(error, read_parts(environ), speaking(environ))
     return FINE
+
+
+def _with_address(policy: Policy | None, row: Mapping[str, object]) -> Mapping[str, object]:
+    """Return an event with the address of what its reason names, if the policy has that."""
+    rule, reason = str(row["rule"]), str(row["reason"] or "")
+    found = reference_of(policy, rule, reason) if policy and reason else None
+    return {**row, "reason_url": found[1] if found else None}
 
 
 def _failed(error: CannotOpenError, parts: Parts, words: Words) -> int:
