@@ -79,7 +79,11 @@ KINDS: Final = (
 """The types of Slack's payloads, besides a command, which has none."""
 
 _Labels = Mapping[str, Collection[str] | None]
+WAITS: Final = ("agreed", "escalated")
+"""The kinds of events of a request that goes on waiting for its approvers."""
+
 COUNTERS: Mapping[str, tuple[str, _Labels]] = {
+    "approvals": ("What happens while approvers are asked", {"event": WAITS}),
     "commands": ("How commands were answered", {"outcome": COMMANDS}),
     "deliveries": ("Answers", {"result": DELIVERIES}),
     "denials": ("Why the policy said no", {"reason": DENIALS}),
@@ -166,6 +170,8 @@ class Metrics:
                 self._count["commands"](kind)
             case "left out":
                 self._count["requests"]("skipped")
+            case kind if kind in WAITS:
+                self._count["approvals"](kind)
             case "taken over":
                 self._taken_over.inc()
             case "not delivered":

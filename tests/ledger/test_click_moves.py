@@ -245,6 +245,20 @@ async def test_a_waiting_request_is_due_at_half_time_and_then_at_its_deadline(
     assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
 
 
+async def test_a_request_escalates_once_and_only_for_its_holder(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING)
+    assert await ledger.asked(entry, "C2/1.6", 1.0)
+    (taken,) = await other.replica.take_over(9)
+    assert not await ledger.escalate(entry, "C2/1.6 C4/")
+    assert await other.escalate(taken, "C2/1.6 C3/")
+    assert await other.escalate(taken, "C2/1.6 C3/")  # its first result was lost
+    now = await current(ledger, entry)
+    assert (now.asked, now.all_asked, now.request.escalated) == ("C2/1.6 C3/", False, True)
+    assert database.kinds().count("escalated") == 1
+
+
 async def test_requests_that_can_be_cancelled_are_listed_for_operators_and_approvers(
     ledger: Ledger,
 ) -> None:

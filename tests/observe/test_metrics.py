@@ -24,6 +24,7 @@ from bot.observe.metrics import (
     OTHER,
     PATHS,
     REFUSALS,
+    WAITS,
     Metrics,
     kind_of,
 )
@@ -56,7 +57,7 @@ DETAIL = st.none() | WORD
 CLOSED = {
     value for _, closed in COUNTERS.values() for values in closed.values() for value in values or ()
 }
-KINDS = {*COMMANDS, *ENDED_BY, "delivered", "not delivered", "taken over", "left out"}
+KINDS = {*COMMANDS, *ENDED_BY, *WAITS, "delivered", "not delivered", "taken over", "left out"}
 """The events that are counted by their kind."""
 
 
@@ -182,6 +183,7 @@ def test_every_click_that_may_end_a_request_is_counted() -> None:
     endings = {"confirmed", "approved", "rejected", "cancelled", "denied"}
     assert endings | {"agreed"} == set(kinds)  # after which others have to agree too
     assert endings <= set(ENDED_BY)
+    assert "agreed" in WAITS
 
 
 # Counts of the ledger's events.
@@ -234,6 +236,8 @@ def test_every_click_that_may_end_a_request_is_counted() -> None:
             {"request": "r1", "detail": "too late"},
             {'deliveries_total{result="too late"}'},
         ),
+        ("agreed", {"request": "r1"}, {'approvals_total{event="agreed"}'}),
+        ("escalated", {"request": "r1"}, {'approvals_total{event="escalated"}'}),
         ("taken over", {"request": "r1"}, {"taken_over_total"}),
         ("call", {"request": "r1", "detail": "done"}, set()),
     ],

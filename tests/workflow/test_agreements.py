@@ -2,7 +2,8 @@
 
 import asyncio
 
-from tests.conftest import REQUESTER, kinds, soon, states
+from bot.playground.faults import Code, Status
+from tests.conftest import REQUESTER, kinds, rows, soon, states
 from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER, Rig, approved_by
 
 TWO = approved_by(APPROVER, SECOND_APPROVER, REQUESTER).replace(
@@ -137,3 +138,33 @@ async def test_one_rejection_ends_what_another_agreed_to_and_names_them(rig: Rig
     for text in (shown(rig), rig.replies()[-1]):
         assert f"<@{APPROVER}> agreed" in text
         assert "ejected" in text
+
+
+async def test_an_agreement_is_shown_once_slack_is_back(rig: Rig) -> None:
+    async with rig.bot(TWO):
+        await rig.ask()
+        await rig.question()
+        for _ in range(3):
+            rig.slack.fail("chat.update", Status(503), channel=APPROVALS)
+        await rig.decide(APPROVER, "approve")
+        await soon(lambda: rig.column("owed") is not None)
+        assert "agreed" not in shown(rig)
+        rows(rig.database, "UPDATE requests SET wake = 1")
+        await soon(lambda: f"<@{APPROVER}> agreed" in shown(rig))
+        await rig.question()
+        await rig.decide(SECOND_APPROVER, "approve")
+        await rig.over()
+    assert len(rig.wechat.calls) == 1
+
+
+async def test_an_agreement_counts_though_slack_refuses_to_show_it(rig: Rig) -> None:
+    async with rig.bot(TWO):
+        await rig.ask()
+        question = await rig.question()
+        rig.slack.fail("chat.update", Code("edit_window_closed"), channel=APPROVALS)
+        assert "You agreed" in await rig.decide(APPROVER, "approve")
+        assert await rig.question() == question
+        await rig.decide(SECOND_APPROVER, "approve")
+        await rig.over()
+    assert len(rig.slack.parents(APPROVALS)) == len(rig.wechat.calls) == 1
+    assert f"<@{APPROVER}> agreed" in shown(rig)

@@ -12,6 +12,7 @@ from bot.policy.kinds import (
     ANYONE,
     Approvers,
     Effect,
+    Escalation,
     Operators,
     Person,
     Policy,
@@ -79,7 +80,7 @@ def _reach(policy: Policy, answers: SlackAnswers) -> Sequence[Finding]:
 
 
 def _active(
-    who: Rule | Approvers | Operators, answers: SlackAnswers, *, guests: bool = True
+    who: Rule | Approvers | Operators | Escalation, answers: SlackAnswers, *, guests: bool = True
 ) -> frozenset[str] | None:
     """Return the active people among those who are named; None if Slack did not return enough."""
     shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
@@ -92,7 +93,7 @@ def _active(
     return frozenset(user for user in everybody if answers.people.get(user) not in shut)
 
 
-def _named(who: Rule | Approvers) -> tuple[str, ...]:
+def _named(who: Rule | Approvers | Escalation) -> tuple[str, ...]:
     """Return the checks of the named people and groups, which can explain why nobody is active."""
     checks = {"slack-people": who.users, "slack-groups": who.groups}
     return tuple(check for check, named in checks.items() if named)
@@ -127,6 +128,13 @@ def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
         yield few
     yield from approval(rule, able, _active(rule, answers))
     yield from escalation(rule)
+    if approvers.escalate and _active(approvers.escalate, answers, guests=False) == frozenset():
+        found = Sentence(
+            "“{name}” escalates to nobody who is an active full member", name=rule.name
+        )
+        yield warning(
+            name, found, Sentence("Name people who are there."), *_named(approvers.escalate)
+        )
     later = [rule.approvers.escalate.channel] if rule.approvers.escalate else []
     for channel in dict.fromkeys([approvers.channel, *later]):
         yield from _channel(channel, answers.channels.get(channel))

@@ -193,3 +193,18 @@ async def test_requesters_do_not_count_among_those_who_can_agree(under: Under) -
     assert await level_of(under(enough), "policy-approvers") == "ok"
     himself = two.replace('effect = "approve"', 'effect = "approve"\nself_approval = true')
     assert await level_of(under(himself), "policy-approvers") == "ok"
+
+
+async def test_whom_a_rule_escalates_to_and_where_is_checked_too(under: Under) -> None:
+    later = (
+        'escalate = {{ after = "1h", users = ["{}"], channel = "{}" }}, groups = ["S0APPROVERS"]'
+    )
+    gone = under(approve(later.format("U0GONE", "C0RELEASES")))
+    found = await finding_of(gone, "policy-approvers")
+    assert found.level == "warning"
+    assert found.found == "“core” escalates to nobody who is an active full member"
+    archived = under(approve(later.format("U0APPROVER", "C0ARCHIVED")))
+    found = await finding_of(archived, "policy-approvers")
+    assert found.found == "the approvers' channel C0ARCHIVED is archived"
+    fine = under(approve(later.format("U0APPROVER", "C0RELEASES")))
+    assert await level_of(fine, "policy-approvers") == "ok"
