@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from bot.domain.finding import wrong_by
 from bot.domain.outcome import OUTCOMES
+from bot.domain.request import Act
 from bot.observe.logs.setup import log_uncaught, set_up
 from bot.observe.output import FAILED, FINE, complain
 from bot.settings.environ import DotenvError, environment
@@ -106,7 +107,7 @@ def _audit_options(audit: argparse.ArgumentParser) -> None:
     add("--appid", help="about this appid")
     of_request = "about this request, such as 7kq2mhx4 or, of a batch, 7kq2mhx4-12"
     add("--request", metavar="ID", help=of_request)
-    add("--outcome", choices=(*OUTCOMES, "mistake"), help="that ended so")
+    add("--outcome", choices=(*OUTCOMES, "mistake", Act.BREAK_GLASS.value), help="that ended so")
     add("--format", choices=("table", "csv", "jsonl"), default="table")
     deletes = "delete what ended before this day, in UTC, of everybody and for good"
     add("--delete-before", type=_day, metavar="DATE", help=deletes)

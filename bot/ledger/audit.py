@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bot.domain.finding import Problem
-from bot.domain.request import Request, State
+from bot.domain.request import Act, Request, State
 from bot.domain.sentence import Sentence
 from bot.ledger.database import is_transient, reason_of, remedy
 from bot.ledger.engine import REACHING, CannotOpenError, file_of, parse, sqlite_engine
@@ -59,7 +59,12 @@ class EventFilter:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions on a row of `events`."""
-        equal = {"user": self.user, "env": self.env, "appid": self.appid, "outcome": self.outcome}
+        equal = {"user": self.user, "env": self.env, "appid": self.appid}
+        equal |= (
+            {"kind": "broke glass"}
+            if self.outcome == Act.BREAK_GLASS.value
+            else {"outcome": self.outcome}
+        )
         named = [events.c[name] == value for name, value in equal.items() if value is not None]
         if self.request is not None:
             named.append(_is_part_of(self.request, self.batch))

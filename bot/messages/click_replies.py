@@ -60,6 +60,17 @@ class NothingDone(Enum):
     NOT_FOR_RETRY = (
         msgid("Only {who}, who asked for it, or an approver can try again. Nothing was done."),
     )
+    NOT_FOR_BREAK_GLASS = (
+        msgid(
+            "The policy does not let you share this without waiting for the approval. Nothing was done."
+        ),
+        msgid("An approver can still decide. If it cannot wait, ask {contact}."),
+    )
+    NO_REASON = (
+        msgid("Say why it cannot wait: the approvers have to know. Nothing was done."),
+        msgid("Click the button again, and write a reason."),
+    )
+    """Of what was written nothing can be seen."""
     RETRIED_ALREADY = (
         msgid(
             "This was tried again already. Look below for the answer, or send the command again."

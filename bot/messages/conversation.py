@@ -14,12 +14,12 @@ from bot.domain.outcome import (
     explained,
     retry_may_help,
 )
-from bot.domain.request import Act, Request
+from bot.domain.request import Act, BrokenGlass, Request
 from bot.messages import answers, approvals, batches
 from bot.messages.blocks import Button, Buttons, Message, message, small
 from bot.messages.endings import ENDINGS, kind_of, mark, named_in, next_step, state
 from bot.messages.request import in_channel, name
-from bot.messages.words import Words
+from bot.messages.words import Words, msgid
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:
@@ -66,7 +66,10 @@ def answer(
         case _:
             whole = _not_called(words, request, outcome)
     if approval := request.approval:
-        approved = words("Approved by <@{by}>", by=approval.by)
+        text = msgid("Approved by <@{by}>")
+        if isinstance(approval, BrokenGlass):
+            text = msgid("<@{by}> did not wait for an approval")
+        approved = words(text, by=approval.by)
         whole += message(small(approvals.with_comment(words, approved, approval.comment)))
     if request.agreed or isinstance(outcome, Expired):
         whole += message(approvals.agreed_before(words, request, outcome))

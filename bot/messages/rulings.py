@@ -24,7 +24,13 @@ from bot.messages.words import (
     sentences,
     when,
 )
-from bot.policy.decide import covering, may_share_later, may_share_somewhere, whatever_reason
+from bot.policy.decide import (
+    covering,
+    may_break_glass,
+    may_share_later,
+    may_share_somewhere,
+    whatever_reason,
+)
 from bot.policy.kinds import (
     Allow,
     Ask,
@@ -169,7 +175,10 @@ def _summary(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
     env, appid = code(ask.env), code(ask.appid)
     may = words("✅ You may share {env} with {appid} from here.", env=env, appid=appid)
     wanted = _reason_wanted(words, decision.rule) if decision.rule.require_reason else None
-    return sentences(words, may, _step(words, decision), wanted)
+    at_once = None
+    if isinstance(decision, NeedsApproval) and may_break_glass(decision.rule, ask.person):
+        at_once = words("If it cannot wait, you may share it without the approval, and say why.")
+    return sentences(words, may, _step(words, decision), wanted, at_once)
 
 
 def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy, appid: Mrkdwn) -> str:

@@ -266,6 +266,12 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
     return is_named(rule.approvers, approver)
 
 
+def may_break_glass(rule: Rule, requester: Person) -> bool:
+    """Return whether a requester need not wait for the approval that `rule` asks for."""
+    able = rule.break_glass is not None and is_named(rule.break_glass, requester)
+    return able and requester.standing is Standing.MEMBER
+
+
 def may_approve_such(policy: Policy, ask: Ask) -> bool:
     """Return whether this person may decide, under any rule, about somebody else's request for this env and appid."""
     rules = (rule for rule in policy.approval_rules if may_approve(rule, ask.person, ""))

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from bot.domain.finding import Problem
 from bot.domain.sentence import Sentence
-from bot.policy.decide import decide, deciding_rule, may_approve
+from bot.policy.decide import decide, deciding_rule, may_approve, may_break_glass
 from bot.policy.errors import problem_of, quoted, sentence, shown, without_misspelt
 from bot.policy.kinds import (
     Approvers,
@@ -23,6 +23,7 @@ from bot.policy.kinds import (
     Deny,
     Effect,
     NeedsApproval,
+    Operators,
     Owner,
     Policy,
     Tested,
@@ -32,11 +33,9 @@ from bot.policy.shapes import (
     AgreedEntry,
     ApproversEntry,
     EscalateEntry,
-    ExceptEntry,
     File,
     FreezeEntry,
-    NotifyEntry,
-    OperatorsEntry,
+    NamedEntry,
     OwnerEntry,
     PartyEntry,
     Question,
@@ -80,7 +79,7 @@ def read_and_test(text: str, default_owner: str | None) -> Tested | list[Problem
         tuple(Owner(entry.appid, tuple(entry.envs)) for entry in file.owner),
         default_owner,
         file.contact,
-        file.operators.operators(),
+        Operators(frozenset(file.operators.users), frozenset(file.operators.groups)),
         tuple(entry.freeze() for entry in file.freeze),
     )
     return Tested(policy, len(file.test), tuple(_failed(policy, file.test)))
@@ -95,21 +94,31 @@ def _failed(policy: Policy, tests: Iterable[TrialEntry]) -> Iterator[Problem]:
     timeless = replace(policy, rules=always, freezes=())
     for number, test in enumerate(tests, 1):
         decision = decide(policy if test.at else timeless, test.ask(0.0))
-        effect = _effect_of(decision, test)
+        effect, rule = _effect_of(decision, test), deciding_rule(decision)
+        why = (
+            Sentence("rule {name}", name=quoted(rule.name)) if rule else Sentence("no rule matches")
+        )
+        place = Sentence(
+            "test {number}: {user} with {appid} and {env}",
+            number=number,
+            user=test.user,
+            appid=test.appid,
+            env=test.env,
+        )
+        breaks = isinstance(decision, NeedsApproval) and may_break_glass(
+            decision.rule, test.ask(0.0).person
+        )
+        if test.break_glass not in {None, breaks}:
+            may = Sentence(
+                "{place} should be able to break the glass but is not ({why})", place=place, why=why
+            )
+            may_not = Sentence(
+                "{place} should not be able to break the glass but is ({why})", place=place, why=why
+            )
+            yield Problem(
+                may if test.break_glass else may_not, Sentence("Correct the rules or the test.")
+            )
         if effect is not test.expect:
-            rule = deciding_rule(decision)
-            why = (
-                Sentence("rule {name}", name=quoted(rule.name))
-                if rule
-                else Sentence("no rule matches")
-            )
-            place = Sentence(
-                "test {number}: {user} with {appid} and {env}",
-                number=number,
-                user=test.user,
-                appid=test.appid,
-                env=test.env,
-            )
             found = Sentence(
                 "{place} should get “{expected}” but gets “{got}” ({why})",
                 place=place,
@@ -158,7 +167,7 @@ def _keys(loc: Sequence[int | str]) -> Iterable[str]:
     """Return the valid keys of the table at `loc` (a pydantic location)."""
     tables: dict[int | str, type[StrictTable]] = {
         "freeze": FreezeEntry,
-        "operators": OperatorsEntry,
+        "operators": NamedEntry,
         "owner": OwnerEntry,
         "rule": RuleEntry,
         "test": TrialEntry,
@@ -166,11 +175,12 @@ def _keys(loc: Sequence[int | str]) -> Iterable[str]:
     model = tables.get(loc[0], File)
     inner: dict[str, type[StrictTable]] = {
         "all_of": PartyEntry,
-        "notify": NotifyEntry,
+        "notify": NamedEntry,
         "escalate": EscalateEntry,
         "approvers": ApproversEntry,
         "agreed": AgreedEntry,
-        "except": ExceptEntry,
+        "except": NamedEntry,
+        "break_glass": NamedEntry,
     }
     within = (table for name, table in inner.items() if name in loc[:-1])
     there = next(within, model)
@@ -238,6 +248,15 @@ def _contradictory_approvers(entry: ApproversEntry) -> Iterator[Problem]:
         yield Problem(found, Sentence("Write a shorter after, or a longer expires."))
 
 
+def _contradictory_glass(entry: NamedEntry, *, approves: bool) -> Iterator[Problem]:
+    if not approves:
+        found = Sentence('break_glass goes with effect = "approve" only')
+        yield Problem(found, Sentence("Change the effect or remove it."))
+    elif not (entry.users or entry.groups):
+        found = Sentence("break_glass names nobody")
+        yield Problem(found, Sentence("Add users or groups to it, or remove it."))
+
+
 def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
     approves, denies = rule.effect is Effect.APPROVE, rule.effect is Effect.DENY
     left_out = rule.users is None and rule.groups is None
@@ -258,6 +277,8 @@ def _contradictions(rule: RuleEntry) -> Iterator[Problem]:
     if (rule.approvers or rule.self_approval) and not approves:
         found = Sentence('approvers and self_approval go with effect = "approve" only')
         yield Problem(found, Sentence("Change the effect or remove them."))
+    if rule.break_glass:
+        yield from _contradictory_glass(rule.break_glass, approves=approves)
     if denies and rule.guests:
         found = Sentence(
             'guests has no effect here: a rule with effect = "deny" denies guests and members alike'

@@ -134,6 +134,8 @@ class Rule:
     """The address of what a reason refers to, with `{reason}` in the place of the reference."""
     hours: Hours | None = None
     """When it applies; None for always."""
+    break_glass: Party | None = None
+    """Whose own requests need not wait for the approval, if they say why; None for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ class Policy:
     @cached_property
     def groups(self) -> frozenset[str]:
         """All user groups that rules, approvers, operators and freezes name."""
-        named = (rule.groups | rule.approvers.everybody.groups for rule in self.rules)
+        named = [rule.groups | rule.approvers.everybody.groups for rule in self.rules]
+        named += [rule.break_glass.groups for rule in self.rules if rule.break_glass]
         return self.operators.groups.union(*named, *(each.groups for each in self.freezes))
 
     @property

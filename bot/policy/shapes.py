@@ -24,7 +24,6 @@ from bot.policy.kinds import (
     Effect,
     Escalation,
     Freeze,
-    Operators,
     Person,
     Rule,
     Standing,
@@ -181,8 +180,8 @@ class PartyEntry(StrictTable):
         return Party(frozenset(self.users), frozenset(self.groups))
 
 
-class NotifyEntry(StrictTable):
-    """Who is mentioned, by name; "*" is not allowed."""
+class NamedEntry(StrictTable):
+    """People by name; "*" is not allowed."""
 
     users: list[UserId] = []
     groups: list[GroupId] = []
@@ -214,7 +213,7 @@ class ApproversEntry(StrictTable):
     approvals: Annotated[int | None, BeforeValidator(_count)] = None
     channel: ChannelId
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
-    notify: NotifyEntry | None = None
+    notify: NamedEntry | None = None
     escalate: EscalateEntry | None = None
 
     def approvers(self) -> Approvers:
@@ -232,17 +231,6 @@ class ApproversEntry(StrictTable):
             notify=self.notify.party() if self.notify else None,
             escalate=self.escalate.escalation() if self.escalate else None,
         )
-
-
-class OperatorsEntry(StrictTable):
-    """The operators, by name; "*" is not allowed."""
-
-    users: list[UserId] = []
-    groups: list[GroupId] = []
-
-    def operators(self) -> Operators:
-        """Return the Operators."""
-        return Operators(frozenset(self.users), frozenset(self.groups))
 
 
 class RuleEntry(StrictTable):
@@ -263,6 +251,7 @@ class RuleEntry(StrictTable):
     reason_pattern: ReasonPattern | None = None
     reason_url: ReasonUrl | None = None
     hours: HoursOfWeek | None = None
+    break_glass: NamedEntry | None = None
 
     def called(self, number: int) -> str:
         """Return the rule's name, or "rule N"."""
@@ -286,6 +275,7 @@ class RuleEntry(StrictTable):
             reason_pattern=self.reason_pattern,
             reason_url=self.reason_url,
             hours=self.hours,
+            break_glass=self.break_glass.party() if self.break_glass else None,
         )
 
 
@@ -296,13 +286,6 @@ class OwnerEntry(StrictTable):
     envs: Annotated[list[EnvGlob], Field(min_length=1)]
 
 
-class ExceptEntry(StrictTable):
-    """Who may share during a freeze."""
-
-    users: list[UserId] = []
-    groups: list[GroupId] = []
-
-
 class FreezeEntry(StrictTable):
     """A `[[freeze]]`."""
 
@@ -310,7 +293,7 @@ class FreezeEntry(StrictTable):
     until: Moment
     envs: Annotated[list[EnvGlob], Field(min_length=1)] = [ANYONE]
     reason: Annotated[str, Field(min_length=1, max_length=200)]
-    exempt: ExceptEntry = Field(ExceptEntry(), alias="except")
+    exempt: NamedEntry = Field(NamedEntry(), alias="except")
 
     def freeze(self) -> Freeze:
         """Return the Freeze."""
@@ -360,6 +343,7 @@ class TrialEntry(Question):
 
     agreed: list[AgreedEntry] = []
     waited: Annotated[timedelta, BeforeValidator(_duration)] = timedelta()
+    break_glass: bool | None = None
     expect: EffectWord
 
 
@@ -367,7 +351,7 @@ class File(StrictTable):
     """The whole file."""
 
     contact: Annotated[str, Field(min_length=1, max_length=200)] = DEFAULT_CONTACT
-    operators: OperatorsEntry = OperatorsEntry()
+    operators: NamedEntry = NamedEntry()
     owner: list[OwnerEntry] = []
     rule: Annotated[list[RuleEntry], Field(min_length=1)]
     freeze: list[FreezeEntry] = []

@@ -27,6 +27,7 @@ from bot.messages.approvals import (
     sent_to_approvers,
     settled,
     waiting,
+    without_approval,
     you_agreed,
     you_approved,
 )
@@ -132,6 +133,8 @@ def step_of(act: Act, context: ClickContext) -> ClickStep:
             return _cancel(context)
         case Act.APPROVE | Act.REJECT:
             return _decide(context, approved=act is Act.APPROVE)
+        case Act.BREAK_GLASS:
+            return _break_glass(context)
         case Act.RETRY:
             return _retry(context)
         case Act.SHARE_AGAIN:
@@ -213,8 +216,39 @@ def _confirm(context: ClickContext) -> ClickStep:
     if isinstance(decision, NeedsApproval):
         patience = rule.approvers.expires.total_seconds()
         move = replace(move, to=State.WAITING, patience=patience)
-        message = sent_to_approvers(words, request)
+        message = sent_to_approvers(words, request, breakable=decisions.breakable is not None)
     return ApplyMove(move, message, replaces=True)
+
+
+def _break_glass(context: ClickContext) -> ClickStep:
+    """Let a request go on whose requester need not wait for its approval, if the current policy allows it otherwise."""
+    words, entry, click = context.words, context.entry, context.click
+    request, decisions = entry.request, context.decisions
+    if not _is_own(context):
+        return _nothing_done(context, NothingDone.NOT_YOURS)
+    if entry.state is not State.WAITING:
+        return late(words, click, entry)
+    if doubt := decisions.doubt:
+        return _in_doubt(context, doubt)
+    by = click.origin.user_id
+    if no_more := decisions.against(request):
+        move = Move(State.ANSWERED, by, "denied", outcome=no_more)
+        ending = ApplyMove(move, over_by_policy(words, request, no_more))
+        return _opens_later(context, no_more) or ending
+    if (rule := decisions.breakable) is None:
+        why = NothingDone.NOT_FOR_BREAK_GLASS
+        return Reply(refused(words, why, request), refused=True)
+    if not click.comment:
+        return _nothing_done(context, NothingDone.NO_REASON)
+    move = Move(
+        State.PLACED if entry.place else State.ACCEPTED,
+        by,
+        "broke glass",
+        comment=click.comment,
+        rule=rule.name,
+        broke_glass=True,
+    )
+    return ApplyMove(move, without_approval(words, request))
 
 
 def _opens_later(context: ClickContext, no: Denied) -> Reply | None:
@@ -368,14 +402,14 @@ _REPLIED = Denied | Cancelled | Skipped
 """How a request can end by the click on its confirmation, whose reply is then its only answer."""
 
 
-def late(words: Words, click: Click, entry: Entry) -> Reply:
+def late(words: Words, click: Click, entry: Entry, *, breakable: bool = False) -> Reply:
     """Reply that a click came too late, and how the request ended, or for whom it waits.
 
     If the only answer was the reply to an earlier click, this reply repeats it, since it may take that reply's place.
     """
     request, waits = entry.request, entry.state is State.WAITING
     if waits and click.origin.user_id == request.origin.user_id:
-        message: Message = sent_to_approvers(words, request)
+        message: Message = sent_to_approvers(words, request, breakable=breakable)
     elif waits:
         message = waiting(words, request)  # they cancelled it just when its requester confirmed it
     elif entry.state is State.ENDED and not entry.place and isinstance(entry.outcome, _REPLIED):

@@ -13,6 +13,7 @@ from bot.policy.decide import (
     may_approve,
     may_approve_such,
     may_begin,
+    may_break_glass,
     may_share_env,
     may_share_somewhere,
     named_envs,
@@ -107,6 +108,16 @@ class Decisions:
             if not replace(self, of_each=then).ground_against(request):
                 return at
         return None
+
+    @property
+    def breakable(self) -> Rule | None:
+        """The rule whose approval the requester need not wait for; None if there is none for all of it."""
+        glass = [
+            decision.rule
+            for ask, decision in self.of_each
+            if isinstance(decision, NeedsApproval) and may_break_glass(decision.rule, ask.person)
+        ]
+        return glass[0] if len(glass) == len(self.of_each) and len({*glass}) == 1 else None
 
     def deciding_rules(self, request: Request) -> tuple[Rule, ...]:
         """Return the rules whose approvers may decide: the one rule that now requires an approval for all of it.

@@ -23,7 +23,7 @@ from bot.domain.outcome import (
     Unknown,
     doubted,
 )
-from bot.domain.request import Request, State
+from bot.domain.request import BrokenGlass, Request, State
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
 from bot.ledger.writer import LedgerDownError
@@ -154,6 +154,8 @@ class Worker:
         if entry.asked:
             self._show_decided(entry, entry.place)
         if entry.request.appids:
+            if isinstance(entry.request.approval, BrokenGlass):  # its answer may be hours away
+                await self._for_now(entry, self.approvals.tell_skipped, entry)
             return await self._run(entry, entry.place)
         return await self._call(entry, called_again=called_again, late=late)
 
@@ -261,6 +263,8 @@ class Worker:
             delivered = await self.places.close(
                 request, where, outcome, look_since=since, called_again=twice, after=after
             )
+        if isinstance(entry.request.approval, BrokenGlass):
+            await self.approvals.tell_skipped(entry)
         if entry.asked:
             await self.approvals.show_decision(entry)
         if delivered:

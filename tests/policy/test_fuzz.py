@@ -21,8 +21,7 @@ from bot.policy.shapes import (
     EscalateEntry,
     File,
     FreezeEntry,
-    NotifyEntry,
-    OperatorsEntry,
+    NamedEntry,
     OwnerEntry,
     Question,
     RuleEntry,
@@ -73,8 +72,8 @@ WORDS = st.sampled_from(
     ("U012ABCDEF", "S1X", "C1X", "*", A, "allow", "approve", "deny", "24h", "", "test-*", "[!")
 ) | st.text(max_size=5)
 TABLES = (
-    *(File, OperatorsEntry, OwnerEntry, RuleEntry, ApproversEntry, FreezeEntry),
-    *(NotifyEntry, EscalateEntry, AgreedEntry, TrialEntry),
+    *(File, NamedEntry, OwnerEntry, RuleEntry, ApproversEntry, FreezeEntry),
+    *(EscalateEntry, AgreedEntry, TrialEntry),
 )
 NAMES = {field.alias or key for table in TABLES for key, field in table.model_fields.items()}
 KEYS = st.sampled_from(sorted(NAMES))
