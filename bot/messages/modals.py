@@ -128,6 +128,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
 
 def breaking_glass(words: Words, request: Request, private_metadata: str) -> Block:
     """Ask a requester why their request cannot wait for its approval."""
+    say = words.about(request)
     told = words("The approvers are told at once, with what you write here.")
     return _decision(
         words,
@@ -136,7 +137,7 @@ def breaking_glass(words: Words, request: Request, private_metadata: str) -> Blo
         private_metadata,
         title=words("Without approval"),
         says=(
-            words.about(request)("Share {env} with {receivers} without waiting for the approval?"),
+            say("Share {env} with {receivers} without waiting for the approval?"),
             sentences(words, words(FOR_GOOD), told),
         ),
         comment=words("Why it cannot wait"),

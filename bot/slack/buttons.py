@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.request import Act, Click
-from bot.messages.blocks import value_of
+from bot.messages.blocks import Posted, ref_of, value_of
 from bot.messages.modals import breaking_glass, decision
 from bot.runtime.tasks import log_request
 from bot.slack.api import SlackApi
@@ -78,7 +78,11 @@ class ClickListeners:
         if isinstance(found, Reply):
             await self._reply(click, found, body)
             return
-        value = value_of(click.request_id, click.message)
+        at = click.origin  # what one person alone sees has no reference: its reply comes there
+        place = click.message or ref_of(
+            *[Posted(at.channel_id, "", at.thread_ts)][: bool(at.channel_id)]
+        )
+        value = value_of(click.request_id, place)
         if act is Act.BREAK_GLASS:
             view = breaking_glass(words, found.request, value)
         else:

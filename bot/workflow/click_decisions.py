@@ -233,8 +233,7 @@ def _break_glass(context: ClickContext) -> ClickStep:
     by = click.origin.user_id
     if no_more := decisions.against(request):
         move = Move(State.ANSWERED, by, "denied", outcome=no_more)
-        ending = ApplyMove(move, over_by_policy(words, request, no_more))
-        return _opens_later(context, no_more) or ending
+        return _opens_later(context, no_more) or ApplyMove(move, answer(words, request, no_more))
     if (rule := decisions.breakable) is None:
         why = NothingDone.NOT_FOR_BREAK_GLASS
         return Reply(refused(words, why, request), refused=True)
