@@ -79,8 +79,8 @@ KINDS: Final = (
 """The types of Slack's payloads, besides a command, which has none."""
 
 _Labels = Mapping[str, Collection[str] | None]
-WAITS: Final = ("agreed", "escalated")
-"""The kinds of events of a request that goes on waiting for its approvers."""
+WAITS: Final = ("agreed", "escalated", "broke glass")
+"""The kinds of events of a request that goes on waiting for its approvers, or does not wait for them."""
 
 COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "approvals": ("What happens while approvers are asked", {"event": WAITS}),

@@ -43,6 +43,7 @@ _MORE_ENVS = (
     *(f"prod-{number}" for number in range(2, 10)),
     "test-2",
     "core-1",
+    "core-2",
     "live-1",
     "live-2",
     "pay-1",

@@ -43,6 +43,7 @@ NO_CONDITION = {"name", "effect", "confirm", "approvers", "self_approval"} | {
     "require_reason",
     "reason_pattern",
     "reason_url",
+    "break_glass",
 }
 
 WIDE = Rule("wide", Effect.ALLOW, users=frozenset({ANYONE}), guests=True)

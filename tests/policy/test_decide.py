@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.domain.outcome import Party
 from bot.policy.decide import (
     approver_users,
     covering,
@@ -580,6 +581,7 @@ DRAWN: dict[str, st.SearchStrategy[object]] = {
     "reason_pattern": st.sampled_from((None, "[A-Z]+-[0-9]+", "4[.]2")),
     "reason_url": st.sampled_from((None, "https://t.example/{reason}")),
     "hours": st.sampled_from((None, BY_DAY, BY_NIGHT, AT_WEEKENDS)),
+    "break_glass": st.sampled_from((None, Party(frozenset({ANN}), frozenset({OPS})))),
 }
 RULES = st.builds(Rule, **DRAWN)
 POLICIES = st.lists(RULES, max_size=6).map(lambda rules: Policy(tuple(rules)))

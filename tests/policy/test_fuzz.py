@@ -107,6 +107,7 @@ LIKELY: dict[str, st.SearchStrategy[object]] = {
     "reason_url": WORDS | st.just("https://t.example/{reason}"),
     "name": WORDS,
     "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
+    "break_glass": st.just({"users": ["U1X"]}),
     "hours": WORDS | st.just("Mon-Fri 09:00-18:00 Asia/Shanghai"),
 }
 EFFECTS = st.sampled_from(("allow", "approve", "deny"))
@@ -150,6 +151,7 @@ GOOD: Table = {
         {
             "name": "two",
             "users": ["U012ABCDEF"],
+            "break_glass": {"users": ["U1X"], "groups": ["S2X"]},
             "effect": "approve",
             "approvers": {
                 "groups": ["S1X"],
@@ -192,6 +194,7 @@ GOOD: Table = {
             "reason": "OPS-12",
             "agreed": [{"user": "U0NOBODY", "groups": ["S2X"]}],
             "waited": "1h",
+            "break_glass": False,
             "at": datetime(2026, 12, 1, 9, tzinfo=UTC),
             "expect": "approve",
         }

@@ -23,7 +23,7 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
 )
-from bot.domain.request import Act, Agreement, Approval, Origin, Request
+from bot.domain.request import Act, Agreement, Approval, BrokenGlass, Origin, Request
 from bot.domain.sentence import Sentence
 from bot.guidance import Trouble, for_code
 from bot.messages import Message, click_replies, conversation
@@ -37,8 +37,10 @@ from bot.messages.approvals import (
     reminder,
     sent_to_approvers,
     settled,
+    skipped,
     so_far,
     waiting,
+    without_approval,
     you_agreed,
     you_approved,
 )
@@ -55,7 +57,7 @@ from bot.messages.history import (
 )
 from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread
-from bot.messages.modals import decision, form, trouble
+from bot.messages.modals import breaking_glass, decision, form, trouble
 from bot.messages.notices import (
     Note,
     NoThread,
@@ -111,6 +113,7 @@ _ONE = Request(
     reason="release 12",
 )
 _MISSING = [Party(groups=frozenset({"S0"}), count=2)]
+_BROKEN = replace(_ONE, approval=BrokenGlass(_USER, "it is down"))
 _AGREED = replace(_ONE, approval=Approval(_USER, "fine"), agreed=(Agreement(_USER, "fine"),))
 _APPIDS = tuple(f"wx{number:016x}" for number in range(300))
 _MANY = Request(
@@ -186,7 +189,8 @@ def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
     yield "untold", untold(words, _ONE, answered)
     yield "shared-before", shared_before(words, _ONE, _NOW, _LINK)
     yield "confirmation", confirmation(words, _MANY, _NOW)
-    yield "sent-to-approvers", sent_to_approvers(words, _ONE)
+    yield "sent-to-approvers", sent_to_approvers(words, _ONE, breakable=True)
+    yield "without-approval", without_approval(words, _ONE)
     yield (
         "under-way-alone",
         only_you(words, conversation.begun(words, _ONE, waiting=False), NoThread.NOT_INVITED),
@@ -222,6 +226,7 @@ def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
     yield "decided-by-several", decided(words, _AGREED, Shared(), _NOW)
+    yield "skipped", skipped(words, _BROKEN, f"<@{_USER}>", commented=True)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
     yield "appids", replies(words, _MANY)[0]
     none = finished_of([(appid, _FAILED) for appid in _APPIDS])
@@ -251,6 +256,7 @@ def _views(words: Words) -> Iterator[tuple[str, Block]]:
     yield "app-home", view(home(words, Person(_TEAM, _USER), (_RULE,), records, "0"))
     yield "form", form(words, _ORIGIN, "")
     yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
+    yield "break-glass", breaking_glass(words, _MANY, _MANY.id)
     yield "trouble", trouble(words, _REFERENCE)
 
 
