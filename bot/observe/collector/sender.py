@@ -1,4 +1,4 @@
-"""Send the ledger's events to the receiver, in their order, each at least once, however long it is away."""
+"""Send the ledger's events to the collector, in their order, each at least once, however long it is away."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import httpx
 import orjson
 
-from bot.ledger.receiver import Due, Receiver
+from bot.ledger.collector import Collector, Due
 from bot.ledger.writer import LedgerDownError
-from bot.observe.receiver.cloudevents import BATCH, cloud_event, id_of
-from bot.observe.receiver.signature import webhook_headers
-from bot.settings.access import ReceiverSettings
+from bot.observe.collector.cloudevents import BATCH, cloud_event, id_of
+from bot.observe.collector.signature import webhook_headers
+from bot.settings.access import CollectorSettings
 
 _MOST = 100  # events in one post
 _SECONDS = 10.0  # for one post
@@ -24,18 +24,18 @@ _FIXES: Mapping[int, str] = {
     403: "Correct AUDIT_AUTHORIZATION or AUDIT_SECRET.",
     404: "Correct AUDIT_URL.",
     405: "Correct AUDIT_URL.",
-    415: f"Let the receiver take {BATCH}.",
+    415: f"Let the collector take {BATCH}.",
 }
 _REDIRECTED = "Set AUDIT_URL to the address to which it redirects."
 _OTHERWISE = (
-    "Look at the receiver; nothing is lost, and the events are sent again until it takes them."
+    "Look at the collector; nothing is lost, and the events are sent again until it takes them."
 )
 
 _log = logging.getLogger(__name__)
 
 
 def fix_for(status: int | None) -> str:
-    """Return what to do about a receiver that answers with this HTTP status, or not at all."""
+    """Return what to do about a collector that answers with this HTTP status, or not at all."""
     if status is not None and status // 100 == 3:  # noqa: PLR2004  # all of them
         return _REDIRECTED
     return _FIXES.get(status or 0, _OTHERWISE)
@@ -43,13 +43,13 @@ def fix_for(status: int | None) -> str:
 
 @dataclass(slots=True, kw_only=True)
 class Sender:
-    """Sends what the ledger holds for the receiver, while no other replica does; `http` follows no redirects.
+    """Sends what the ledger holds for the collector, while no other replica does; `http` follows no redirects.
 
     `now` is Unix time, `idle` sleeps, `jitter` returns a random number up to 1.
     """
 
-    receiver: Receiver
-    settings: ReceiverSettings = field(repr=False)
+    collector: Collector
+    settings: CollectorSettings = field(repr=False)
     http: httpx.AsyncClient
     clock: Callable[[], float]
     now: Callable[[], float]
@@ -57,14 +57,14 @@ class Sender:
     jitter: Callable[[], float]
     posted: Callable[[str], None]
     unsent: int = 0
-    """How many events the receiver does not have, at most."""
+    """How many events the collector does not have, at most."""
     _most: int = _MOST
     _pause: float = 0.0
     _since: float | None = None
     _told: tuple[object, ...] = ()
 
     def behind(self) -> float:
-        """Return the age in seconds of the oldest event that the receiver does not have; 0 if it has all."""
+        """Return the age in seconds of the oldest event that the collector does not have; 0 if it has all."""
         return 0.0 if self._since is None else max(0.0, self.clock() - self._since)
 
     async def run(self) -> None:
@@ -82,14 +82,14 @@ class Sender:
 
     async def _step(self) -> bool:
         """Send the next events, if there are any; return whether to go on at once."""
-        due = await self.receiver.due(self._most)
+        due = await self.collector.due(self._most)
         self.unsent = due.unsent
         self._since = self.clock() - due.behind if due.unsent else None
         if not due.rows:
             return False
         status, why = await self._post(due.rows)
         if status is not None and status // 100 == 2:  # noqa: PLR2004  # all of them
-            await self.receiver.took(due, int(str(due.rows[-1]["id"])))
+            await self.collector.took(due, int(str(due.rows[-1]["id"])))
             self._well()
             return True
         if status in _SMALLER and len(due.rows) > 1:
@@ -100,7 +100,7 @@ class Sender:
 
     def _well(self) -> None:
         if self._told:
-            _log.info("the receiver of events takes them again")
+            _log.info("the collector of events takes them again")
         self._pause, self._told = 0.0, ()
         self._most = min(_MOST, self._most * 2)
 
@@ -115,7 +115,7 @@ class Sender:
         facts = {"reason": why, "fix": fix_for(status), "unsent": due.unsent}
         if status in _SMALLER:  # this very one, which holds up those after it
             facts |= {"event": id_of(first), "request": first["request"]}
-        _log.error("the receiver takes no events", extra=facts)
+        _log.error("the collector takes no events", extra=facts)
 
     async def _post(self, rows: Sequence[Mapping[str, object]]) -> tuple[int | None, str]:
         """Post these events; return the HTTP status, if there is one, and why not."""
@@ -135,7 +135,7 @@ class Sender:
 
 async def post(
     http: httpx.AsyncClient,
-    settings: ReceiverSettings,
+    settings: CollectorSettings,
     events: Sequence[Mapping[str, object]],
     message: str,
     now: float,

@@ -1,4 +1,4 @@
-"""Which events the receiver of the record has: its cursor, and the next ones to send.
+"""Which events the collector of the record has: its cursor, and the next ones to send.
 
 On PostgreSQL an event with a smaller id may become visible after one with a larger id. Each INSERT locks the table
 (RowExclusiveLock) before it draws its id, until its transaction has ended, and no lock is released before the commit is
@@ -13,7 +13,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
 
 from bot.ledger.lease import LEASE
-from bot.ledger.schema import events, receivers, replicas, requests
+from bot.ledger.schema import collectors, events, replicas, requests
 from bot.ledger.statements import NOW, compared, upsert, value_of
 from bot.ledger.writer import Operations, Writer, in_transaction
 
@@ -23,23 +23,25 @@ WORDS = ("reason", "comment")
 _TOP = select(func.coalesce(func.max(events.c.id), 0)).scalar_subquery()
 _BEGIN = upsert(
     lambda insert: (
-        insert(receivers)
-        .values(key=value_of(receivers.c.key), cursor=_TOP)
+        insert(collectors)
+        .values(key=value_of(collectors.c.key), cursor=_TOP)
         .on_conflict_do_nothing()
     )
 )
-_THE = compared(receivers.c.key)
-_STANDS = select(receivers.c.cursor, receivers.c.holder).where(_THE)
+_THE = compared(collectors.c.key)
+_STANDS = select(collectors.c.cursor, collectors.c.holder).where(_THE)
 # A lease that ends later than it can have been given was given before the clock was set back.
 _ALIVE = exists().where(
-    replicas.c.id == receivers.c.holder,
+    replicas.c.id == collectors.c.holder,
     and_(replicas.c.lease_until > NOW, replicas.c.lease_until <= NOW + LEASE),
 )
-_ME = bindparam("me", type_=receivers.c.holder.type)
-_TAKE = update(receivers).where(_THE, or_(receivers.c.holder.is_(None), ~_ALIVE)).values(holder=_ME)
+_ME = bindparam("me", type_=collectors.c.holder.type)
+_TAKE = (
+    update(collectors).where(_THE, or_(collectors.c.holder.is_(None), ~_ALIVE)).values(holder=_ME)
+)
 _MOVE = (
-    update(receivers)
-    .where(_THE, compared(receivers.c.cursor), receivers.c.holder == _ME)
+    update(collectors)
+    .where(_THE, compared(collectors.c.cursor), collectors.c.holder == _ME)
     .values(cursor=bindparam("last"))
 )
 _OPEN = text(
@@ -60,7 +62,7 @@ _NEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """What a receiver is to get next: the rows after its cursor, with the WORDS of their requests.
+    """What a collector is to get next: the rows after its cursor, with the WORDS of their requests.
 
     None of them if another replica sends. `behind` is the age in seconds of the oldest event that it does not have, `unsent`
     how many ids are after its cursor.
@@ -73,12 +75,12 @@ class Due:
 
 
 def key_of(url: str) -> str:
-    """Return the key of the receiver at a URL, which may hold secrets."""
+    """Return the key of the collector at a URL, which may hold secrets."""
     return sha256(url.encode()).hexdigest()
 
 
-class Receiver(Operations):
-    """What one replica sends to the receiver at `url`, while no other does."""
+class Collector(Operations):
+    """What one replica sends to the collector at `url`, while no other does."""
 
     def __init__(self, writer: Writer, holder: str, url: str) -> None:
         super().__init__(writer)
@@ -92,7 +94,7 @@ class Receiver(Operations):
 
     @in_transaction
     def due(self, on: Connection, most: int) -> Due:
-        """Return at most so many of the next events; a receiver that is not known yet begins now."""
+        """Return at most so many of the next events; a collector that is not known yet begins now."""
         found = on.execute(_STANDS, self._key).one_or_none()
         if found is None:
             _BEGIN.run(on, self._key)
@@ -132,6 +134,6 @@ class Receiver(Operations):
 
     @in_transaction
     def took(self, on: Connection, due: Due, last: int) -> None:
-        """Record that the receiver has all up to this id; no effect if it was set back, or another replica sends."""
+        """Record that the collector has all up to this id; no effect if it was set back, or another replica sends."""
         which = {**self._key, "the_cursor": due.cursor, "me": self._holder, "last": last}
         on.execute(_MOVE, which)

@@ -5,8 +5,8 @@ from base64 import b64decode
 import pytest
 
 from bot.ledger.events import TYPED
-from bot.observe.receiver.cloudevents import cloud_event
-from bot.observe.receiver.signature import webhook_headers
+from bot.observe.collector.cloudevents import cloud_event
+from bot.observe.collector.signature import webhook_headers
 
 ROW: dict[str, object] = {
     "id": 7,
@@ -48,7 +48,7 @@ def test_what_people_typed_is_sent_only_if_asked(kind: str) -> None:
     assert json.dumps(cloud_event(row, text=True)).count("typed") == 3
 
 
-def test_a_receiver_can_verify_the_signature() -> None:
+def test_a_collector_can_verify_the_signature() -> None:
     headers = webhook_headers("7-9", 1764725166.4, b"[]", b"k" * 24)
     version, _, signature = headers["webhook-signature"].partition(",")
     expected = hmac.digest(b"k" * 24, b"7-9.1764725166.[]", "sha256")

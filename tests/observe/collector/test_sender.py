@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestServer
 
 from bot.ledger.events import record_event
 from bot.ledger.ledger import Ledger
-from bot.observe.receiver.sender import Sender
-from bot.settings.access import ReceiverSettings
+from bot.observe.collector.sender import Sender
+from bot.settings.access import CollectorSettings
 from bot.wechat.transport import client_over
 from tests.databases import Database
 from tests.ledger.test_events import ORIGIN
@@ -23,7 +23,7 @@ Answer = Callable[[list[str]], int]
 
 @dataclass
 class Elsewhere:
-    """A receiver: the types of events that it took and was sent, and the ids of all messages."""
+    """A collector: the types of events that it took and was sent, and the ids of all messages."""
 
     answer: Answer = lambda _: 200
     took: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Elsewhere:
 
 @dataclass
 class Rig:
-    """A ledger, its receiver, and what sends."""
+    """A ledger, its collector, and what sends."""
 
     ledger: Ledger
     there: Elsewhere
@@ -79,8 +79,8 @@ async def rig(sqlite: Database) -> AsyncIterator[Rig]:
     async with TestServer(app) as server, aiohttp.ClientSession() as session:
         url = str(server.make_url("/events"))
         sender = Sender(
-            receiver=ledger.receiver(url),
-            settings=ReceiverSettings(url=url, authorization=None, key=None, include_text=False),
+            collector=ledger.collector(url),
+            settings=CollectorSettings(url=url, authorization=None, key=None, include_text=False),
             http=client_over(session),
             clock=asyncio.get_running_loop().time,
             now=lambda: 1764725166.0,
@@ -89,11 +89,11 @@ async def rig(sqlite: Database) -> AsyncIterator[Rig]:
             posted=lambda _: None,
         )
         found = Rig(ledger, there, sender, pauses)
-        await found.run(1)  # the receiver begins now
+        await found.run(1)  # the collector begins now
         yield found
 
 
-async def test_the_receiver_gets_each_event_once_and_in_order(rig: Rig) -> None:
+async def test_the_collector_gets_each_event_once_and_in_order(rig: Rig) -> None:
     await rig.note(*map(str, range(250)))
     await rig.run(2)
     assert rig.there.took == [str(number) for number in range(250)]
@@ -122,7 +122,7 @@ async def test_an_event_that_is_refused_is_named_and_not_skipped(
     await rig.note("a", "b", "bad", "c", "d")
     await rig.run(5)
     assert rig.there.took == ["a", "b"]
-    [line] = [each for each in caplog.records if each.message == "the receiver takes no events"]
+    [line] = [each for each in caplog.records if each.message == "the collector takes no events"]
     assert vars(line)["event"].startswith("3-")
     rig.there.answer = lambda _: 200
     await rig.run(2)
