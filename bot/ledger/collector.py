@@ -7,7 +7,7 @@ Source: postgresql.org, "Explicit Locking", "pg_locks".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, or_, select, text, update
@@ -21,13 +21,15 @@ WORDS = ("reason", "comment")
 """The columns with what people wrote in an event's request."""
 
 _TOP = select(func.coalesce(func.max(events.c.id), 0)).scalar_subquery()
-_BEGIN = upsert(
+BEGIN = upsert(
     lambda insert: (
         insert(collectors)
-        .values(key=value_of(collectors.c.key), cursor=_TOP)
+        .values(key=value_of(collectors.c.key), cursor=value_of(collectors.c.cursor))
         .on_conflict_do_nothing()
     )
 )
+"""Begins to send to a collector after this cursor, if it is not known yet."""
+
 _THE = compared(collectors.c.key)
 _STANDS = select(collectors.c.cursor, collectors.c.holder).where(_THE)
 # A lease that ends later than it can have been given was given before the clock was set back.
@@ -44,6 +46,9 @@ _MOVE = (
     .where(_THE, compared(collectors.c.cursor), collectors.c.holder == _ME)
     .values(cursor=bindparam("last"))
 )
+LOWERED = update(collectors).where(collectors.c.cursor > _TOP).values(cursor=_TOP)
+"""After a deletion of events, of which SQLite uses the ids again, so that none with such an id is skipped."""
+
 _OPEN = text(
     "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND mode = 'RowExclusiveLock'"
     " AND relation = 'events'::regclass"
@@ -51,6 +56,8 @@ _OPEN = text(
 )
 _AFTER = events.c.id > bindparam("after")
 _OLDEST = select(NOW - events.c.at).where(_AFTER).order_by(events.c.id).limit(1)
+_FIRST = select(events).where(_AFTER).order_by(events.c.id).limit(1)
+_COUNT = select(func.count()).select_from(events).where(_AFTER)
 _NEXT = (
     select(events, *(requests.c[name] for name in WORDS))
     .outerjoin(requests, events.c.request == requests.c.id)
@@ -74,9 +81,30 @@ class Due:
     unsent: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """What a collector does not have: how many events, the age of the first in seconds, and its row."""
+
+    count: int
+    seconds: float
+    first: Mapping[str, object]
+
+
+def unsent(on: Connection, url: str) -> Unsent | None:
+    """Return what a collector does not have; None if it has all, or is not known."""
+    cursor = on.scalar(select(collectors.c.cursor).where(_THE), {"the_key": key_of(url)})
+    after = {"after": cursor}
+    first = on.execute(_FIRST, after).mappings().one_or_none() if cursor is not None else None
+    if first is None:
+        return None
+    return Unsent(
+        on.scalar(_COUNT, after) or 0, max(on.scalar(_OLDEST, after) or 0.0, 0.0), {**first}
+    )
+
+
 def key_of(url: str) -> str:
-    """Return the key of the collector at a URL, which may hold secrets."""
-    return sha256(url.encode()).hexdigest()
+    """Return the key of the collector at a URL, which may hold secrets; one with another query is the same."""
+    return sha256(url.partition("?")[0].encode()).hexdigest()
 
 
 class Collector(Operations):
@@ -97,20 +125,24 @@ class Collector(Operations):
         """Return at most so many of the next events; a collector that is not known yet begins now."""
         found = on.execute(_STANDS, self._key).one_or_none()
         if found is None:
-            _BEGIN.run(on, self._key)
+            # Not before what is under way has ended: it may have smaller ids, and be committed after this.
+            if not self._look(on):
+                return Due(0)
+            BEGIN.run(on, {**self._key, "the_cursor": self._safe})
             found = on.execute(_STANDS, self._key).one()
         cursor = found.cursor
         behind = on.scalar(_OLDEST, {"after": cursor})
         if behind is None:
             return Due(cursor)
-        due = Due(cursor, (), max(behind, 0.0), on.scalar(select(_TOP)) - cursor)
+        top = on.scalar(select(_TOP)) or 0
+        due = Due(cursor, (), max(behind, 0.0), top - cursor)
         if not self._holds(on, found.holder):
             return due
-        if cursor >= self._safe:
+        if top > self._safe:
             self._look(on)
         which = {"after": cursor, "safe": self._safe, "most": most}
         rows = on.execute(_NEXT, which).mappings().all()
-        return Due(cursor, [dict(row) for row in rows], due.behind, due.unsent)
+        return replace(due, rows=[dict(row) for row in rows])
 
     def _holds(self, on: Connection, holder: str | None) -> bool:
         """Tell whether this replica sends; it takes over from one whose lease has expired."""
@@ -118,11 +150,11 @@ class Collector(Operations):
             return True
         return on.execute(_TAKE, {**self._key, "me": self._holder}).rowcount == 1
 
-    def _look(self, on: Connection) -> None:
-        """Move `_safe` up, as far as no transaction is open that may have a smaller id."""
+    def _look(self, on: Connection) -> bool:
+        """Move `_safe` up, and return True, unless a transaction is open that may have a smaller id."""
         if on.dialect.name == "sqlite":  # one writes after the other
             self._safe = on.scalar(select(_TOP)) or 0
-            return
+            return True
         if self._open:
             self._open &= frozenset(on.scalars(_OPEN))
         else:
@@ -131,6 +163,7 @@ class Collector(Operations):
             self._open = frozenset(on.scalars(_OPEN))
         if not self._open:
             self._safe = self._seen
+        return not self._open
 
     @in_transaction
     def took(self, on: Connection, due: Due, last: int) -> None:

@@ -40,6 +40,7 @@ CHECKS = (
         "wechat-envs",
         "permissions",
         "listener",
+        "collector",
         "clock",
     ),
     "proxies",

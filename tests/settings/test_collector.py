@@ -10,7 +10,7 @@ KEY = b"made-up-key-of-a-webhook"
 SECRET = f"whsec_{b64encode(KEY).decode()}"
 
 
-def test_the_receiver_of_events_is_read_from_its_settings() -> None:
+def test_the_collector_is_read_from_its_settings() -> None:
     read = Reader({"AUDIT_URL": URL, "AUDIT_SECRET": SECRET, "AUDIT_INCLUDE_TEXT": "1"})
     expected = CollectorSettings(url=URL, authorization=None, key=KEY, include_text=True)
     assert (read_collector(read), read.problems) == (expected, [])
