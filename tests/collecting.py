@@ -14,7 +14,7 @@ Answer = Callable[[Sequence[str]], int]
 """Returns the HTTP status for events of these kinds."""
 
 
-async def _at_once() -> None:
+async def at_once() -> None:
     """Wait for nothing."""
 
 
@@ -25,8 +25,8 @@ class Elsewhere:
     answer: Answer = lambda _: 200
     text: str = ""
     """What it says with that; `{authorization}` is the header that it was sent."""
-    wait: Callable[[], Awaitable[None]] = _at_once
-    """What it does before it answers."""
+    wait: Callable[[], Awaitable[object]] = at_once
+    """What it does before it answers, and after it took the events."""
     url: str = ""
     posts: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
     """The headers and bodies."""
@@ -36,11 +36,11 @@ class Elsewhere:
         """Note a post, and answer it."""
         body = await request.read()
         self.posts.append((request.headers, body))
-        await self.wait()
         events = json.loads(body)
         status = self.answer([event["data"]["kind"] for event in events])
         if status // 100 == 2:
             self.took += events
+        await self.wait()
         text = self.text.format(authorization=request.headers.get("Authorization"))
         return web.Response(status=status, text=text, headers={"Location": "/elsewhere"})
 

@@ -147,7 +147,7 @@ class Sender:
         facts = {"reason": why, "fix": fix_for(status), "unsent": due.unsent}
         if status in _SMALLER:  # this very one, which holds up those after it
             event = id_of(first)
-            facts |= {"event": event, "request": first["request"], "fix": how_to_go_on(event)}
+            facts |= {"refused": event, "request": first["request"], "fix": how_to_go_on(event)}
         _log.error("the collector takes no events", extra=facts)
 
     async def _post(self, rows: Sequence[Mapping[str, object]]) -> Receipt:

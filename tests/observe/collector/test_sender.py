@@ -103,7 +103,7 @@ async def test_an_event_that_is_refused_is_named_and_not_skipped(
     await rig.run(5)
     assert rig.there.kinds == ["a", "b"]
     [line] = [each for each in caplog.records if each.message == "the collector takes no events"]
-    assert vars(line)["event"].startswith("3-")
+    assert vars(line)["refused"].startswith("3-")
     rig.there.answer = lambda _: 200
     await rig.run(2)
     assert rig.there.kinds == ["a", "b", "bad", "c", "d"]
