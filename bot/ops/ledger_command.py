@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -46,6 +47,8 @@ def audit(environ: Mapping[str, str], about: Mapping[str, Any], shape: str) -> i
     try:
         engine = open_for_audit(Table.DATABASE_URL.value(Reader(environ)))
         rows = read(engine, EventFilter(**about), words=shape != "table")
+        if shape != "table":
+            rows = map(partial(_with_address, read_parts(environ).policy), rows)
         if (first := next(rows, None)) is None:
             print(speaking(environ).told(Sentence("No events match.")), file=sys.stderr)
         else:
@@ -131,7 +134,7 @@ def _leave_out(engine: Engine, url: str, event: str) -> Sentence:
     first = first_unsent(engine, url)
     if first and id_of(first) == event and leave_out(engine, url, first, event):
         return Sentence(
-            "AUDIT_URL gets, in place of event {event}, one that says so. It stays in the ledger.",
+            "AUDIT_URL does not get event {event}, but a later one that says so. It stays in the ledger.",
             event=event,
         )
     found = Sentence("Event {event} is not the next one that AUDIT_URL is to get", event=event)
@@ -142,6 +145,13 @@ def _leave_out(engine: Engine, url: str, event: str) -> Sentence:
 
 def _day(of: datetime) -> str:
     return f"{of:%Y-%m-%d}"
+
+
+def _with_address(policy: Policy | None, row: Mapping[str, object]) -> Mapping[str, object]:
+    """Return an event with the address of what its reason names, if the policy has that."""
+    rule, reason = str(row["rule"]), str(row["reason"] or "")
+    found = reference_of(policy, rule, reason) if policy and reason else None
+    return {**row, "reason_url": found[1] if found else None}
 
 
 def _failed(error: CannotOpenError, parts: Parts, words: Words) -> int:

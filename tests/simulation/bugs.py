@@ -573,4 +573,11 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for appid in group.appids[:_APPIDS]]",
         "quota",
     ),
+    Planted(
+        "any reason is enough",
+        "bot/policy/reasons.py",
+        "return rule.reason_pattern is None or _fits(rule.reason_pattern, reason)",
+        "return True",
+        "rules",
+    ),
 )

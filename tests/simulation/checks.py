@@ -137,8 +137,8 @@ def _covers(replica: Replica, share: Share) -> bool:
 
 def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     """Yield an error unless some policy of the last minutes allows the share, as confirmed and approved."""
-    id_, batch, user, channel, rule, told = world.database.rows(
-        'SELECT id, batch, "user", channel, rule, owner FROM requests WHERE id = :id',
+    id_, batch, user, channel, rule, told, reason = world.database.rows(
+        'SELECT id, batch, "user", channel, rule, owner, reason FROM requests WHERE id = :id',
         id=share.request,
     )[0]
     if world.wechat.owner_of(token) != told:
@@ -147,7 +147,7 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     deeds = [deed for deed in world.deeds if deed.request in about]
     why = set[str]()
     for text, groups in _held(world, _GRACE):
-        said = verdict(text, groups, user, channel, share.env)
+        said = verdict(text, groups, user, channel, share.env, reason)
         owner = owner_of(text, share.env)
         if world.wechat.owner_of(token) != owner:
             why.add(f"the token is not that of {owner}")
@@ -205,15 +205,16 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     yield from checks_of_people.of_decision(world, event)
     if event.kind not in {"approved", "rejected"}:
         return
-    ((user, env, channel, rule),) = world.database.rows(
-        'SELECT "user", env, channel, rule FROM requests WHERE id = :id', id=facts["request"]
+    ((user, env, channel, rule, reason),) = world.database.rows(
+        'SELECT "user", env, channel, rule, reason FROM requests WHERE id = :id',
+        id=facts["request"],
     )
     by = str(facts["user"])
     if by == user and event.kind == "approved":
         yield f"nobody approves their own: {by} approves request {facts['request']}"
     seconds = _AT_A_CLICK + PROCESS.get().seconds_frozen
     for text, groups in _held(world, seconds):
-        said = verdict(text, groups, user, channel, env)
+        said = verdict(text, groups, user, channel, env, reason)
         forbidden = event.kind == "approved" and said.effect == "deny"
         if by in may_decide(text, groups, said, rule, user) and not forbidden:
             return

@@ -1,5 +1,6 @@
 """What a policy file means, told a second time: it shares no code with bot/policy, and knows only what the plans use."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,7 +43,9 @@ def owner_of(text: str, env: str) -> str:
     raise LookupError(env)
 
 
-def verdict(text: str, groups: Groups, user: str, channel: str, env: str) -> Verdict:
+def verdict(  # all that a policy may ask for
+    text: str, groups: Groups, user: str, channel: str, env: str, reason: str | None
+) -> Verdict:
     """Return what the first rule says that is about this person, place and env; no rule of the plans is for guests."""
     if user not in groups[MEMBERS]:
         return Verdict("deny")
@@ -54,6 +57,8 @@ def verdict(text: str, groups: Groups, user: str, channel: str, env: str) -> Ver
             continue
         if "envs" in rule and not any(fnmatchcase(env, glob) for glob in rule["envs"]):
             continue
+        if rule.get("require_reason") and not re.search(rule["reason_pattern"], reason or ""):
+            return Verdict("deny", rule["name"])
         effect = "confirm" if rule.get("confirm") else rule["effect"]
         return Verdict(effect, rule["name"], _approvers(rule, groups, user))
     return Verdict("deny")

@@ -34,7 +34,7 @@ from tests.simulation.operators import (
     Upgrade,
 )
 from tests.simulation.people import Ask, Dawdle, Delete, Fill, Mention, OpenHome, Press, Race
-from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
+from tests.simulation.policies import CHANGES, ENVS, MISTAKES, OTHER_OWNER, RULES
 from tests.simulation.policy_file import Reading
 from tests.simulation.services import Refusal
 from tests.simulation.world import Step
@@ -180,7 +180,7 @@ def _batches(dice: Random, span: float, _: Names) -> Iterator[Step]:
 def _changes(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what operators and groups change."""
     for _number in range(dice.randint(1, 3)):
-        yield PutIntoForce(dice.uniform(10, span), dice.choice([*POLICIES]))
+        yield PutIntoForce(dice.uniform(10, span), dice.choice([*CHANGES]))
     for _number in range(dice.randint(1, 3)):
         user, group = dice.choice(PEOPLE), dice.choice(["S0PLATFORM", "S0APPROVERS"])
         yield Move(dice.uniform(10, span), user, group)
@@ -194,7 +194,7 @@ def _policy_file(dice: Random, span: float, names: Names) -> Iterator[Step]:
     for _number in range(dice.randint(1, 2)):
         at = dice.uniform(10, span)
         yield MakeAMistake(at, dice.choice([*MISTAKES]))
-        yield PutIntoForce(at + dice.uniform(3, 40), dice.choice([*POLICIES]))
+        yield PutIntoForce(at + dice.uniform(3, 40), dice.choice([*CHANGES]))
     for _number in range(dice.randint(1, 3)):
         whose, chance = dice.choice([None, *names]), dice.choice([0.3, 1.0])
         trouble = Trouble("disk", dice.choice([*Reading]), chance, whose)
@@ -412,6 +412,18 @@ def _moved_owners(dice: Random, span: float, _: Names) -> Iterator[Step]:
     yield Meet(0, span, Trouble("wechat", Ending.LIMITED, 0.6))
 
 
+def _rules(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield policies that have what few rules have, and who asks under them, with reasons and without."""
+    for number in range(3):
+        begins = span * number / 3
+        yield PutIntoForce(begins, dice.choice([*RULES]))
+        yield PutIntoForce(begins + dice.uniform(30, 50), "the usual")
+    for _number in range(20):
+        why = dice.choice(["", "", ' --reason "OPS-1"', ' --reason "the launch"'])
+        user, env = dice.choice(_ASKERS), dice.choice(["prod-1", "core-1", "live-1"])
+        yield Ask(dice.uniform(5, span), user, "C0RELEASES", f"{dice.choice(_MANY)} {env}{why}")
+
+
 def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield requests that Slack holds up for minutes, in which the policy comes to forbid them."""
     at, seconds = span + dice.uniform(0, 20), dice.uniform(200, 280)
@@ -480,6 +492,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "outage": (_people, _away),
     "freezes": (_people, _frozen, _slow_answers),
     "suspended": (_people, _suspended, _changes, _leavers),
+    "rules": (_people, _rules),
     "changes": (_people, _moved_owners, _held_up),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),

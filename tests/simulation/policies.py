@@ -48,6 +48,7 @@ users = ["U0CHINESE"]
 effect = "approve"
 approvers = { users = ["U0SECOND", "U0REQUESTER"], channel = "C0APPROVALS", expires = "30m" }
 """
+_TICKET = 'require_reason = true\nreason_pattern = "OPS-[0-9]+"\n'
 _TESTERS = """
 [[rule]]
 name = "testers"
@@ -58,7 +59,7 @@ effect = "allow"
 """
 
 USUAL = _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS
-POLICIES = {
+CHANGES = {
     "the usual": USUAL,
     "a freeze": _OWNERS + _OPERATORS + _FREEZE + _LIVE + _CORE + _TEAM + _TESTERS,
     "approvals for the team": _OWNERS + _OPERATORS + _LIVE + _CORE + _STRICT_TEAM + _TESTERS,
@@ -67,6 +68,12 @@ POLICIES = {
     "beta envs moved": _MOVED + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS,
     "no testers": _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM,
 }
+"""What operators change, in most profiles."""
+RULES = {
+    "tickets": USUAL.replace(_CORE, _CORE + _TICKET).replace(_TEAM, _TEAM + _TICKET),
+}
+"""What else a rule can say; in the profile of that name."""
+POLICIES = CHANGES | RULES
 MISTAKES: dict[str, str | None] = {
     "no TOML": USUAL + "[[rule",
     "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),

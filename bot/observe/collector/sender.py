@@ -117,6 +117,7 @@ class Sender:
         self.unsent = due.unsent
         self._since = self.clock() - due.behind if due.unsent else None
         if not due.rows:
+            self._pause = 0.0  # what comes next has not been tried
             return False
         receipt = await self._post(due.rows)
         if receipt.ok:
