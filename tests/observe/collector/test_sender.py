@@ -107,3 +107,12 @@ async def test_an_event_that_is_refused_is_named_and_not_skipped(
     rig.there.answer = lambda _: 200
     await rig.run(2)
     assert rig.there.kinds == ["a", "b", "bad", "c", "d"]
+
+
+async def test_once_nothing_is_due_it_looks_again_every_second(rig: Rig, sqlite: Database) -> None:
+    rig.there.answer = lambda _: 503
+    await rig.note("a")
+    await rig.run(8)
+    sqlite.execute("DELETE FROM events")
+    await rig.run(2)
+    assert rig.pauses == [1, 1]
