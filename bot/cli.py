@@ -110,7 +110,12 @@ def _audit_options(audit: argparse.ArgumentParser) -> None:
     add("--outcome", choices=(*OUTCOMES, "mistake", Act.BREAK_GLASS.value), help="that ended so")
     add("--format", choices=("table", "csv", "jsonl"), default="table")
     deletes = "delete what ended before this day, in UTC, of everybody and for good"
-    add("--delete-before", type=_day, metavar="DATE", help=deletes)
+    either = audit.add_mutually_exclusive_group()
+    either.add_argument("--delete-before", type=_day, metavar="DATE", help=deletes)
+    sends = "send AUDIT_URL again what happened from this day on, in UTC"
+    either.add_argument("--send-since", type=_day, metavar="DATE", help=sends)
+    leaves = "leave out the event that AUDIT_URL refuses, by its id in the log"
+    either.add_argument("--leave-out", metavar="EVENT", help=leaves)
 
 
 def _request_options(request: argparse.ArgumentParser) -> None:
@@ -189,11 +194,14 @@ def _day(word: str) -> datetime:
 
 
 def _audit(given: argparse.Namespace) -> int:
-    from bot.ops.ledger_command import audit  # noqa: PLC0415
+    from bot.ops.ledger_command import audit, change  # noqa: PLC0415
 
     names = ("since", "user", "env", "appid", "outcome", "request")
-    wanted = {name: value for name in names if (value := getattr(given, name)) is not None}
-    return audit(environment(), wanted, given.format, given.delete_before)
+    about = {name: value for name in names if (value := getattr(given, name)) is not None}
+    for option in ("--delete-before", "--send-since", "--leave-out"):
+        if wanted := getattr(given, option.removeprefix("--").replace("-", "_")):
+            return change(environment(), about, option, wanted)
+    return audit(environment(), about, given.format)
 
 
 def _request(given: argparse.Namespace) -> int:

@@ -133,8 +133,8 @@ events = Table(
     Index("events_by_request", "request"),
 )
 
-receivers = Table(
-    "receivers",
+collectors = Table(
+    "collectors",
     metadata,
     Column("key", String(64), primary_key=True),  # the SHA-256 of its URL
     Column("cursor", Integer, nullable=False),  # the id of the last event that it took

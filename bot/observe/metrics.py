@@ -93,7 +93,7 @@ COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "renewals": ("Renewals of tokens", {"link": LINKS, "result": None}),
     "renewal_failures": ("Renewals that failed", {"link": LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
-    "event_posts": ("Posts to the receiver of events", {"result": SENT_RESULTS}),
+    "event_posts": ("Posts to the collector", {"result": SENT_RESULTS}),
     "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": SLACK_RESULTS}),
     "unheard": ("Payloads that nobody listens to", {"kind": (*KINDS, OTHER)}),
     "wechat_calls": ("Calls to WeChat", {"api": None, "answer": ANSWERS}),
@@ -107,7 +107,7 @@ _GAUGES = {
     "batch_items_waiting": "Items of batches that have not begun",
     "ledger_queue": "Work that waits for the ledger",
     "loop_tasks": "Tasks of the event loop",
-    "events_unsent": "Events that their receiver does not have, at most",
+    "events_unsent": "Events that their collector does not have, at most",
     "events_unsent_seconds": "How old the first of them is",
     "owed_seconds": "How long the oldest answer has been owed",
 }

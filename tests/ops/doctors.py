@@ -41,6 +41,7 @@ CHECKS = (
         "wechat-envs",
         "permissions",
         "listener",
+        "collector",
         "clock",
     ),
     "proxies",

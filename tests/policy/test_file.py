@@ -368,7 +368,7 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         "rule 1, approvers, escalate, group: there is no such key. Did you mean groups?",
     ),
     "break-glass beside another effect": (
-        'name = "x"\nusers = ["*"]\neffect = "allow"\nbreak_glass = { users = ["U1X"] }\n',
+        '[[rule]]\nname = "x"\nusers = ["*"]\neffect = "allow"\nbreak_glass = { users = ["U1X"] }\n',
         'rule 1 (“x”): break_glass goes with effect = "approve" only. Change the effect or remove it.',
     ),
     "break-glass for nobody": (

@@ -19,6 +19,7 @@ from tests.simulation import (
     checks_of_state,
     checks_of_wechat,
     checks_of_words,
+    collector,
 )
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
 from tests.simulation.facts import Deed, Share
@@ -259,7 +260,8 @@ def unfinished(world: "World") -> list[str]:
         "SELECT id, state, all_asked, recheck FROM requests WHERE recheck IS NOT NULL"
         " OR state NOT IN ('ended', 'confirming') AND NOT (state = 'waiting' AND all_asked)"
     )
-    return [f"{id_} is {state}" for id_, state, *_ in rows] + [*chain.not_recovered(world)]
+    open_ones = [f"{id_} is {state}" for id_, state, *_ in rows]
+    return [*open_ones, *chain.not_recovered(world), *collector.not_sent(world)]
 
 
 def everything_ends(world: "World") -> Iterator[str]:
@@ -394,6 +396,7 @@ AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     no_question_after_the_end,
     slack_takes_everything,
     events_tell_the_outcome,
+    collector.the_collector_has_every_event,
     *checks_of_state.AT_THE_END,
     *checks_of_people.AT_THE_END,
     *checks_of_wechat.AT_THE_END,

@@ -17,6 +17,7 @@ from tests.simulation.bad_luck import (
     TakeDown,
 )
 from tests.simulation.chain import NoTickets, Supersede, Withdraw
+from tests.simulation.collector import Dislike
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
 from tests.simulation.network import Ending
@@ -481,6 +482,16 @@ def _quotas(dice: Random, span: float, _: Names) -> Iterator[Step]:
             yield Press(at + dice.uniform(20, 60), user, ("cancel",))
 
 
+def _record(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield replicas that die as they send, and kinds of events that the collector refuses for a while."""
+    for _number in range(dice.randint(2, 5)):
+        name, turns = dice.choice(names), dice.randint(1, 12)
+        yield Kill(dice.uniform(1, span), name, turns, "/events")
+    for _number in range(2):
+        kind = dice.choice(["accepted", "call", "answered", "mistake", "delivered"])
+        yield Dislike(dice.uniform(1, span), dice.uniform(5, 60), kind)
+
+
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
     "people": (_people, _changes, _policy_file, _deletions, _mentions),
@@ -501,6 +512,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "by the clock": (_people, _by_the_clock),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
+    "collector": (_people, _record, _calls("collector"), _crashes, _database),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
     "all": (
         _people,
@@ -529,6 +541,8 @@ class Plan:
     limits: bool
     chain: int
     """Seconds for which the chain's tokens live, if the bot keeps it; else 0."""
+    sends: bool
+    """Whether the bot sends its record elsewhere."""
     steps: tuple[Step, ...]
 
 
@@ -544,7 +558,7 @@ def plan_of(seed: int, profile: str) -> Plan:
     ]
     limits = profile == "slack" and dice.random() < 0.3
     chain = dice.choice(_LIVES) if profile in _SPANS else 0
-    return Plan(seed, profile, replicas, limits, chain, tuple(steps))
+    return Plan(seed, profile, replicas, limits, chain, profile == "collector", tuple(steps))
 
 
 def _own_dice(profile: str, seed: int, part: int) -> Random:
