@@ -54,7 +54,9 @@ COMMANDS: Final = (
 )
 """The ledger's events that say how a command or a form was answered."""
 
-ENDED_BY: Final = ("answered", "confirmed", "approved", "rejected", "cancelled", "denied")
+ENDED_BY: Final = (
+    *("answered", "confirmed", "agreed", "approved", "rejected", "cancelled", "denied"),
+)
 """The ledger's events that end a request, or an item of a batch, if they have an outcome."""
 
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
@@ -164,14 +166,16 @@ class Metrics:
             case "denied" if not event.facts.get("request"):  # a command; a click ends its request
                 self._count["commands"]("denied")
                 self._count["denials"](event.facts.get("detail"))
+            case "agreed" if not event.facts.get("outcome"):
+                self._count["approvals"]("agreed")
             case kind if kind in ENDED_BY:
                 self._ended(event)
             case kind if kind in COMMANDS:
                 self._count["commands"](kind)
             case "left out":
                 self._count["requests"]("skipped")
-            case kind if kind in WAITS:
-                self._count["approvals"](kind)
+            case "escalated":
+                self._count["approvals"]("escalated")
             case "taken over":
                 self._taken_over.inc()
             case "not delivered":

@@ -73,7 +73,18 @@ RULES = {
     "tickets": USUAL.replace(_CORE, _CORE + _TICKET).replace(_TEAM, _TEAM + _TICKET),
 }
 """What else a rule can say; in the profile of that name."""
-POLICIES = CHANGES | RULES
+_ASKED = 'approvers = { groups = ["S0APPROVERS"], channel'
+_ELSE = 'users = ["U0SECOND", "U0CHINESE"]'
+_TWO = f'approvers = {{ approvals = 2, groups = ["S0APPROVERS"], {_ELSE}, channel'
+_EACH = f'approvers = {{ all_of = [{{ groups = ["S0APPROVERS"] }}, {{ {_ELSE} }}], channel'
+_LATER = f'approvers = {{ approvals = 2, groups = ["S0APPROVERS"], escalate = {{ after = "1m", {_ELSE}, channel = "C0RELEASES" }}, channel'
+SEVERAL = {
+    "two agree": USUAL.replace(_ASKED, _TWO),
+    "one of each agrees": USUAL.replace(_ASKED, _EACH),
+    "two agree, or others later": USUAL.replace(_ASKED, _LATER),
+}
+"""Where several people have to agree; in the profile of approvals."""
+POLICIES = CHANGES | RULES | SEVERAL
 MISTAKES: dict[str, str | None] = {
     "no TOML": USUAL + "[[rule",
     "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),
