@@ -339,7 +339,7 @@ def so_far(
 def _agreements(words: Words, agreed: Iterable[Agreement], *, commented: bool) -> list[str]:
     return [
         with_comment(
-            words, words("✅ <@{by}> agreed", by=each.by), each.comment if commented else None
+            words, words("<@{by}> agreed", by=each.by), each.comment if commented else None
         )
         for each in agreed
     ]

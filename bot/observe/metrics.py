@@ -54,7 +54,10 @@ COMMANDS: Final = (
 )
 """The ledger's events that say how a command or a form was answered."""
 
-ENDED_BY: Final = ("answered", "confirmed", "approved", "rejected", "cancelled", "denied")
+ENDED_BY: Final = (
+    *("answered", "confirmed", "agreed", "approved", "broke glass"),
+    *("rejected", "cancelled", "denied"),
+)
 """The ledger's events that end a request, or an item of a batch, if they have an outcome."""
 
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
@@ -164,14 +167,14 @@ class Metrics:
             case "denied" if not event.facts.get("request"):  # a command; a click ends its request
                 self._count["commands"]("denied")
                 self._count["denials"](event.facts.get("detail"))
+            case kind if kind in WAITS and not event.facts.get("outcome"):
+                self._count["approvals"](kind)
             case kind if kind in ENDED_BY:
                 self._ended(event)
             case kind if kind in COMMANDS:
                 self._count["commands"](kind)
             case "left out":
                 self._count["requests"]("skipped")
-            case kind if kind in WAITS:
-                self._count["approvals"](kind)
             case "taken over":
                 self._taken_over.inc()
             case "not delivered":

@@ -121,6 +121,7 @@ APPROVAL = Rule(
     users=frozenset({"*"}),
     approvers=Approvers(frozenset(), frozenset({GROUP}), CHANNEL, timedelta(hours=24)),
 )
+TWO = replace(APPROVAL, approvers=replace(APPROVAL.approvers, approvals=2))
 NEVER = Rule("never", Effect.DENY, envs=("vault-*",))
 ELSEWHERE = Rule(
     "elsewhere",
@@ -476,6 +477,8 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
         ("to be confirmed", NeedsConfirmation(RELEASES)),
         ("to be approved", NeedsApproval(APPROVAL)),
         ("to be confirmed and approved", NeedsApproval(replace(APPROVAL, confirm=True))),
+        ("to be approved by two", NeedsApproval(TWO)),
+        ("to be confirmed and approved by two", NeedsApproval(replace(TWO, confirm=True))),
     ):
         yield f"dry run: {name}", dry_run(words, decision, request())
     many = replace(request(), appid="", appids=(APPID, OWNER))
@@ -509,6 +512,7 @@ def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
         yield f"whoami: {trouble.name}", about(trouble)
         yield f"help: {trouble.name}", help_(words, trouble, ())
     yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL))
+    yield "help: a right that takes two approvals", help_(words, MEMBER, (TWO,))
     yield "help: many rights", help_(words, MEMBER, (PLATFORM,) * 12)
     yield "help: no rights", help_(words, STRANGER, ())
     yield "help: mentions", help_(words, STRANGER, (), mentions=True)

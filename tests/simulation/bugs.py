@@ -581,6 +581,20 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "by the clock",
     ),
     Planted(
+        "one person's two clicks count twice",
+        "bot/workflow/click_decisions.py",
+        "able(rule, everybody.values(), request.origin.user_id)",
+        "able(rule, [*context.agreed, context.clicker], request.origin.user_id)",
+        "approvals",
+    ),
+    Planted(
+        "who is asked later may decide at once",
+        "bot/workflow/judge.py",
+        "[escalated(rule) if request.escalated else rule for rule in asking]",
+        "[escalated(rule) for rule in asking]",
+        "approvals",
+    ),
+    Planted(
         "any reason is enough",
         "bot/policy/reasons.py",
         "return rule.reason_pattern is None or _fits(rule.reason_pattern, reason)",

@@ -24,7 +24,15 @@ from tests.simulation import (
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
 from tests.simulation.facts import Deed, Share
 from tests.simulation.loop import PROCESS
-from tests.simulation.oracle import Groups, Question, Verdict, may_decide, owner_of, verdict
+from tests.simulation.oracle import (
+    Groups,
+    Question,
+    Verdict,
+    are_enough,
+    may_decide,
+    owner_of,
+    verdict,
+)
 from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
 
 if TYPE_CHECKING:
@@ -213,23 +221,50 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     yield from checks_of_state.of_take_over(world, event)
     yield from checks_of_people.of_deadline(world, event)
     yield from checks_of_people.of_decision(world, event)
-    if event.kind not in {"approved", "rejected"}:
+    if event.kind == "escalated":
+        yield from _escalates(world, event)
+    if event.kind not in {"agreed", "approved", "rejected"}:
         return
-    ((user, env, channel, rule, reason),) = world.database.rows(
-        'SELECT "user", env, channel, rule, reason FROM requests WHERE id = :id',
+    ((user, env, channel, rule, reason, when),) = world.database.rows(
+        'SELECT "user", env, channel, rule, reason, escalated FROM requests WHERE id = :id',
         id=facts["request"],
     )
-    by = str(facts["user"])
-    if by == user and event.kind == "approved":
+    by, escalated = str(facts["user"]), when is not None
+    agrees = event.kind in {"agreed", "approved"}
+    if by == user and agrees:
         yield f"nobody approves their own: {by} approves request {facts['request']}"
     asked = Question(user, channel, env, reason, world.now())
     seconds = _AT_A_CLICK + PROCESS.get().seconds_frozen
+    said_yes = {
+        deed.user
+        for deed in world.deeds
+        if (deed.act, deed.request) == ("approve", facts["request"])
+    }
+    may = enough = False
     for text, groups in _held(world, seconds):
         said = _latest(text, groups, asked)
-        forbidden = event.kind == "approved" and said.effect == "deny"
-        if by in may_decide(text, groups, said, rule, user) and not forbidden:
-            return
-    yield f"approvers decide: {by} has {event.kind} {facts['request']} and may not"
+        forbidden = agrees and said.effect == "deny"
+        may |= not forbidden and by in may_decide(
+            text, groups, said, rule, user, escalated=escalated
+        )
+        enough |= said.effect != "approve" or are_enough(said, said_yes, escalated=escalated)
+    if not may:
+        yield f"approvers decide: {by} has {event.kind} {facts['request']} and may not"
+    if event.kind == "approved" and not enough:
+        yield f"so many agree as have to: {', '.join(sorted(said_yes))} alone to {facts['request']}"
+
+
+def _escalates(world: "World", event: Event) -> Iterator[str]:
+    """Yield an error if a request has not waited for its approvers as long as some policy of the last minutes wants."""
+    id_ = str(event.facts["request"])
+    ((user, env, channel, reason),) = world.database.rows(
+        'SELECT "user", env, channel, reason FROM requests WHERE id = :id', id=id_
+    )
+    waited = world.database_now() - world.waits.get(id_, 0.0)
+    asked = Question(user, channel, env, reason, world.now())
+    wanted = [verdict(text, groups, asked).after for text, groups in _held(world, _GRACE)]
+    if waited < min(wanted) - 1:
+        yield f"nobody is asked too soon: {id_} escalates after {waited:.0f} s"
 
 
 def of_post(world: "World", message: PostedMessage, change: Change) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
+from itertools import permutations
+from math import inf
 from typing import Any, NamedTuple
 
 from bot.playground.world import SlackUser
@@ -18,11 +20,18 @@ MEMBERS = "full members of the workspace"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a policy says of one share: allow, confirm, approve or deny, by which rule, and who may approve."""
+    """What a policy says of one share: allow, confirm, approve or deny, by which rule, and who may approve.
+
+    Of each of `parties` so many different people have to agree. `later` are those who may too once it has escalated,
+    which is not before `after` seconds.
+    """
 
     effect: str
     rule: str = ""
     approvers: frozenset[str] = frozenset()
+    parties: tuple[frozenset[str], ...] = ()
+    later: frozenset[str] = frozenset()
+    after: float = inf
 
 
 class Question(NamedTuple):
@@ -77,7 +86,17 @@ def verdict(text: str, groups: Groups, asked: Question) -> Verdict:
         if rule.get("require_reason") and not re.search(rule["reason_pattern"], reason or ""):
             return Verdict("deny", rule["name"])
         effect = "confirm" if rule.get("confirm") else rule["effect"]
-        return Verdict(effect, rule["name"], _approvers(rule, groups, user))
+        able = rule.get("approvers", {})
+        parties = [_able(each, groups, user) for each in able.get("all_of", ())]
+        later = able.get("escalate", {})
+        return Verdict(
+            effect,
+            rule["name"],
+            _approvers(rule, groups, user),
+            tuple(parties or [_able(able, groups, user)] * able.get("approvals", 1)),
+            _able(later, groups, user),
+            _seconds(later["after"]) if later else inf,
+        )
     return Verdict("deny")
 
 
@@ -97,23 +116,44 @@ def _is_frozen(text: str, user: str, env: str, at: float) -> bool:
     )
 
 
-def may_decide(
-    text: str, groups: Groups, said: Verdict, accepted: str, user: str
+def are_enough(said: Verdict, agreed: Collection[str], *, escalated: bool) -> bool:
+    """Tell whether each party of a verdict has another one of those who agreed."""
+    parties = [party | said.later if escalated else party for party in said.parties]
+    return any(
+        all(user in party for user, party in zip(order, parties, strict=True))
+        for order in permutations(agreed, len(parties))
+    )
+
+
+def may_decide(  # all that it depends on
+    text: str, groups: Groups, said: Verdict, accepted: str, user: str, *, escalated: bool
 ) -> frozenset[str]:
     """Return who may decide about a user's request: if the policy `said` no approval, those of the rule it was accepted under.
 
     Source: bot/workflow/README.md, and the docstring of `Decisions.deciding_rules`.
     """
     if said.effect == "approve":
-        return said.approvers
+        return said.approvers | (said.later if escalated else frozenset())
     rules = [rule for rule in _read(text)["rule"] if rule["name"] == accepted]
-    return frozenset[str]().union(*(_approvers(rule, groups, user) for rule in rules))
+    later = [rule.get("approvers", {}).get("escalate", {}) for rule in rules if escalated]
+    able = [_approvers(rule, groups, user) for rule in rules]
+    return frozenset[str]().union(*able, *(_able(each, groups, user) for each in later))
 
 
 def _approvers(rule: Mapping[str, Any], groups: Groups, user: str) -> frozenset[str]:
     able = rule.get("approvers", {})
-    named = {*able.get("users", ()), *_members(groups, able.get("groups", ()))}
-    return groups[MEMBERS] & (named - {user})
+    parties = [able, *able.get("all_of", ())]
+    return frozenset[str]().union(*(_able(each, groups, user) for each in parties))
+
+
+def _able(named: Mapping[str, Any], groups: Groups, user: str) -> frozenset[str]:
+    """Return who of those that are named may decide about a user's request."""
+    people = {*named.get("users", ()), *_members(groups, named.get("groups", ()))}
+    return groups[MEMBERS] & (people - {user})
+
+
+def _seconds(span: str) -> float:
+    return int(span[:-1]) * {"m": 60.0, "h": 3600.0, "d": 86_400.0}[span[-1]]
 
 
 def _members(groups: Groups, names: tuple[str, ...]) -> Iterator[str]:
@@ -125,6 +165,5 @@ def expires(text: str, rule: str) -> float:
     """Return the seconds for which a rule's approvers may decide; 0 if there is no such rule."""
     for each in _read(text)["rule"]:
         if each["name"] == rule and "expires" in each.get("approvers", {}):
-            span = str(each["approvers"]["expires"])
-            return int(span[:-1]) * {"m": 60.0, "h": 3600.0, "d": 86_400.0}[span[-1]]
+            return _seconds(str(each["approvers"]["expires"]))
     return 0.0

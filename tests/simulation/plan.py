@@ -34,7 +34,15 @@ from tests.simulation.operators import (
     Upgrade,
 )
 from tests.simulation.people import Ask, Dawdle, Delete, Fill, Mention, OpenHome, Press, Race
-from tests.simulation.policies import CHANGES, ENVS, FREEZES, MISTAKES, OTHER_OWNER, RULES
+from tests.simulation.policies import (
+    CHANGES,
+    ENVS,
+    FREEZES,
+    MISTAKES,
+    OTHER_OWNER,
+    RULES,
+    SEVERAL,
+)
 from tests.simulation.policy_file import Reading
 from tests.simulation.services import Refusal
 from tests.simulation.world import Step
@@ -424,6 +432,25 @@ def _rules(dice: Random, span: float, _: Names) -> Iterator[Step]:
         yield Ask(dice.uniform(5, span), user, "C0RELEASES", f"{dice.choice(_MANY)} {env}{why}")
 
 
+def _several(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield policies by which several have to agree, who asks, and approvers: at once, twice, and those who leave."""
+    approvers = ("U0APPROVER", "U0APPROVER2", "U0SECOND", "U0CHINESE")
+    yield PutIntoForce(1, dice.choice([*SEVERAL]))
+    yield PutIntoForce(span + dice.uniform(-50, 50), dice.choice([*SEVERAL, "the usual"]))
+    for _number in range(12):
+        env = dice.choice(["core-1", "core-2"])
+        at, user = dice.uniform(2, span), dice.choice(["U0REQUESTER", "U0REQUESTER", *approvers])
+        yield Ask(at, user, "C0RELEASES", f"{dice.choice(_MANY)} {env}")
+    for _number in range(50):
+        at, twice = dice.uniform(5, 2 * span), dice.random() < 0.3
+        yield Press(at, dice.choice(approvers), ("approve",), twice=twice)
+    for _number in range(8):
+        users = tuple(dice.sample(approvers, 2))
+        yield Race(dice.uniform(5, 2 * span), users, ("approve",))
+    for _number in range(3):
+        yield Move(dice.uniform(10, 2 * span), dice.choice(approvers), "S0APPROVERS")
+
+
 def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield requests that Slack holds up for minutes, in which the policy comes to forbid them."""
     at, seconds = span + dice.uniform(0, 20), dice.uniform(200, 280)
@@ -508,6 +535,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "freezes": (_people, _frozen, _slow_answers),
     "suspended": (_people, _suspended, _changes, _leavers),
     "rules": (_people, _rules),
+    "approvals": (_people, _several, _crashes),
     "changes": (_people, _moved_owners, _held_up),
     "by the clock": (_people, _by_the_clock),
     "batches": (_batches, _crashes),

@@ -88,7 +88,18 @@ RULES = {
 }
 """What else a rule can say; in the profile of that name."""
 BY_THE_CLOCK = {"by the clock": USUAL + _BY_MINUTES + _FREEZES}
-POLICIES = CHANGES | RULES | BY_THE_CLOCK
+_ASKED = 'approvers = { groups = ["S0APPROVERS"], channel'
+_ELSE = 'users = ["U0SECOND", "U0CHINESE"]'
+_TWO = f'approvers = {{ approvals = 2, groups = ["S0APPROVERS"], {_ELSE}, channel'
+_EACH = f'approvers = {{ all_of = [{{ groups = ["S0APPROVERS"] }}, {{ {_ELSE} }}], channel'
+_LATER = f'approvers = {{ approvals = 2, groups = ["S0APPROVERS"], escalate = {{ after = "1m", {_ELSE}, channel = "C0RELEASES" }}, channel'
+SEVERAL = {
+    "two agree": USUAL.replace(_ASKED, _TWO),
+    "one of each agrees": USUAL.replace(_ASKED, _EACH),
+    "two agree, or others later": USUAL.replace(_ASKED, _LATER),
+}
+"""Where several people have to agree; in the profile of approvals."""
+POLICIES = CHANGES | RULES | BY_THE_CLOCK | SEVERAL
 MISTAKES: dict[str, str | None] = {
     "no TOML": USUAL + "[[rule",
     "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),

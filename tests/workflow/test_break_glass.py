@@ -61,7 +61,7 @@ async def test_the_audit_lists_who_did_not_wait(
         await break_glass(rig)
         await rig.over()
     capsys.readouterr()
-    assert await asyncio.to_thread(audit, rig.environ, {"outcome": BUTTON}, "jsonl", None) == 0
+    assert await asyncio.to_thread(audit, rig.environ, {"outcome": BUTTON}, "jsonl") == 0
     (listed,) = capsys.readouterr().out.splitlines()
     assert '"kind":"broke glass"' in listed
     assert WHY in listed
