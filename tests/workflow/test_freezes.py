@@ -22,6 +22,7 @@ from tests.said import (
 )
 from tests.workflow.test_batches import answer_to_all
 from tests.workflow.test_brake import running
+from tests.workflow.test_policy_changes import BATCH, OF_OTHERS
 
 EVENING = datetime(2026, 12, 3, 18, tzinfo=UTC).timestamp()
 BEFORE = EVENING - 300
@@ -216,6 +217,19 @@ async def test_a_later_rule_decides_outside_of_the_hours_of_the_first(
         assert YOU_APPROVED in await rig.decide(SECOND, "approve")
         await rig.over()
     assert rig.wechat.shared == [(OWNER, ENV, APPID)]
+
+
+async def test_a_batch_that_several_rules_decide_at_this_hour_only_is_left_open(
+    rig: Rig, time: Clock
+) -> None:
+    rest = approved_by(APPROVER, name="rest")
+    async with rig.bot(APPROVE + BY_DAY + OF_OTHERS + rest):
+        await rig.ask(BATCH)
+        time.now = EVENING
+        for button in ("approve", "reject"):
+            told = await rig.decide(APPROVER, button)
+            assert "not allow this at the present hour" in told
+        assert rig.column("state") == "waiting"
 
 
 async def test_a_click_ends_what_the_policy_forbids_at_any_hour(
