@@ -140,7 +140,7 @@ NO_MOMENT = "no date-time with its offset. Write it as 2026-12-24T18:00:00+08:00
         (GOOD.replace("2026", "0001"), "freeze 1, from: “0001-12-24 18:00:00+08:00” is no date-"),
         (
             GOOD.replace("2027", "2026"),
-            "freeze 1: it ends before it begins, so it never does. Correct from or until.",
+            "freeze 1: its until is not after its from, so it is never on. Correct one of them.",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_freeze_that_never_begins_is_reported_beside_mistakes_of_single_keys()
     found = read_policy(f"{RULE}hour = 9\n[[freeze]]\n{never}", None)
     assert found == [
         "rule 1, hour: there is no such key. Did you mean hours?",
-        "freeze 1: it ends before it begins, so it never does. Correct from or until.",
+        "freeze 1: its until is not after its from, so it is never on. Correct one of them.",
     ]
 
 
