@@ -148,10 +148,9 @@ def read_question(words: Mapping[str, object]) -> Question | list[Problem]:
 
     The keys of `words` are the names of command-line options, and the sentences call them so.
     """
-    with suppress(ValueError):
-        words = (
-            {**words, "at": datetime.fromisoformat(str(words["at"]))} if "at" in words else words
-        )
+    if isinstance(at := words.get("at"), str):
+        with suppress(ValueError):  # the sentence about it comes below
+            words = {**words, "at": datetime.fromisoformat(at)}
     try:
         return Question.model_validate(words)
     except ValidationError as error:
@@ -198,9 +197,10 @@ def _freeze_problems(freezes: Iterable[tuple[int, FreezeEntry]]) -> Iterator[Pro
     """Yield the freezes that never begin, which nobody would notice."""
     for number, freeze in freezes:
         if freeze.begins >= freeze.until:
-            found = Sentence("it ends before it begins, so it never does")
-            fix = Sentence("Correct from or until.")
-            yield Problem(found, fix).at(Sentence("freeze {number}", number=number))
+            found = Sentence("its until is not after its from, so it is never on")
+            yield Problem(found, Sentence("Correct one of them.")).at(
+                Sentence("freeze {number}", number=number)
+            )
 
 
 def _rule_problems(rules: Iterable[tuple[int, RuleEntry]]) -> Iterator[Problem]:

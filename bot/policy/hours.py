@@ -1,4 +1,7 @@
-"""The hours of the week in which a rule applies: how a file has them, whether a moment is within, and when that changes. Pure."""
+"""The hours of the week in which a rule applies: how a file has them, whether a moment is within, and when that changes. Pure.
+
+The zones are those of the machine, else of the package tzdata: a zone is read from its file when it is named first.
+"""
 
 import re
 from collections.abc import Iterator

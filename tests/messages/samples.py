@@ -503,7 +503,6 @@ def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
     yield "whoami: member", about(MEMBER, PLATFORM, RELEASES)
     for name, links in CHAINS.items():
         yield f"whoami: tokens {name}", whoami(words, MEMBER, REQUESTER, TEAM, (PLATFORM,), links)
-    yield "whoami: hours", about(MEMBER, replace(RELEASES, hours=read_hours("09:00-18:00 UTC")))
     yield "whoami: without rights", about(STRANGER)
     yield "whoami: groups unreadable", about(HALF_READ, RELEASES)
     for standing in Standing:
@@ -513,6 +512,8 @@ def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
         yield f"help: {trouble.name}", help_(words, trouble, ())
     yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL))
     yield "help: a right that takes two approvals", help_(words, MEMBER, (TWO,))
+    by_day = replace(RELEASES, hours=read_hours("Mon-Fri 09:00-18:00 UTC"))
+    yield "help: hours", help_(words, MEMBER, (by_day,))
     yield "help: many rights", help_(words, MEMBER, (PLATFORM,) * 12)
     yield "help: no rights", help_(words, STRANGER, ())
     yield "help: mentions", help_(words, STRANGER, (), mentions=True)

@@ -24,7 +24,7 @@ from bot.policy.kinds import (
     Rule,
     Unreadable,
 )
-from bot.policy.lint import past_freezes
+from bot.policy.lint import freezes
 from tests import asking
 from tests.asking import NOW
 from tests.policy.reading import read_policy
@@ -49,7 +49,7 @@ UNTOLD = Deny(GroupUnreadable(FREE, Unreadable.SLACK_DOWN, ON))
 
 
 @pytest.mark.parametrize(
-    ("rule", "freezes", "asked", "expected"),
+    ("rule", "on", "asked", "expected"),
     [
         pytest.param(FREE, [ON], ASKED, frozen(FREE), id="its first moment"),
         pytest.param(FREE, [ON], replace(ASKED, at=NOW + 59), frozen(FREE), id="its last second"),
@@ -82,9 +82,9 @@ UNTOLD = Deny(GroupUnreadable(FREE, Unreadable.SLACK_DOWN, ON))
     ],
 )
 def test_a_freeze_denies_what_the_rules_permit(
-    rule: Rule, freezes: list[Freeze], asked: Ask, expected: Decision
+    rule: Rule, on: list[Freeze], asked: Ask, expected: Decision
 ) -> None:
-    assert decide(Policy((rule,), freezes=tuple(freezes)), asked) == expected
+    assert decide(Policy((rule,), freezes=tuple(on)), asked) == expected
 
 
 def test_a_freeze_permits_nothing() -> None:
@@ -140,7 +140,7 @@ NO_MOMENT = "no date-time with its offset. Write it as 2026-12-24T18:00:00+08:00
         (GOOD.replace("2026", "0001"), "freeze 1, from: “0001-12-24 18:00:00+08:00” is no date-"),
         (
             GOOD.replace("2027", "2026"),
-            "freeze 1: it ends before it begins, so it never does. Correct from or until.",
+            "freeze 1: its until is not after its from, so it is never on. Correct one of them.",
         ),
     ],
 )
@@ -160,7 +160,7 @@ def test_a_freeze_that_never_begins_is_reported_beside_mistakes_of_single_keys()
     found = read_policy(f"{RULE}hour = 9\n[[freeze]]\n{never}", None)
     assert found == [
         "rule 1, hour: there is no such key. Did you mean hours?",
-        "freeze 1: it ends before it begins, so it never does. Correct from or until.",
+        "freeze 1: its until is not after its from, so it is never on. Correct one of them.",
     ]
 
 
@@ -185,8 +185,24 @@ def test_a_test_of_the_file_is_asked_at_its_time_or_whatever_the_time_is(
     assert isinstance(read_policy(f'{text}"{other}"\n', None), list)
 
 
-def test_a_freeze_that_is_over_is_found() -> None:
-    policy = Policy((FREE,), freezes=(ON, LONGER))
-    assert not [*past_freezes(policy, NOW + 59)]
-    (found,) = past_freezes(policy, NOW + 60)
-    assert found.found == "freeze 1 (“release week”) is over"
+@pytest.mark.parametrize(
+    ("rule", "envs", "at", "found"),
+    [
+        (FREE, ("prod-*",), NOW + 59, []),
+        (FREE, ("prod-*",), NOW + 60, ["is over"]),
+        (replace(FREE, envs=("prod-1",)), ("Prod-*", "*-1", "prod-?"), NOW, []),
+        (
+            replace(FREE, envs=("prod-*", "live-1")),
+            ("prd-*", "prod-1", "live-2"),
+            NOW,
+            ["is for envs that no rule lets anybody share: prd-*, live-2"],
+        ),
+        (NO, ("*",), NOW, ["is for envs that no rule lets anybody share: *"]),
+    ],
+)
+def test_a_freeze_that_is_over_or_in_vain_is_found(
+    rule: Rule, envs: tuple[str, ...], at: float, found: list[str]
+) -> None:
+    policy = Policy((rule,), freezes=(replace(ON, envs=envs),))
+    told = [each.found for each in freezes(policy, at)]
+    assert told == [f"freeze 1 (“release week”) {each}" for each in found]

@@ -157,6 +157,24 @@ def test_hours_cover_others_only_if_they_hold_whenever_the_others_do(
         assert not [at for at in week if other.hold(at) and not one.hold(at)]
 
 
+@pytest.mark.parametrize(
+    ("hours", "at", "opens"),
+    [
+        ("02:15-02:45", "2026-03-28T12:00:00+01:00", "2026-03-30T02:15:00+02:00"),
+        ("02:30-06:00", "2026-03-28T12:00:00+01:00", "2026-03-29T03:30:00+02:00"),
+        ("02:15-02:45", "2026-10-24T12:00:00+02:00", "2026-10-25T02:15:00+02:00"),
+        ("09:00-18:00", "2026-10-24T20:00:00+02:00", "2026-10-25T09:00:00+01:00"),
+        ("Sun 02:15-02:45", "2026-03-28T12:00:00+01:00", "2026-04-05T02:15:00+02:00"),
+    ],
+)
+def test_what_begins_in_an_hour_that_clocks_leave_out_or_repeat_is_not_told_too_early(
+    hours: str, at: str, opens: str
+) -> None:
+    read = read_hours(f"{hours} Europe/Berlin")
+    assert read.opens(moment(at)) == moment(opens)
+    assert read.hold(moment(opens))
+
+
 def rule(name: str, effect: Effect = Effect.ALLOW, hours: str | None = None) -> Rule:
     read = read_hours(hours) if hours else None
     return Rule(name, effect, users=frozenset({"U1"}), hours=read)

@@ -89,7 +89,7 @@ async def test_only_whom_the_rule_names_is_offered_it(rig: Rig) -> None:
 @pytest.mark.parametrize(
     ("rules", "told", "state"),
     [
-        (DENY + GLASS, "the policy no longer allows it", "ended"),
+        (DENY + GLASS, "The policy does not allow this any more", "ended"),
         (GLASS + FREEZE, "freeze", "ended"),
         (APPROVE, "does not let you share this without waiting", "waiting"),
         (GLASS.replace(f'["{REQUESTER}"]', f'["{SECOND}"]'), "does not let you", "waiting"),

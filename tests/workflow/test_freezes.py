@@ -22,6 +22,7 @@ from tests.said import (
 )
 from tests.workflow.test_batches import answer_to_all
 from tests.workflow.test_brake import running
+from tests.workflow.test_policy_changes import BATCH, OF_OTHERS
 
 EVENING = datetime(2026, 12, 3, 18, tzinfo=UTC).timestamp()
 BEFORE = EVENING - 300
@@ -36,6 +37,7 @@ except = {{ users = ["U0SECOND"] }}
 """
 ENDS = "2026-12-04 06:00 UTC"
 BY_DAY = 'hours = "Mon-Fri 09:00-18:00 UTC"\n'
+NOT_BY_NIGHT = '[[rule]]\nname = "night"\neffect = "deny"\nhours = "18:00-06:00 UTC"\n'
 FROZEN = Denied(Ground.FROZEN, MORNING)
 
 
@@ -121,13 +123,13 @@ async def test_approvers_of_a_rule_that_was_renamed_end_a_request_during_a_freez
         assert late_answer(FROZEN) in await rig.send(APPROVER, view)
 
 
-@pytest.mark.parametrize("more", [FREEZE, f"{BY_DAY}"])
+@pytest.mark.parametrize("rules", [ALLOW + FREEZE, ALLOW + BY_DAY, NOT_BY_NIGHT + ALLOW])
 async def test_a_request_is_stopped_if_a_freeze_begins_or_its_hours_end_before_it_is_carried_out(
-    rig: Rig, time: Clock, more: str
+    rig: Rig, time: Clock, rules: str
 ) -> None:
     time.now = EVENING - 1
     rig.slack.fail("chat.postMessage", Slow())
-    async with rig.bot(ALLOW + more):
+    async with rig.bot(rules):
         await rig.ask()
         await rig.slack.until(lambda slack: calls_of(slack, "chat.postMessage") > 0)
         time.now = EVENING
@@ -161,9 +163,13 @@ async def test_outside_of_the_hours_a_share_is_denied_and_it_is_told_from_when_i
         assert "at `Mon-Fri 09:00-18:00 UTC`" in await rig.ask("help")
 
 
-async def test_a_click_outside_of_the_hours_leaves_the_request_open(rig: Rig, time: Clock) -> None:
-    rules = APPROVE.replace('"2h"', '"2d"') + BY_DAY
-    async with rig.bot(rules):
+@pytest.mark.parametrize(
+    ("rules", "opens"), [(APPROVE + BY_DAY, "09:00"), (NOT_BY_NIGHT + APPROVE, "06:00")]
+)
+async def test_a_click_outside_of_the_hours_leaves_the_request_open(
+    rig: Rig, time: Clock, rules: str, opens: str
+) -> None:
+    async with rig.bot(rules.replace('"2h"', '"2d"')):
         await rig.ask()
         view = await rig.open(APPROVER, "approve")
         time.now = EVENING
@@ -171,7 +177,7 @@ async def test_a_click_outside_of_the_hours_leaves_the_request_open(rig: Rig, ti
         told = await rig.send(APPROVER, view)
         assert "The policy does not allow this at the present hour. Nothing was done." in told
         assert "click again from" in told
-        assert "2026-12-04 09:00 UTC" in told
+        assert f"2026-12-04 {opens} UTC" in told
         assert rig.column("state") == "waiting"
         time.now = MORNING + 3 * 3600
         assert YOU_APPROVED in await rig.decide(APPROVER, "approve")
@@ -216,6 +222,19 @@ async def test_a_later_rule_decides_outside_of_the_hours_of_the_first(
         assert YOU_APPROVED in await rig.decide(SECOND, "approve")
         await rig.over()
     assert rig.wechat.shared == [(OWNER, ENV, APPID)]
+
+
+async def test_a_batch_that_several_rules_decide_at_this_hour_only_is_left_open(
+    rig: Rig, time: Clock
+) -> None:
+    rest = approved_by(APPROVER, name="rest")
+    async with rig.bot(APPROVE + BY_DAY + OF_OTHERS + rest):
+        await rig.ask(BATCH)
+        time.now = EVENING
+        for button in ("approve", "reject"):
+            told = await rig.decide(APPROVER, button)
+            assert "not allow this at the present hour" in told
+        assert rig.column("state") == "waiting"
 
 
 async def test_a_click_ends_what_the_policy_forbids_at_any_hour(

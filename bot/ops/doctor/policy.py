@@ -21,7 +21,7 @@ from bot.policy.kinds import (
     Tested,
     Unreadable,
 )
-from bot.policy.lint import approval, escalation, ownerless, owners, past_freezes, reach
+from bot.policy.lint import approval, escalation, freezes, ownerless, owners, reach
 from bot.policy.quorum import missing
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
@@ -214,15 +214,15 @@ def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:
 
 
 def _freezes(policy: Policy, now: Callable[[], float]) -> Iterator[Finding]:
-    name, freezes = "policy-freezes", policy.freezes
-    if not freezes:
+    name, count = "policy-freezes", len(policy.freezes)
+    if not count:
         yield ok(name, Sentence("the policy has none"))
         return
-    over = [*past_freezes(policy, at := now())]
-    yield from over
-    if not over:
-        on = sum(each.begins <= at for each in freezes)
-        yield ok(name, Sentence("freezes: {count}; on now: {on}", count=len(freezes), on=on))
+    findings = [*freezes(policy, at := now())]
+    yield from findings
+    if not findings:
+        on = sum(each.begins <= at for each in policy.freezes)
+        yield ok(name, Sentence("freezes: {count}; on now: {on}", count=count, on=on))
 
 
 def _owners(policy: Policy, lost: Level, causes: Sequence[str]) -> Iterator[Finding]:
