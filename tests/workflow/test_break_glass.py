@@ -7,6 +7,7 @@ import pytest
 
 from bot.ops.ledger_command import audit
 from bot.playground.faults import Code, Status
+from bot.playground.slack.server import PostedMessage
 from tests.conftest import REQUESTER, Change, appids, kinds, opened, soon, states
 from tests.rig import APPROVALS, APPROVE, APPROVER, DENY, SECOND, Rig, has_button
 from tests.workflow.test_batches import line
@@ -19,9 +20,9 @@ BUTTON = "break-glass"
 WHY = "the shop is down"
 
 
-async def break_glass(rig: Rig, why: str = WHY) -> str:
-    """Click the button in the private answer, say why, and return the reply."""
-    ack = await rig.slack.click(REQUESTER, rig.shown(), BUTTON)
+async def break_glass(rig: Rig, why: str = WHY, where: PostedMessage | None = None) -> str:
+    """Click the button in the private answer, the last one unless `where` says another, say why, and return the reply."""
+    ack = await rig.slack.click(REQUESTER, where or rig.shown(), BUTTON)
     assert ack.error is None
     return await rig.send(REQUESTER, await opened(rig.slack, REQUESTER), why)
 
@@ -119,6 +120,27 @@ async def test_who_left_the_group_since_waits_for_the_approval(rig: Rig) -> None
         await break_glass(rig)
         assert states(rig.database) == ["waiting"]
     assert rig.wechat.calls == []
+
+
+@pytest.mark.parametrize(
+    ("method", "unknown"),
+    [("users.info", "who you are"), ("usergroups.list", "which groups you are in")],
+)
+async def test_nothing_is_done_while_slack_does_not_tell_who_the_requester_is(
+    rig: Rig, method: str, unknown: str
+) -> None:
+    async with rig.bot(f'{APPROVE}break_glass = {{ groups = ["S0PLATFORM"] }}\n'):
+        await rig.ask()
+        await rig.question()
+        offer = rig.shown()
+        rig.slack.fail(method, Status(503), times=None)
+        assert (await break_glass(rig)).startswith(f"I could not find out {unknown}")
+        assert states(rig.database) == ["waiting"]
+        rig.slack.clear(method)
+        await break_glass(rig, where=offer)
+        await rig.over()
+    assert "not an approver" not in kinds(rig.database)
+    assert len(rig.wechat.calls) == 1
 
 
 async def test_a_reason_of_which_nothing_can_be_seen_is_none(rig: Rig) -> None:
