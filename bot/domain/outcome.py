@@ -100,6 +100,8 @@ class Ground(Enum):
     """Why the policy, checked again at a click, ends a request that was waiting."""
 
     NOT_ALLOWED = "not allowed"
+    FROZEN = "frozen"
+    """A freeze is on."""
     SEVERAL_RULES = "several rules"
     """Every appid is allowed, but not all by the same rule."""
     OTHER_OWNER = "other owner"
@@ -110,9 +112,10 @@ class Ground(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The policy, checked again at a click, did not let it continue."""
+    """The policy, checked again at a click, did not let it continue; a freeze does not `until` then, in Unix seconds."""
 
     ground: Ground = Ground.NOT_ALLOWED
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

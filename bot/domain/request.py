@@ -36,6 +36,10 @@ class Approval(Agreement):
     """Who approved a request, and their comment."""
 
 
+class BrokenGlass(Agreement):
+    """Who did not wait for the approval of their own request, and why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """A request that the policy allowed; `rule` is the name of the rule that decided.
@@ -56,7 +60,7 @@ class Request:
     appids: tuple[str, ...] = ()
     batch: str | None = None
     again: bool = False
-    approval: Approval | None = None
+    approval: Approval | BrokenGlass | None = None
     escalated: bool = False
     agreed: tuple[Agreement, ...] = ()
 
@@ -140,6 +144,7 @@ class Act(Enum):
     RETRY = "retry"
     SHARE_AGAIN = "again"
     STEPS = "steps"
+    BREAK_GLASS = "break-glass"
 
 
 @dataclass(frozen=True, slots=True)

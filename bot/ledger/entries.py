@@ -13,7 +13,7 @@ from bot.command.grammar import is_appid
 from bot.domain.language import Language
 from bot.domain.link import Link
 from bot.domain.outcome import OUTCOMES, Finished, Ground, Outcome, Party, Said, SkipReason, Tally
-from bot.domain.request import BEGUN, Agreement, Approval, Origin, Request, State
+from bot.domain.request import BEGUN, Agreement, Approval, BrokenGlass, Origin, Request, State
 from bot.guidance import Guidance, by_key
 from bot.ledger.schema import OPEN, requests
 from bot.ledger.statements import (
@@ -203,12 +203,17 @@ def envs(on: Connection, limit: int) -> list[str]:
 
 def _request_of(row: RowMapping) -> Request:
     origin = {field: row[column] for column, field in _ORIGIN.items()}
-    approved = row["asked"] and row["decided_by"] and row["outcome"] not in _NOT_APPROVED
+    decided = row["decided_by"] and row["outcome"] not in _NOT_APPROVED
+    approval: Approval | BrokenGlass | None = None
+    if decided and row["broke_glass"]:
+        approval = BrokenGlass(row["decided_by"], row["comment"])
+    elif decided and row["asked"]:
+        approval = Approval(row["decided_by"], row["comment"])
     return Request(
         origin=Origin(**origin | {"response_url": row["response_url"] or ""}),
         language=_known(Language, row["language"], Language.ENGLISH),
         appids=tuple((row["appids"] or "").split()),
-        approval=Approval(row["decided_by"], row["comment"]) if approved else None,
+        approval=approval,
         agreed=_agreed_in(row["agreed"]),
         escalated=row["escalated"] is not None,
         **{name: row[name] for name in _OWN},

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from bot.domain.outcome import Expired, Finished, Outcome, Party, Rejected
-from bot.domain.request import Act, Agreement, Request
+from bot.domain.request import Act, Agreement, BrokenGlass, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.endings import became, mark
 from bot.messages.history import Line
-from bot.messages.request import all_appids, appids, in_channel, reason
+from bot.messages.request import all_appids, appids, in_channel, name, reason
 from bot.messages.words import (
     FOR_GOOD,
     Mrkdwn,
@@ -63,14 +63,43 @@ def confirmation(
     return Announcement(asked.parts, request.id)
 
 
-def sent_to_approvers(words: Words, request: Request) -> Announcement:
-    """Tell the requester at once that the approvers are being asked."""
+def sent_to_approvers(words: Words, request: Request, *, breakable: bool = False) -> Announcement:
+    """Tell the requester at once that the approvers are being asked; `breakable` if they need not wait for them."""
     say = words.about(request)
     said = say(
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
         "The answer follows. Request {id}."
     )
+    if not breakable:
+        return Announcement((Part(said),), request.id)
+    button = Button(words("Share without approval"), Act.BREAK_GLASS, request.id, style="danger")
+    cannot_wait = words("If it cannot wait, say why, and I share it now. The approvers are told.")
+    return Announcement((Part(said), Part(cannot_wait), Buttons((button,))), request.id)
+
+
+def without_approval(words: Words, request: Request) -> Announcement:
+    """Tell the requester at once that their request no longer waits."""
+    say = words.about(request)
+    said = say(
+        "On it, without an approval: sharing {env} with {receivers}. I tell the approvers why. "
+        "The answer follows. Request {id}."
+    )
     return Announcement((Part(said),), request.id)
+
+
+def skipped(words: Words, request: Request, approvers: str, *, commented: bool) -> Message:
+    """Tell the approvers that their approval was not waited for; why, only if `commented`."""
+    say = words.about(request)
+    return message(
+        say(
+            "🚨 {approvers}: {who} did not wait for your approval to share {env} with {receivers}.",
+            approvers=Mrkdwn(approvers) or words("Everybody here"),
+        ),
+        _they_said(words, request.approval.comment) if request.approval and commented else None,
+        appids(request, words("All of them are listed with the question.")),
+        details(words, request),
+        small(sentences(words, words(FOR_GOOD), name(words, request))),
+    )
 
 
 def no_approver(words: Words, rule: Rule) -> Message:
@@ -238,7 +267,11 @@ def agreed_before(words: Words, request: Request, outcome: Outcome) -> Part | No
 
 def with_comment(words: Words, told: str, comment: str | None) -> str:
     """Return `told` and, below it, the approver's comment, if any."""
-    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told
+    return f"{told}\n{_they_said(words, comment)}" if comment else told
+
+
+def _they_said(words: Words, comment: str | None) -> str | None:
+    return words("They said: “{comment}”", comment=comment) if comment else None
 
 
 def _comment(request: Request, outcome: Outcome | None) -> str | None:
@@ -251,8 +284,11 @@ def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float)
     sign, ended = mark(outcome) if outcome else "⏳", became(words, request, outcome)
     if request.approval and outcome:
         by = request.approval.by
+        text = msgid("{mark} <@{by}> approved this, {when}: {state}.")
+        if isinstance(request.approval, BrokenGlass):
+            text = msgid("{mark} <@{by}> did not wait for an approval, {when}: {state}.")
         return words(
-            "{mark} <@{by}> approved this, {when}: {state}.",
+            text,
             mark=sign,
             by=by,
             when=when(at),

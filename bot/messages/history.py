@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.outcome import Outcome
-from bot.domain.request import Act, Request, State
+from bot.domain.request import Act, Approval, Request, State
 from bot.messages.blocks import Button, Buttons, DataTable, Message, Part, message, small
 from bot.messages.endings import mark, state
 from bot.messages.words import (
@@ -145,7 +145,8 @@ def one_request(words: Words, line: Line) -> Message:
 
 def _who_agreed(words: Words, request: Request) -> str | None:
     """Return who agreed to a request, and who approved it; None if nobody did."""
-    by = [each.by for each in (*request.agreed, *([request.approval] if request.approval else []))]
+    approved = [request.approval] if isinstance(request.approval, Approval) else []
+    by = [each.by for each in (*request.agreed, *approved)]
     return words("Agreed: {people}", people=listed(words, [*map(mention, by)])) if by else None
 
 

@@ -35,6 +35,7 @@ from bot.policy.kinds import (
     Tested,
 )
 from bot.policy.shapes import Question
+from bot.runtime.clock import Runtime
 from bot.settings.access import read_slack
 from bot.settings.environ import Reader
 from bot.settings.pasted import BOT_TOKEN, kind_of
@@ -46,7 +47,7 @@ _NO_OWNER = Problem(
     Sentence("Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."),
 )
 _ALSO = Sentence("{one}, and {other}")
-_MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
+_SHOWN = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>|<!date\^[^|>]*\|([^>]*)>")
 _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 _LISTS = "SHARE_ENV_ALLOWED_"
 
@@ -101,7 +102,7 @@ def _findings(
             ),
         )
     # The setting may be there where the bot runs.
-    yield from findings_of(tested, answers, "warning")
+    yield from findings_of(tested, answers, "warning", Runtime().now)
 
 
 def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
@@ -116,7 +117,7 @@ def _answer(
     """Print the answer, and what is wrong with the policy since the bot would refuse it."""
     words = languages(language, lambda: rules).channel
     fine = print_each([each for each in findings if each.level == "wrong"], words.told)
-    ask = question.ask()
+    ask = question.ask(Runtime().now())
     unread = map(words.told, _unread_groups(rules, ask.person))
     said = [*explanation(rules, ask, language), *unread]
     print(*map(printable, said), sep="\n", flush=True)
@@ -191,6 +192,9 @@ def _missed(rule: Rule, miss: Miss) -> str:
             return Sentence("it does not let in guests or people of other workspaces")
         case Miss.CHANNEL:
             return Sentence("it is only for {names}", names=", ".join(sorted(rule.channels)))
+        case Miss.HOURS:
+            hours = rule.hours.text if rule.hours else ""
+            return Sentence("it is only for {hours}", hours=hours)
         case Miss.APPID:
             return Sentence("it is about other appids ({names})", names=", ".join(rule.appids))
         case Miss.ENV:
@@ -212,8 +216,8 @@ def _unread_groups(policy: Policy, person: Person) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return Slack's mrkdwn as plain text: ids for mentions, no markup."""
-    return as_typed(_BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", ""))
+    """Return Slack's mrkdwn as plain text: ids for mentions, dates in UTC, no markup."""
+    return as_typed(_BOLD.sub(r"\1", _SHOWN.sub(r"\1\2", text)).replace("`", ""))
 
 
 def _asked(ask: Ask) -> str:

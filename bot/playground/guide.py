@@ -57,6 +57,7 @@ _ENVS: Sequence[Choice] = (
     ("core-1", "needs an approval"),
     ("books-1", "needs two approvals"),
     ("pay-1", "needs a ticket in the reason"),
+    ("vault-1", "is frozen"),
 )
 
 

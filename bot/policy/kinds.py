@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bot.domain.finding import Problem
 from bot.domain.language import Language
 from bot.domain.outcome import Party
+from bot.policy.hours import Hours
 
 ANYONE = "*"
 DEFAULT_CONTACT = "the people who run this bot"
@@ -131,6 +132,22 @@ class Rule:
     """A regular expression; a part of the reason has to match it."""
     reason_url: str | None = None
     """The address of what a reason refers to, with `{reason}` in the place of the reference."""
+    hours: Hours | None = None
+    """When it applies; None for always."""
+    break_glass: Party | None = None
+    """Whose own requests need not wait for the approval, if they say why; None for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A time, in Unix seconds, from `begins` to before `ends`, in which nobody but its `users` and `groups` may share these envs."""
+
+    begins: float
+    ends: float
+    reason: str
+    envs: tuple[str, ...] = (ANYONE,)
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +168,21 @@ class Operators:
 
 @dataclass(frozen=True)  # cached_property needs a __dict__, so no slots
 class Policy:
-    """The rules and owners in order, whom to contact for more rights, and the operators."""
+    """The rules and owners in order, whom to contact for more rights, the operators, and when nothing is shared."""
 
     rules: tuple[Rule, ...]
     owners: tuple[Owner, ...] = ()
     default_owner: str | None = None
     contact: str = DEFAULT_CONTACT
     operators: Operators = Operators()
+    freezes: tuple[Freeze, ...] = ()
 
     @cached_property
     def groups(self) -> frozenset[str]:
-        """All user groups that rules, approvers and operators name."""
-        named = (rule.groups | rule.approvers.everybody.groups for rule in self.rules)
-        return self.operators.groups.union(*named)
+        """All user groups that rules, approvers, operators and freezes name."""
+        named = [rule.groups | rule.approvers.everybody.groups for rule in self.rules]
+        named += [rule.break_glass.groups for rule in self.rules if rule.break_glass]
+        return self.operators.groups.union(*named, *(each.groups for each in self.freezes))
 
     @property
     def approval_rules(self) -> tuple[Rule, ...]:
@@ -179,22 +198,24 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Who asks, and in which channel: what all their questions have in common, and what the judge knows of them.
+    """Who asks, in which channel and when: what all their questions have in common, and what the judge knows of them.
 
     No field has a default: one that is forgotten would miss the condition of a rule that denies. In no channel is "".
     """
 
     person: Person
     channel: str
+    at: float
+    """In Unix seconds."""
 
     def about(self, appid: str, env: str, reason: str | None) -> "Ask":
         """Return the question whether `env` may be shared with `appid`, for the reason given, if any."""
-        return Ask(self.person, self.channel, appid, env, reason)
+        return Ask(self.person, self.channel, self.at, appid, env, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask(Circumstances):
-    """The question to the policy: may `person`, in `channel`, share `env` with `appid`, for the `reason` given?"""
+    """The question to the policy: may `person`, in `channel`, share `env` with `appid` now, for the `reason` given?"""
 
     appid: str
     env: str
@@ -207,6 +228,7 @@ class Miss(Enum):
     WHO = auto()
     GUEST = auto()
     CHANNEL = auto()
+    HOURS = auto()
     APPID = auto()
     ENV = auto()
     UNREADABLE = auto()
@@ -220,6 +242,8 @@ class Verdict:
     misses: frozenset[Miss]
     trouble: Unreadable | None = None
     """Why Slack did not return the members of a group that it depends on."""
+    opens: float | None = None
+    """If its hours are over: when they begin again, in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,10 +281,11 @@ class NotEntitled:
 
 @dataclass(frozen=True, slots=True)
 class GroupUnreadable:
-    """A rule may match, but Slack did not return the members of its group."""
+    """A rule may match, or a freeze except the person, but Slack did not return the members of its group."""
 
     rule: Rule
     trouble: Unreadable
+    freeze: Freeze | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +307,21 @@ class ReasonWanted:
         return self.otherwise.rule
 
 
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A freeze is on; without it the decision would be `otherwise`, if the reason is what the rule wants."""
+
+    otherwise: "Permitted"
+    freeze: Freeze
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that decides."""
+        return self.otherwise.rule
+
+
 Doubt = GroupUnreadable | PersonUnreadable
-Denial = DeniedByRule | NoRule | NotEntitled | ReasonWanted | Doubt
+Denial = DeniedByRule | NoRule | NotEntitled | Frozen | ReasonWanted | Doubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from bot.domain.request import Request
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
 from bot.messages import Message
-from bot.messages.approvals import decided, mentions, question, reminder, so_far
+from bot.messages.approvals import decided, mentions, question, reminder, skipped, so_far
 from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
@@ -211,6 +211,29 @@ class ApproverMessages:
                 words, entry.request, entry.outcome, at, commented=commented, quietly=quietly
             )
             raise_if_away(await self._posts.edit(asked, shown, entry.request.id))
+
+    async def tell_skipped(self, entry: Entry) -> None:
+        """Tell the approvers below their questions, else where they would be asked, that their approval was not waited for."""
+        request, words = entry.request, self._languages.channel
+        rule = accepted_under(self._in_force.policy, request)
+        places = await self._all_asked(entry)
+        if rule and not places:
+            where = await self._where(rule, rule.approvers.channel, request.origin.user_id)
+            places = [Posted(conversation, "") for conversation in where]
+        for at in places:
+            commented = await self._may_comment(at.channel)
+            who = _who(words, rule, request, at) if rule else ""
+            told = skipped(words, request, who, commented=commented)
+            thread = at.root or at.ts or None
+            posted = await self._posts.post(
+                words, at.channel, told, f"{request.id}-glass", thread, look_since=entry.decided
+            )
+            raise_if_away(posted)
+            if isinstance(posted, Refused):
+                facts = {"channel": at.channel, "reason": posted.error}
+                _log.error("approvers are not told that they were skipped", extra=facts)
+        if not places:
+            _log.error("approvers are not told that they were skipped", extra={"reason": "none"})
 
     async def _may_comment(self, channel: str) -> bool:
         """Tell whether no other organisation reads there, as far as Slack tells; that may change while a question waits."""

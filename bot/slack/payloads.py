@@ -164,7 +164,7 @@ def decision_of(body: Body) -> Click:
     comment = seen(held.get("value") or "") or None
     trigger_id = f"{body['view']['id']} {body['view'].get('hash', '')}"
     origin = _origin(body, trigger_id, at.channel, at.root)
-    return Click(origin, request_id, message, comment=comment)
+    return Click(origin, request_id, message if at.ts else None, comment=comment)
 
 
 def without_buttons(body: Body) -> dict[str, object] | None:

@@ -103,6 +103,9 @@ class Approvals(Protocol):
     ) -> None:
         """Remind the approvers, once; `missing` are those of whom somebody has to agree."""
 
+    async def tell_skipped(self, entry: Entry) -> None:
+        """Tell the approvers, once, that the requester did not wait for them, and why."""
+
     async def show_decision(self, entry: Entry) -> None:
         """Show in the question who decided and when, and how it ended."""
 

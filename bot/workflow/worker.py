@@ -23,7 +23,7 @@ from bot.domain.outcome import (
     Unknown,
     doubted,
 )
-from bot.domain.request import Request, State
+from bot.domain.request import BrokenGlass, Request, State
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
 from bot.ledger.writer import LedgerDownError
@@ -154,6 +154,8 @@ class Worker:
         if entry.asked:
             self._show_decided(entry, entry.place)
         if entry.request.appids:
+            if isinstance(entry.request.approval, BrokenGlass):  # its answer may be hours away
+                await self._for_now(entry, self.approvals.tell_skipped, entry)
             return await self._run(entry, entry.place)
         return await self._call(entry, called_again=called_again, late=late)
 
@@ -263,6 +265,8 @@ class Worker:
             delivered = await self.places.close(
                 request, where, outcome, look_since=since, called_again=twice, after=after
             )
+        if isinstance(entry.request.approval, BrokenGlass):
+            await self.approvals.tell_skipped(entry)
         if entry.asked:
             await self.approvals.show_decision(entry)
         if delivered:
@@ -306,7 +310,9 @@ class Worker:
         """Call WeChat, unless the policy stops it or it was taken over too often, and record the outcome."""
         if entry.taken_over > MOST_TAKE_OVERS:
             return await self.ledger.record_outcome(entry, _GIVEN_UP, called_again=called_again)
-        if late and (end := await self.brake.end_of(entry, self.leased, begun=called_again)):
+        if (late or self.brake.judge.depends_on_time(entry.request)) and (
+            end := await self.brake.end_of(entry, self.leased, begun=called_again, fresh=late)
+        ):
             return await self.ledger.record_outcome(entry, end, called_again=called_again)
         request, may_call = entry.request, partial(self.ledger.lease.covers, entry)
         began, steps = self.leased.clock(), list[Step]()
@@ -336,7 +342,8 @@ class Worker:
 def is_late(entry: Entry, ago: float) -> bool:
     """Tell whether the policy has to be checked again: after a take-over, or a minute after this replica began.
 
-    Within that minute the policy that decided at the command or the click, just before, applies to the end. It began
+    Within that minute the policy that decided at the command or the click, just before, applies to the end, unless it
+    depends on the time. It began
     `ago` seconds ago by its own clock alone, which may not agree with the database's; in the future if that was set back.
     """
     return entry.taken_over > 0 or abs(ago) > _LATE

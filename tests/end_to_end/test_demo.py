@@ -38,6 +38,7 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
         "59 shared, 1 not shared, of 60.",
         "正在处理：将环境 prod-8",
         "🚫 You may not share prod-1",
+        "A freeze is on: “the auditors are counting”",
         "✅ @requester shared prod-2",
         "2 tries · request demo0010",
         "WeChat said 85088",

@@ -1,8 +1,10 @@
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
@@ -134,6 +136,48 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
         assert await other.end(SIGTERM) == 0
         assert_answered_once(slack, load.accepted)
         assert_recorded_once(database, load.accepted)
+
+
+APPROVE = """
+[[rule]]
+name = "four eyes"
+users = ["U0REQUESTER"]
+effect = "approve"
+approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS" }
+"""
+STARTED_WITHIN = 25  # seconds, in which two bots start and record requests
+
+
+async def test_an_approval_at_either_replica_during_a_freeze_that_began_after_the_request_shares_nothing(
+    database: str, tmp_path: Path
+) -> None:
+    begins = int(time.time()) + STARTED_WITHIN
+    at = [datetime.fromtimestamp(begins + hours * 3600, UTC).isoformat() for hours in (0, 1)]
+    freeze = f'[[freeze]]\nfrom = {at[0]}\nuntil = {at[1]}\nreason = "the year ends"\n'
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f"{APPROVE}{freeze}", encoding="utf-8")
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
+        settings = environ(slack, wechat, database) | {"POLICY_FILE": str(policy)}
+        del settings["SHARE_ENV_ALLOWED_USERS"]
+        async with two_bots(settings, tmp_path) as bots:
+            for number in range(8):
+                ack = await slack.command("U0REQUESTER", RELEASES, f"{APPID} prod-{number}")
+                assert "needs an approval" in str(ack.payload)
+            await slack.until(lambda slack: len(slack.parents(APPROVALS)) == 8)
+            assert time.time() < begins
+            await asyncio.sleep(begins - time.time())
+            for question in slack.parents(APPROVALS):
+                for approver in ("U0APPROVER", "U0APPROVER2"):
+                    assert (await slack.click(approver, question.ts, "approve")).error is None
+                views = [await opened(slack, each) for each in ("U0APPROVER", "U0APPROVER2")]
+                await asyncio.gather(*(slack.submit(view.user, view, {}) for view in views))
+            await all_ended(database, 20)
+            assert all(bot.logged("denied") for bot in bots)
+    endings = rows(database, "SELECT ending FROM requests")
+    assert [json.loads(each) for each in endings] == [
+        {"kind": "denied", "ground": "frozen", "until": begins + 3600.0}
+    ] * 8
+    assert wechat.calls == []
 
 
 SEVERAL = """

@@ -135,8 +135,9 @@ OLDER = {
         for name in ("greeted", "connections", "bots", "app", "refusal")
     ),
     "0011": ("ALTER TABLE requests DROP COLUMN agreed",),
-    "0012": ("DROP TABLE receivers",),
+    "0012": ("DROP TABLE collectors",),
     "0013": ("ALTER TABLE requests DROP COLUMN escalated",),
+    "0016": ("ALTER TABLE requests DROP COLUMN broke_glass",),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 
@@ -236,7 +237,13 @@ def test_a_new_database_has_the_newest_schema_and_its_revision(database: Databas
     assert database.open().new
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
     built = objects(database)
-    assert {name for name, *_ in built} == {"requests", "events", "receivers", "replicas", "tokens"}
+    assert {name for name, *_ in built} == {
+        "requests",
+        "collectors",
+        "events",
+        "replicas",
+        "tokens",
+    }
     assert len(built) > 60  # columns and indexes
 
 

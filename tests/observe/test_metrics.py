@@ -179,9 +179,10 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
 
 def test_every_click_that_may_end_a_request_is_counted() -> None:
     source = (ROOT / "bot/workflow/click_decisions.py").read_text(encoding="utf-8")
-    kinds = re.findall(r'(?:kind=|\bby, )"(\w+)"', source)
-    assert {"confirmed", "agreed", "approved", "rejected", "cancelled", "denied"} == set(kinds)
-    assert set(kinds) <= set(ENDED_BY)
+    kinds = re.findall(r'(?:kind=|\bby,\s+)"([\w ]+)"', source)
+    ends = {"confirmed", "agreed", "approved", "broke glass", "rejected", "cancelled", "denied"}
+    assert ends == set(kinds)
+    assert ends <= set(ENDED_BY)
 
 
 # Counts of the ledger's events.
@@ -241,6 +242,7 @@ def test_every_click_that_may_end_a_request_is_counted() -> None:
             {'requests_total{outcome="skipped"}'},
         ),
         ("escalated", {"request": "r1"}, {'approvals_total{event="escalated"}'}),
+        ("broke glass", {"request": "r1"}, {'approvals_total{event="broke glass"}'}),
         ("taken over", {"request": "r1"}, {"taken_over_total"}),
         ("call", {"request": "r1", "detail": "done"}, set()),
     ],

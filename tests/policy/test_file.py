@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.outcome import Party
 from bot.policy.kinds import Approvers, Effect, Operators, Owner, Policy, Rule
 from tests.checking import checks
 from tests.policy.reading import read_policy
@@ -366,6 +367,14 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         + 'approvers = { users = ["U1X"], channel = "C1X", escalate = { after = "1h", group = ["S2X"], channel = "C2X" } }\n',
         "rule 1, approvers, escalate, group: there is no such key. Did you mean groups?",
     ),
+    "break-glass beside another effect": (
+        '[[rule]]\nname = "x"\nusers = ["*"]\neffect = "allow"\nbreak_glass = { users = ["U1X"] }\n',
+        'rule 1 (“x”): break_glass goes with effect = "approve" only. Change the effect or remove it.',
+    ),
+    "break-glass for nobody": (
+        NAMED + 'approvers = { users = ["U1X"], channel = "C1X" }\nbreak_glass = {}\n',
+        "rule 1 (“x”): break_glass names nobody. Add users or groups to it, or remove it.",
+    ),
     "an escalation to nobody": (
         NAMED
         + 'approvers = { users = ["U1X"], channel = "C1X", escalate = { after = "1h", channel = "C2X" } }\n',
@@ -630,6 +639,23 @@ def test_a_test_tells_whether_those_who_agreed_are_enough(
     each = [f'{{ user = "{user}"{leads.get(user, "")} }}' for user in agreed.split()]
     more = f"agreed = [{', '.join(each)}]\n" + (f'waited = "{waited}"' if waited != "0h" else "")
     assert policy(AGREED + case(expect, "any", more)) == policy(AGREED)
+
+
+@pytest.mark.parametrize(("who", "named", "may"), [(IN_OPS, True, False), ("", False, True)])
+def test_a_test_tells_whether_they_need_not_wait_for_the_approval(
+    who: str, named: bool, may: bool
+) -> None:
+    rules = f'{AGREED}break_glass = {{ groups = ["S0OPS"] }}\n'
+    right, wrong = (
+        case("approve", "any", f"{who}\nbreak_glass = {str(each).lower()}\n")
+        for each in (named, may)
+    )
+    assert policy(rules + right).rules[0].break_glass == Party(groups=frozenset({"S0OPS"}))
+    place = f"test 1: U0ANN with {A} and any"
+    should, is_ = ("not ", "is") if named else ("", "is not")
+    assert problems(rules + wrong) == [
+        f"{place} should {should}be able to break the glass but {is_} (rule “careful”). Correct the rules or the test."
+    ]
 
 
 def test_a_file_whose_own_tests_fail_is_refused_with_the_actual_decisions() -> None:

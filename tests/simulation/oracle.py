@@ -4,11 +4,12 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
 from itertools import permutations
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.playground.world import SlackUser
 
@@ -31,6 +32,16 @@ class Verdict:
     later: frozenset[str] = frozenset()
 
 
+class Question(NamedTuple):
+    """Who wants to share which env, from where and why, at which Unix time."""
+
+    user: str
+    channel: str
+    env: str
+    reason: str | None
+    at: float
+
+
 def is_full_member(person: SlackUser) -> bool:
     """Tell whether a person is a full member of the workspace."""
     outside = person.is_restricted or person.is_ultra_restricted or person.is_stranger
@@ -50,10 +61,12 @@ def owner_of(text: str, env: str) -> str:
     raise LookupError(env)
 
 
-def verdict(  # all that a policy may ask for
-    text: str, groups: Groups, user: str, channel: str, env: str, reason: str | None
-) -> Verdict:
-    """Return what the first rule says that is about this person, place and env; no rule of the plans is for guests."""
+def verdict(text: str, groups: Groups, asked: Question) -> Verdict:
+    """Return what the first rule says that is about this person, place, env and time, if no freeze is on.
+
+    No rule of the plans is for guests.
+    """
+    user, channel, env, reason, at = asked
     if user not in groups[MEMBERS]:
         return Verdict("deny")
     for rule in _read(text)["rule"]:
@@ -64,6 +77,10 @@ def verdict(  # all that a policy may ask for
             continue
         if "envs" in rule and not any(fnmatchcase(env, glob) for glob in rule["envs"]):
             continue
+        if "hours" in rule and not _is_within(rule["hours"], at):
+            continue
+        if _is_frozen(text, user, env, at):
+            return Verdict("deny")
         if rule.get("require_reason") and not re.search(rule["reason_pattern"], reason or ""):
             return Verdict("deny", rule["name"])
         effect = "confirm" if rule.get("confirm") else rule["effect"]
@@ -77,6 +94,22 @@ def verdict(  # all that a policy may ask for
             _able(able.get("escalate", {}), groups, user),
         )
     return Verdict("deny")
+
+
+def _is_within(hours: str, at: float) -> bool:
+    """Tell whether a time is within hours of UTC on every day."""
+    clock = f"{datetime.fromtimestamp(at, UTC):%H:%M}"
+    spans = hours.removesuffix(" UTC").split(", ")
+    return any(begin <= clock < end for begin, end in (span.split("-") for span in spans))
+
+
+def _is_frozen(text: str, user: str, env: str, at: float) -> bool:
+    return any(
+        each["from"].timestamp() <= at < each["until"].timestamp()
+        and any(fnmatchcase(env, glob) for glob in each["envs"])
+        and user not in each["except"]["users"]
+        for each in _read(text).get("freeze", ())
+    )
 
 
 def are_enough(said: Verdict, agreed: Collection[str], *, escalated: bool) -> bool:

@@ -17,6 +17,7 @@ from tests.simulation.bad_luck import (
     TakeDown,
 )
 from tests.simulation.chain import NoTickets, Supersede, Withdraw
+from tests.simulation.collector import Dislike
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
 from tests.simulation.network import Ending
@@ -33,7 +34,15 @@ from tests.simulation.operators import (
     Upgrade,
 )
 from tests.simulation.people import Ask, Dawdle, Delete, Fill, Mention, OpenHome, Press, Race
-from tests.simulation.policies import CHANGES, ENVS, MISTAKES, OTHER_OWNER, RULES, SEVERAL
+from tests.simulation.policies import (
+    CHANGES,
+    ENVS,
+    FREEZES,
+    MISTAKES,
+    OTHER_OWNER,
+    RULES,
+    SEVERAL,
+)
 from tests.simulation.policy_file import Reading
 from tests.simulation.services import Refusal
 from tests.simulation.world import Step
@@ -456,6 +465,21 @@ def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     yield OpenHome(at + seconds + 330, "U0REQUESTER")
 
 
+def _by_the_clock(dice: Random, _span: float, _: Names) -> Iterator[Step]:
+    """Yield a policy with freezes and hours, and requests shortly before, whose answers Slack holds up until these have begun."""
+    yield PutIntoForce(0.1, "by the clock")
+    for begins in (*[begin for begin, _ in FREEZES], 180.0):
+        for _number in range(3):
+            user, env = dice.choice([("U0REQUESTER", "prod-1"), ("U0SECOND", "test-1")])
+            text = f"{dice.choice(_MANY)} {env} --again"
+            yield Ask(begins - dice.uniform(0.1, 1.5), user, "C0RELEASES", text)
+        held_up = Trouble("slack", Ending.UNREACHABLE, 1.0, method="chat.postMessage")
+        yield Meet(begins - 2, dice.uniform(9, 14), held_up)
+        yield Ask(begins - 6, "U0CHINESE", "C0RELEASES", " ".join([*_MANY, "prod-1", "--again"]))
+        yield Ask(begins - 6, "U0REQUESTER", "C0RELEASES", f"{dice.choice(_MANY)} core-1")
+        yield Press(begins + dice.uniform(1, 15), "U0APPROVER", ("approve",))
+
+
 def _refusals(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what WeChat refuses, envs that are not ready, and a request over which replicas die."""
     for _number in range(8):
@@ -485,6 +509,16 @@ def _quotas(dice: Random, span: float, _: Names) -> Iterator[Step]:
             yield Press(at + dice.uniform(20, 60), user, ("cancel",))
 
 
+def _record(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield replicas that die as they send, and kinds of events that the collector refuses for a while."""
+    for _number in range(dice.randint(2, 5)):
+        name, turns = dice.choice(names), dice.randint(1, 12)
+        yield Kill(dice.uniform(1, span), name, turns, "/events")
+    for _number in range(2):
+        kind = dice.choice(["accepted", "call", "answered", "mistake", "delivered"])
+        yield Dislike(dice.uniform(1, span), dice.uniform(5, 60), kind)
+
+
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
     "people": (_people, _changes, _policy_file, _deletions, _mentions),
@@ -503,8 +537,10 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "rules": (_people, _rules),
     "approvals": (_people, _several, _crashes),
     "changes": (_people, _moved_owners, _held_up),
+    "by the clock": (_people, _by_the_clock),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
+    "collector": (_people, _record, _calls("collector"), _crashes, _database),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
     "all": (
         _people,
@@ -533,6 +569,8 @@ class Plan:
     limits: bool
     chain: int
     """Seconds for which the chain's tokens live, if the bot keeps it; else 0."""
+    sends: bool
+    """Whether the bot sends its record elsewhere."""
     steps: tuple[Step, ...]
 
 
@@ -548,7 +586,7 @@ def plan_of(seed: int, profile: str) -> Plan:
     ]
     limits = profile == "slack" and dice.random() < 0.3
     chain = dice.choice(_LIVES) if profile in _SPANS else 0
-    return Plan(seed, profile, replicas, limits, chain, tuple(steps))
+    return Plan(seed, profile, replicas, limits, chain, profile == "collector", tuple(steps))
 
 
 def _own_dice(profile: str, seed: int, part: int) -> Random:

@@ -69,10 +69,25 @@ CHANGES = {
     "no testers": _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM,
 }
 """What operators change, in most profiles."""
+FREEZES = ((160, 190), (220, 250))
+"""Seconds after the beginning of a run, at 14:30 UTC on a Monday; no policy of before counts any more by then."""
+_FREEZES = "".join(
+    f"""
+[[freeze]]
+from = 2026-09-21T14:{30 + begin // 60}:{begin % 60:02}Z
+until = 2026-09-21T14:{30 + end // 60}:{end % 60:02}Z
+envs = ["prod-*", "core-*"]
+reason = "release"
+except = {{ users = ["U0CHINESE"] }}
+"""
+    for begin, end in FREEZES
+)
+_BY_MINUTES = 'hours = "14:30-14:31, 14:32-14:33, 14:34-14:35 UTC"\n'
 RULES = {
     "tickets": USUAL.replace(_CORE, _CORE + _TICKET).replace(_TEAM, _TEAM + _TICKET),
 }
 """What else a rule can say; in the profile of that name."""
+BY_THE_CLOCK = {"by the clock": USUAL + _BY_MINUTES + _FREEZES}
 _ASKED = 'approvers = { groups = ["S0APPROVERS"], channel'
 _ELSE = 'users = ["U0SECOND", "U0CHINESE"]'
 _TWO = f'approvers = {{ approvals = 2, groups = ["S0APPROVERS"], {_ELSE}, channel'
@@ -84,7 +99,7 @@ SEVERAL = {
     "two agree, or others later": USUAL.replace(_ASKED, _LATER),
 }
 """Where several people have to agree; in the profile of approvals."""
-POLICIES = CHANGES | RULES | SEVERAL
+POLICIES = CHANGES | RULES | BY_THE_CLOCK | SEVERAL
 MISTAKES: dict[str, str | None] = {
     "no TOML": USUAL + "[[rule",
     "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),

@@ -69,7 +69,7 @@ async def test_what_a_reason_refers_to_is_a_link_for_approvers_and_in_the_story(
     environ |= {"POLICY_FILE": str(rig.write(APPROVE + TICKET))}
     assert await asyncio.to_thread(tell_request, environ, "request1") == 0
     assert "https://t.example/OPS-12" in capsys.readouterr().out
-    assert await asyncio.to_thread(audit, environ, {}, "jsonl", None) == 0
+    assert await asyncio.to_thread(audit, environ, {}, "jsonl") == 0
     assert '"reason_url":"https://t.example/OPS-12"' in capsys.readouterr().out
 
 

@@ -1,6 +1,6 @@
 """Check the policy: its tests and its lint (`bot.policy.lint`), and what Slack knows about the people and channels in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong, wrong_by
 from bot.domain.outcome import Party
@@ -21,7 +21,7 @@ from bot.policy.kinds import (
     Tested,
     Unreadable,
 )
-from bot.policy.lint import approval, escalation, ownerless, owners, reach
+from bot.policy.lint import approval, escalation, freezes, ownerless, owners, reach
 from bot.policy.quorum import missing
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
@@ -36,15 +36,19 @@ async def check_policy(setup: Setup) -> list[Finding]:
             unchecked("policy-tests", Sentence("there is no policy that can be read"), "settings")
         ]
     astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
-    return [*findings_of(tested, setup.slack, "wrong", *(["settings"] if astray else []))]
+    causes = ["settings"] if astray else []
+    return [*findings_of(tested, setup.slack, "wrong", setup.runtime.now, *causes)]
 
 
-def findings_of(tested: Tested, said: SlackAnswers, lost: Level, *causes: str) -> Iterator[Finding]:
+def findings_of(
+    tested: Tested, said: SlackAnswers, lost: Level, now: Callable[[], float], *causes: str
+) -> Iterator[Finding]:
     """Yield the findings about a policy; one about envs without an owner has the level `lost` and these `causes`."""
     yield from _tests(tested)
     yield from _reach(tested.policy, said)
     yield from _approvers(tested.policy, said)
     yield from _owners(tested.policy, lost, causes)
+    yield from _freezes(tested.policy, now)
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
@@ -207,6 +211,18 @@ def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:
     elif answer == Refused("channel_not_found") or shown.get("is_member") is False:
         why = Sentence("the bot is not in {its}, or there is no such channel", its=its)
         yield wrong(name, why, Sentence("Correct the id, or type /invite @share-env in it."))
+
+
+def _freezes(policy: Policy, now: Callable[[], float]) -> Iterator[Finding]:
+    name, count = "policy-freezes", len(policy.freezes)
+    if not count:
+        yield ok(name, Sentence("the policy has none"))
+        return
+    findings = [*freezes(policy, at := now())]
+    yield from findings
+    if not findings:
+        on = sum(each.begins <= at for each in policy.freezes)
+        yield ok(name, Sentence("freezes: {count}; on now: {on}", count=count, on=on))
 
 
 def _owners(policy: Policy, lost: Level, causes: Sequence[str]) -> Iterator[Finding]:

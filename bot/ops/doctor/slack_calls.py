@@ -103,7 +103,8 @@ async def _app_of(api: SlackApi, bot_id: str) -> str | None:
 
 def people_of(policy: Policy) -> list[str]:
     """Return all user ids in the policy, without duplicates, in order."""
-    named = (rule.users | rule.approvers.everybody.users for rule in policy.rules)
+    named = [rule.users | rule.approvers.everybody.users for rule in policy.rules]
+    named += [each.users for each in policy.freezes]
     return sorted(policy.operators.users.union(*named) - {ANYONE})
 
 
