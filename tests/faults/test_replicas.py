@@ -9,9 +9,11 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import pytest
+from sqlalchemy import NullPool, create_engine, text
 
 from bot.ledger.lease import LEASE
-from bot.playground.slack.server import LocalSlack
+from bot.playground.faults import Slow
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View
 from bot.playground.world import APPID, World
 from tests.conftest import RELEASES, REQUESTER, opened, soon
@@ -27,7 +29,7 @@ from tests.faults.bots import (
     two_bots,
 )
 from tests.pgbouncer import pgbouncer
-from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER
+from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER, has_button
 from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
@@ -238,3 +240,49 @@ async def test_agreements_on_two_replicas_count_each_person_once_while_they_may_
     (question,) = slack.parents(APPROVALS)
     assert f"<@{APPROVER}> agreed" in question.text
     assert f"<@{SECOND_APPROVER}>" not in question.text
+
+
+LATER = """
+[[rule]]
+name = "four eyes"
+users = ["U0REQUESTER"]
+effect = "approve"
+[rule.approvers]
+users = ["U0APPROVER"]
+channel = "C0APPROVALS"
+escalate = { after = "30m", users = ["U0APPROVER2"], channel = "C0RELEASES" }
+"""
+
+
+async def test_a_request_escalates_once_though_the_replica_that_asks_is_killed(
+    database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text(LATER, encoding="utf-8")
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
+        ruled = environ(slack, wechat, database) | {"POLICY_FILE": str(tmp_path / "policy.toml")}
+        del ruled["SHARE_ENV_ALLOWED_USERS"]
+
+        def asked() -> list[PostedMessage]:
+            return [each for each in slack.parents(RELEASES) if has_button(each, "approve")]
+
+        async with two_bots(ruled, tmp_path) as (one, other):
+            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
+            waits = "SELECT id FROM requests WHERE all_asked AND holder IS NULL"
+            await soon(lambda: rows(database, waits))
+            slack.fail("chat.postMessage", Slow(3), channel=RELEASES)
+            change(database, "UPDATE requests SET created = created - 1800, wake = wake - 1800")
+            await soon(lambda: rows(database, "SELECT id FROM events WHERE kind = 'escalated'"))
+            (holder,) = (bot for bot in (one, other) if bot.logged("escalated"))
+            await holder.end(SIGKILL)
+            await slack.until(lambda _: bool(asked()) and bool(rows(database, waits)), 60)
+            (question,) = asked()
+            await agree(slack, question.ts, SECOND_APPROVER)
+            await all_ended(database, 20)
+    assert len(wechat.calls) == 1
+    assert rows(database, "SELECT kind FROM events").count("escalated") == 1
+
+
+def change(database: str, statement: str) -> None:
+    """Change a bot's database."""
+    with create_engine(database, poolclass=NullPool).begin() as connection:
+        connection.execute(text(statement))
