@@ -15,7 +15,8 @@ from bot.ledger.lease import LEASE
 from bot.playground.faults import Slow
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View
-from bot.playground.world import APPID, World
+from bot.playground.world import APPID, BOT, SCOPES, World
+from bot.slack.preflight import MENTIONS
 from tests.conftest import RELEASES, REQUESTER, opened, soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
@@ -138,6 +139,29 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
         assert await other.end(SIGTERM) == 0
         assert_answered_once(slack, load.accepted)
         assert_recorded_once(database, load.accepted)
+
+
+async def test_a_mention_that_slack_delivers_to_both_replicas_is_shared_and_answered_once(
+    database: str, tmp_path: Path
+) -> None:
+    async with (
+        LocalSlack(World(scopes=SCOPES | {MENTIONS})) as slack,
+        TokenWeChat() as wechat,
+        two_bots(environ(slack, wechat, database), tmp_path) as bots,
+    ):
+        for number in range(6):
+            said = f"<@{BOT}> {APPID} prod-{number}"
+            ack = await slack.say("U0REQUESTER", RELEASES, said)
+            assert ack
+            assert (await slack.redeliver(ack)).error is None
+            await slack.command("U0REQUESTER", RELEASES, "help")  # the other is first next time
+        await all_ended(database, 10)
+        assert len(rows(database, "SELECT id FROM requests")) == 6
+        assert all(bot.logged("accepted") for bot in bots)
+        assert len(wechat.calls) == 6
+        for parent in slack.parents(RELEASES):
+            answers = [each.text[:1] for each in slack.thread(RELEASES, parent.ts)]
+            assert answers.count("✅") == 2  # the message about the request, and the answer
 
 
 APPROVE = """
