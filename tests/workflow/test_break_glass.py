@@ -6,9 +6,19 @@ from dataclasses import replace
 import pytest
 
 from bot.ops.ledger_command import audit
-from bot.playground.faults import Code, Status
+from bot.playground.faults import Code, Slow, Status
 from bot.playground.slack.server import PostedMessage
-from tests.conftest import REQUESTER, Change, appids, kinds, opened, soon, states
+from tests.conftest import (
+    RELEASES,
+    REQUESTER,
+    Change,
+    appids,
+    calls_of,
+    kinds,
+    opened,
+    soon,
+    states,
+)
 from tests.rig import APPROVALS, APPROVE, APPROVER, DENY, SECOND, Rig, has_button
 from tests.workflow.test_batches import line
 
@@ -166,6 +176,19 @@ async def test_the_approvers_are_told_once_slack_is_back_and_once_only(rig: Rig)
     async with rig.bot(GLASS):
         await rig.over()
     assert len(below(rig)) == 1
+
+
+async def test_what_was_being_posted_when_the_glass_was_broken_stands_once(rig: Rig) -> None:
+    rig.slack.fail("chat.postMessage", Slow())
+    async with rig.bot(GLASS):
+        await rig.ask()
+        await rig.slack.until(lambda slack: calls_of(slack, "chat.postMessage") > 0)
+        await break_glass(rig)
+        await rig.over()
+        rig.slack.clear("chat.postMessage")
+        await soon(lambda: len(rig.slack.parents(RELEASES)) == 2)
+        await soon(lambda: len(rig.slack.parents(RELEASES)) == 1)
+    assert rig.parent().startswith("✅")
 
 
 async def test_who_cannot_be_told_is_in_the_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
