@@ -134,7 +134,7 @@ def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH)
     yield from (f"  │ {line}" for line in _plain(told.text).splitlines())
     permitted = whatever_reason(decision)
     if isinstance(permitted, NeedsApproval):
-        yield from map(words.told, _asking(permitted.rule.approvers))
+        yield from map(words.told, _asking(permitted.rule))
     owner = owner_of(policy, ask.env)
     owned = Sentence("Owner: {owner}, whose token is used", owner=owner) if owner else _NO_OWNER
     yield words.told(owned)
@@ -145,8 +145,9 @@ def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH)
         yield f"  {number}. {words.told(at(quoted(verdict.rule.name), fits))}"
 
 
-def _asking(approvers: Approvers) -> Iterator[str]:
-    """Yield who is asked and mentioned, where and until when, how many have to agree, and who is asked later."""
+def _asking(rule: Rule) -> Iterator[str]:
+    """Yield who is asked and mentioned, where and until when, how many have to agree, who is asked later, and who need not wait."""
+    approvers = rule.approvers
     yield Sentence(
         "Approvers: {who}; asked in {channel}, for {span}",
         who=_people(approvers),
@@ -168,6 +169,8 @@ def _asking(approvers: Approvers) -> Iterator[str]:
             who=_people(later),
             channel=later.channel,
         )
+    if rule.break_glass:
+        yield Sentence("Need not wait if they say why: {who}", who=_people(rule.break_glass))
 
 
 def _people(named: Approvers | Party | Escalation) -> str:

@@ -391,6 +391,12 @@ def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
         "Rule “core” allows it once you have confirmed it and an approver has agreed."
     )
     assert approvers == "Approvers: U0BOB, S0LEADS; asked in C0LEADS, for 90m"
+
+
+def test_an_answer_says_who_need_not_wait_for_the_approval(run: Run) -> None:
+    glass = 'effect = "approve"\nbreak_glass = { users = ["U0ANN"], groups = ["S0LEADS"] }\n'
+    _, out, _ = run(FILE.replace('effect = "approve"\n', glass, 1), **about("core-1"))
+    assert "Need not wait if they say why: U0ANN, S0LEADS" in lines(out)
     _, out, _ = run(
         FILE.replace('confirm = true\neffect = "approve', 'effect = "approve').replace("90m", "2d"),
         **about("core-1"),

@@ -80,7 +80,10 @@ def _reach(policy: Policy, answers: SlackAnswers) -> Sequence[Finding]:
 
 
 def _active(
-    who: Rule | Approvers | Operators | Escalation, answers: SlackAnswers, *, guests: bool = True
+    who: Rule | Approvers | Operators | Escalation | Party,
+    answers: SlackAnswers,
+    *,
+    guests: bool = True,
 ) -> frozenset[str] | None:
     """Return the active people among those who are named; None if Slack did not return enough."""
     shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
@@ -93,7 +96,7 @@ def _active(
     return frozenset(user for user in everybody if answers.people.get(user) not in shut)
 
 
-def _named(who: Rule | Approvers | Escalation) -> tuple[str, ...]:
+def _named(who: Rule | Approvers | Escalation | Party) -> tuple[str, ...]:
     """Return the checks of the named people and groups, which can explain why nobody is active."""
     checks = {"slack-people": who.users, "slack-groups": who.groups}
     return tuple(check for check, named in checks.items() if named)
@@ -135,6 +138,12 @@ def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
         yield warning(
             name, found, Sentence("Name people who are there."), *_named(approvers.escalate)
         )
+    if rule.break_glass and _active(rule.break_glass, answers, guests=False) == frozenset():
+        found = Sentence(
+            "break_glass of “{name}” names nobody who is an active full member", name=rule.name
+        )
+        fix = Sentence("Name people who are there, or take it out.")
+        yield warning(name, found, fix, *_named(rule.break_glass))
     later = [rule.approvers.escalate.channel] if rule.approvers.escalate else []
     for channel in dict.fromkeys([approvers.channel, *later]):
         yield from _channel(channel, answers.channels.get(channel))

@@ -105,6 +105,7 @@ def people_of(policy: Policy) -> list[str]:
     """Return all user ids in the policy, without duplicates, in order."""
     named = [rule.users | rule.approvers.everybody.users for rule in policy.rules]
     named += [each.users for each in policy.freezes]
+    named += [rule.break_glass.users for rule in policy.rules if rule.break_glass]
     return sorted(policy.operators.users.union(*named) - {ANYONE})
 
 
@@ -115,7 +116,8 @@ async def _groups_and_people(
     groups = await _groups(api)
     known = groups if isinstance(groups, Mapping) else {}
     deciding = policy.operators.groups.union(
-        *(escalated(rule).approvers.groups for rule in policy.approval_rules)
+        *(escalated(rule).approvers.groups for rule in policy.approval_rules),
+        *(rule.break_glass.groups for rule in policy.approval_rules if rule.break_glass),
     )
     members = {user for group in deciding for user in known.get(group) or ()}
     named = people_of(policy)

@@ -134,6 +134,25 @@ async def test_a_rule_that_nobody_can_approve_is_named(under: Under, text: str, 
     assert found in finding.found
 
 
+@pytest.mark.parametrize(
+    ("named", "level"),
+    [
+        ('groups = ["S0NONE"]', "warning"),
+        ('users = ["U0GUEST", "U0GONE"]', "warning"),
+        ('users = ["U0REQUESTER", "U0GONE"]', "ok"),
+        ('groups = ["S0PLATFORM"]', "ok"),
+    ],
+)
+async def test_a_rule_whose_break_glass_is_for_nobody_is_named(
+    under: Under, named: str, level: str
+) -> None:
+    text = f"{approve()}break_glass = {{ {named} }}\n"
+    finding = await finding_of(under(text), "policy-approvers")
+    assert finding.level == level
+    told = "break_glass of “core” names nobody who is an active full member" in finding.found
+    assert told == (level == "warning")
+
+
 async def test_that_guests_cannot_approve_is_a_cause_of_its_own(under: Under) -> None:
     text = rule("old", "U0GONE") + approve('users = ["U0GUEST"]')
     printed = complaints(await examine(under(text)))
