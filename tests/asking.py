@@ -5,7 +5,7 @@ from bot.policy.kinds import Ask, Circumstances, Person
 
 def at(person: Person, channel: str = "C1") -> Circumstances:
     """Return the circumstances of a person who asks in this channel."""
-    return Circumstances(person, channel)
+    return Circumstances(person, person.team_id, channel)
 
 
 def ask(

@@ -15,6 +15,7 @@ from bot.messages.words import (
     Words,
     bullets,
     channel_name,
+    group_name,
     how_many,
     msgid,
     sentences,
@@ -273,7 +274,7 @@ def still_missing(words: Words, missing: Sequence[Party]) -> str:
 
 def mentions(party: Party) -> str:
     """Return mentions of a party's groups and users; empty if everybody may decide."""
-    groups = [f"<!subteam^{group}>" for group in sorted(party.groups)]
+    groups = [*map(group_name, sorted(party.groups))]
     return " ".join([*groups, *(f"<@{user}>" for user in sorted(party.users - {ANYONE}))][:_NAMED])
 
 

@@ -14,12 +14,19 @@ from bot.domain.language import Language
 ANYONE = "*"
 DEFAULT_CONTACT = "the people who run this bot"
 USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
-GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
+WORKSPACE_ID = re.compile(r"T[A-Z0-9]{2,20}")
+GROUP_ID = re.compile(r"(?:T[A-Z0-9]{2,20}/)?S[A-Z0-9]{2,20}")
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 
 
+def split_group(name: str) -> tuple[str, str]:
+    """Return the workspace that a group's name in the policy begins with, empty if none, and the group's id."""
+    workspace, _, id_ = name.rpartition("/")
+    return workspace, id_
+
+
 class Standing(Enum):
-    """How a user belongs to the workspace (from the flags of users.info)."""
+    """How a user belongs to the workspace or organisation of the app (from the flags of users.info)."""
 
     MEMBER = auto()
     GUEST = auto()
@@ -54,7 +61,10 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A Slack user, by (team_id, user_id), and those of the policy's groups that contain them."""
+    """A Slack user, by (team_id, user_id), and those of the policy's groups that contain them, as the policy names these.
+
+    All workspaces of an organisation know a user by the same id.
+    """
 
     team_id: str
     user_id: str
@@ -96,13 +106,14 @@ class Approvers:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. No channels means any channel; no `users` and no `groups` means everybody."""
+    """One rule. No channels means any channel, no workspaces any workspace; no `users` and no `groups` means everybody."""
 
     name: str
     effect: Effect
     _: KW_ONLY
     users: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
+    workspaces: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     appids: tuple[str, ...] = (ANYONE,)
     envs: tuple[str, ...] = (ANYONE,)
@@ -163,22 +174,23 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Who asks, and in which channel: what all their questions have in common, and what the judge knows of them.
+    """Who asks, in which workspace and channel: what all their questions have in common, and what the judge knows of them.
 
     No field has a default: one that is forgotten would miss the condition of a rule that denies. In no channel is "".
     """
 
     person: Person
+    workspace: str
     channel: str
 
     def about(self, appid: str, env: str, reason: str | None) -> "Ask":
         """Return the question whether `env` may be shared with `appid`, for the reason given, if any."""
-        return Ask(self.person, self.channel, appid, env, reason)
+        return Ask(self.person, self.workspace, self.channel, appid, env, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask(Circumstances):
-    """The question to the policy: may `person`, in `channel`, share `env` with `appid`, for the `reason` given?"""
+    """The question to the policy: may `person`, in `workspace` and `channel`, share `env` with `appid`, for the `reason` given?"""
 
     appid: str
     env: str
@@ -190,6 +202,7 @@ class Miss(Enum):
 
     WHO = auto()
     GUEST = auto()
+    WORKSPACE = auto()
     CHANNEL = auto()
     APPID = auto()
     ENV = auto()

@@ -17,6 +17,7 @@ from bot.policy.kinds import (
     DEFAULT_CONTACT,
     GROUP_ID,
     USER_ID,
+    WORKSPACE_ID,
     Approvers,
     Ask,
     Effect,
@@ -72,6 +73,14 @@ GroupId = Annotated[
         GROUP_ID.fullmatch,
         Sentence("is not a user group id"),
         Sentence("Copy it from the group's address: S…."),
+    ),
+]
+WorkspaceId = Annotated[
+    str,
+    _fits(
+        WORKSPACE_ID.fullmatch,
+        Sentence("is not a workspace id"),
+        Sentence("Copy it from what /share-env whoami says there: T…."),
     ),
 ]
 ChannelId = Annotated[
@@ -203,6 +212,7 @@ class RuleEntry(StrictTable):
     name: RuleName | None = None
     users: list[UserIdOrAnyone] | None = None
     groups: list[GroupId] | None = None
+    workspaces: Annotated[list[WorkspaceId], Field(min_length=1)] | None = None
     channels: Annotated[list[ChannelId], Field(min_length=1)] | None = None
     appids: Annotated[list[AppIdGlob], Field(min_length=1)] = [ANYONE]
     envs: Annotated[list[EnvGlob], Field(min_length=1)] = [ANYONE]
@@ -226,6 +236,7 @@ class RuleEntry(StrictTable):
             effect=self.effect,
             users=frozenset(self.users or ()),
             groups=frozenset(self.groups or ()),
+            workspaces=frozenset(self.workspaces or ()),
             channels=frozenset(self.channels or ()),
             appids=tuple(self.appids),
             envs=tuple(self.envs),
@@ -252,6 +263,7 @@ class Question(StrictTable):
     user: UserId
     groups: list[GroupId] = []
     guest: bool = False
+    workspace: WorkspaceId | None = None
     channel: ChannelId | None = None
     appid: AppId
     env: Env
@@ -261,7 +273,8 @@ class Question(StrictTable):
         """Return the Ask for the policy."""
         standing = Standing.GUEST if self.guest else Standing.MEMBER
         person = Person("", self.user, standing, groups=frozenset(self.groups))
-        return Ask(person, self.channel or "", self.appid, self.env, self.reason)
+        where = self.workspace or "", self.channel or ""
+        return Ask(person, *where, self.appid, self.env, self.reason)
 
 
 class TrialEntry(Question):

@@ -12,7 +12,7 @@ from bot.messages.blocks import Posted, read_ref, ref_of
 from bot.messages.history import Line
 from bot.messages.notices import Note, NoThread, noted
 from bot.messages.request import replies
-from bot.messages.words import Languages
+from bot.messages.words import Languages, group_name
 from bot.policy.kinds import ANYONE, Party, Rule
 from bot.slack.api import Refused
 from bot.slack.directory import Directory
@@ -181,5 +181,5 @@ def _who(rule: Rule, request: Request) -> str:
     """Return mentions of the approvers, so that Slack notifies them; empty if everybody may decide."""
     own = set() if rule.self_approval else {request.origin.user_id}
     users = sorted(rule.approvers.users - {ANYONE} - own)
-    groups = [f"<!subteam^{group}>" for group in sorted(rule.approvers.groups)]
+    groups = [*map(group_name, sorted(rule.approvers.groups))]
     return " ".join([*groups, *(f"<@{user}>" for user in users)][:_NAMED])

@@ -208,7 +208,7 @@ class Judge:
 
     def _circumstances(self, origin: Origin, person: Person) -> Circumstances:
         """Return all that a rule can ask for beside appid and env."""
-        return Circumstances(person, origin.channel_id)
+        return Circumstances(person, origin.team_id, origin.channel_id)
 
     async def missing(self, request: Request, agreed: Sequence[str]) -> tuple[Party, ...]:
         """Return of whom somebody still has to agree to a request that waits; none if its rule asks for it no more."""

@@ -57,6 +57,7 @@ NARROW: dict[str, tuple[Rule, Ask]] = {
         replace(WIDE, guests=False),
         replace(ASKED, person=Person("T1", "U1", Standing.GUEST)),
     ),
+    "workspaces": (replace(WIDE, workspaces=frozenset({"T1"})), replace(ASKED, workspace="T2")),
     "channels": (replace(WIDE, channels=frozenset({"C1"})), replace(ASKED, channel="")),
     "appids": (replace(WIDE, appids=("wx5*",)), replace(ASKED, appid="wx0123456789abcdef")),
     "envs": (replace(WIDE, envs=("prod-*",)), replace(ASKED, env="test-1")),
