@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.installation import Installation
 from bot.domain.link import LinkState
 from bot.domain.request import BEGUN, Origin, Request, State
 from bot.ledger.entries import Entry
@@ -32,6 +33,7 @@ class Page:
 class Home:
     """Makes pages; `link` and `token_states` are as in Ports."""
 
+    installation: Installation
     judge: Judge
     ledger: Ledger
     languages: Languages
@@ -40,7 +42,7 @@ class Home:
     version: str
 
     async def page(self, team_id: str, user_id: str) -> Page:
-        """Return a person's current page; it says what could not be read."""
+        """Return a person's current page, with their own requests in this workspace; it says what could not be read."""
         nowhere = Origin(
             team_id=team_id,
             user_id=user_id,
@@ -61,10 +63,12 @@ class Home:
         """Return the page's records, with those of others for somebody who decides; None if the ledger is down or too slow."""
         missing = "the ledger does not tell the records of an App Home"
         past = await in_time(self.ledger.history(who, None, LISTED + 1), missing)
-        others = await in_time(self.ledger.stoppable(who[0]), missing) if decides else ()
+        others = await in_time(self.ledger.stoppable(), missing) if decides else ()
         if past is None or others is None:
             return None
-        waiting, stoppable = await self._for(asker, others)
+        serves = self.installation.serves
+        ours = [entry for entry in others if serves(entry.request.origin.team_id)]
+        waiting, stoppable = await self._for(asker, ours)
         lines, stop = (
             [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
         )

@@ -165,7 +165,7 @@ class SlashCommands:
         may_see: Callable[[Entry], bool],
         until: float,
     ) -> Message:
-        """List this requester's requests or, with `about`, everybody's that they may see.
+        """List this requester's requests in this workspace or, with `about`, everybody's that they may see.
 
         The id of a request counts before an env of that name; if they may not see it, it is none.
         """
@@ -199,7 +199,7 @@ class SlashCommands:
 
 def _may_see(asker: Asker, origin: Origin, entry: Entry) -> bool:
     request = entry.request
-    own = (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id)
+    own = request.origin.user_id == origin.user_id
     return own or asker.may_share_somewhere(request.receivers, request.env)
 
 

@@ -18,7 +18,6 @@ from bot.slack.api import Answered, Result, SlackApi, object_in, web_client
 from bot.slack.directory import standing_of, trouble_of, users_of
 from bot.slack.greeting import MOST_CONNECTIONS, REFUSALS, TOO_MANY, Hello, read_hello
 from bot.slack.payloads import DIRECT
-from bot.slack.preflight import identify
 
 _AT_ONCE = 10
 _MOST_MEMBERS = 100  # looked up one by one; Slack allows as many calls a minute
@@ -81,7 +80,7 @@ async def _with_bot_token(
     if kind_of(slack.bot_token) != BOT_TOKEN:
         return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
-    bot = await identify(api, _PATIENCE)
+    bot = await api.read("auth.test", _PATIENCE)
     if not isinstance(bot, Answered) or policy is None:
         return SlackAnswers(bot)
     (groups, people), channels, app_id = await asyncio.gather(
