@@ -234,3 +234,13 @@ def has_button(message: PostedMessage, button: str) -> bool:
         for element in row
         if isinstance(element, dict)
     )
+
+
+async def history_of(slack: LocalSlack, user: str, about: str = "") -> str:
+    """Return the answer: a table, which follows the ack, or what the ack says."""
+    before = len(slack.shown_to(user))
+    ack = await slack.command(user, RELEASES, f"history {about}")
+    if ack.payload is not None:
+        return str(ack.payload["text"])
+    await soon(lambda: len(slack.shown_to(user)) > before)
+    return slack.shown_to(user)[-1].text

@@ -55,6 +55,7 @@ _ENVS: Sequence[Choice] = (
     ("test-1", "second may as well"),
     ("live-1", "asks whether you are sure"),
     ("core-1", "needs an approval"),
+    ("pay-1", "needs a ticket in the reason"),
 )
 
 

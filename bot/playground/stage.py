@@ -45,6 +45,7 @@ _MORE_ENVS = (
     "core-1",
     "live-1",
     "live-2",
+    "pay-1",
 )
 """The owner's envs that the guide and the scenario share, besides the stand-in's own."""
 _MOMENT = 0.4  # seconds

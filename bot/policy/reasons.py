@@ -22,6 +22,8 @@ _ADDRESS = re.compile(
     r"https://[a-z0-9.-]+(:[0-9]+)?[/?#][!-;=?-z~]*\{reason\}[!-;=?-z~]*", re.IGNORECASE
 )
 
+_ONE = "(?s:.)"
+
 
 def is_enough(rule: Rule, reason: str | None) -> bool:
     """Return whether a reason is what the rule wants of one."""
@@ -48,11 +50,20 @@ def reference_of(policy: Policy, rule: str, reason: str) -> tuple[str, str] | No
 
 def _found(pattern: str, reason: str) -> str:
     """Return the first part of a reason that matches, as long as it can be; the reason if it is no part by itself."""
-    ends = range(len(reason), 0, -1)
-    starts = (start for start in range(len(reason)) if _fits(rf"\A(?:{pattern})", reason[start:]))
-    start = next(starts, 0)
-    parts = (reason[start:end] for end in ends if end > start)
-    return next((part for part in parts if _fits(rf"\A(?:{pattern})\z", part)), reason)
+    starts, ends = range(len(reason)), range(len(reason), 0, -1)
+    start = next((each for each in starts if _fits_at(pattern, reason, each)), 0)
+    later = (each for each in ends if each > start)
+    return next(
+        (reason[start:end] for end in later if _fits_at(pattern, reason, start, end)), reason
+    )
+
+
+def _fits_at(pattern: str, reason: str, start: int, end: int | None = None) -> bool:
+    r"""Return whether the part from `start`, to `end` if that is given, matches where it stands: `\b` looks beside it."""
+    before = _ONE if start else ""
+    after = "" if end is None else rf"{_ONE}\z" if end < len(reason) else r"\z"
+    seen = reason[max(0, start - 1) : None if end is None else end + 1]
+    return _fits(rf"\A{before}(?:{pattern}){after}", seen)
 
 
 def can_be_pattern(pattern: str) -> bool:

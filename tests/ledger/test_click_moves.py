@@ -304,7 +304,7 @@ async def test_a_click_that_could_not_be_answered_is_undone(
     change = Move(
         to,
         "U2",
-        "decided",
+        "approved",
         comment="no",
         outcome=outcome,
         patience=5.0,
@@ -315,14 +315,14 @@ async def test_a_click_that_could_not_be_answered_is_undone(
     await cancel_at_commit(database, ledger.clicks.move(entry, change))
     await ledger.replica.heartbeat()
     after = only(database)
-    assert database.kinds()[-2:] == ["decided", "taken back"]
+    assert database.kinds()[-2:] == ["approved", "taken back"]
     assert after.pop("fence") == entry.fence + 1
     assert before.pop("fence") == entry.fence
     messages = {"asked": "C9/9.8", "place": before["place"] or "C9/9.9"}
     assert after == before | messages  # they stand, whatever becomes of the click
     assert await ledger.replica.take_over(9) == []
     again = await current(ledger, entry)
-    assert await ledger.clicks.move(again, Move(to, "U2", "decided", outcome=outcome))
+    assert await ledger.clicks.move(again, Move(to, "U2", "approved", outcome=outcome))
 
 
 async def test_what_was_posted_while_a_click_was_under_way_stays_recorded_if_that_is_undone(

@@ -179,8 +179,9 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
 def test_every_click_that_may_end_a_request_is_counted() -> None:
     source = (ROOT / "bot/workflow/click_decisions.py").read_text(encoding="utf-8")
     kinds = re.findall(r'(?:kind=|\bby, )"(\w+)"', source)
-    assert {"confirmed", "approved", "rejected", "cancelled", "denied"} == set(kinds)
-    assert set(kinds) <= set(ENDED_BY)
+    endings = {"confirmed", "approved", "rejected", "cancelled", "denied"}
+    assert endings | {"agreed"} == set(kinds)  # after which others have to agree too
+    assert endings <= set(ENDED_BY)
 
 
 # Counts of the ledger's events.

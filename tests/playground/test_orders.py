@@ -225,7 +225,7 @@ async def test_a_line_is_completed_with_the_possible_next_words(prompt: Prompt) 
         ("/share-env ", [APPID, *sorted(FIRST_WORDS)]),
         ("/share-env wh", ["whoami", "why"]),
         (f"/share-env why {APPID} c", ["core-1"]),
-        (f"/share-env {APPID} ", ["prod-1", "test-1", "live-1", "core-1"]),
+        (f"/share-env {APPID} ", ["prod-1", "test-1", "live-1", "core-1", "pay-1"]),
         (f"/share-env {APPID} prod-1 --", []),
         ("/share-env help ", []),
         ("/lunch ", []),

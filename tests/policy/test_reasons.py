@@ -1,6 +1,6 @@
 """What a rule wants of a reason, and what it refers to."""
 
-import time
+from dataclasses import replace
 
 import pytest
 
@@ -26,6 +26,7 @@ LIKE = Rule(
     reason_url="https://t.example/browse/{reason}?from=slack",
 )
 FREE = Rule("free", Effect.ALLOW, users=frozenset({"*"}))
+WORDS = replace(LIKE, reason_pattern=r"\bOPS-[0-9]+\b", reason_url="https://t.example/{reason}")
 ANYWHERE = Rule("any", Effect.ALLOW, require_reason=True, reason_url="https://t.example/{reason}")
 
 
@@ -68,6 +69,7 @@ def test_the_first_rule_that_matches_denies_without_a_reason_and_no_later_rule_d
         (ANY, "OPS-12", None),
         (LIKE, "release", None),
         (LIKE, "for OPS-12, then OPS-13", ("OPS-12", "https://t.example/browse/OPS-12?from=slack")),
+        (WORDS, "XOPS-1, OPS-12b, OPS-123", ("OPS-123", "https://t.example/OPS-123")),
         (ANYWHERE, "a/b ?中", ("a/b ?中", "https://t.example/a%2Fb%20%3F%E4%B8%AD")),
     ],
 )
@@ -90,9 +92,7 @@ def test_a_pattern_that_cannot_be_searched_without_delay_is_none(pattern: str) -
 def test_no_reason_makes_a_search_slow(pattern: str) -> None:
     assert can_be_pattern(pattern)
     rule = Rule("r", Effect.ALLOW, require_reason=True, reason_pattern=pattern)
-    begun = time.process_time()
-    is_enough(rule, "a" * 300 + "?")
-    assert time.process_time() - begun < 60  # years, if it was exponential
+    assert not is_enough(rule, "a" * 300 + "?")  # this would take years if it was exponential
 
 
 @pytest.mark.parametrize(("pattern", "wants"), [("a+", True), ("a*", False), ("", False)])

@@ -85,8 +85,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
     Planted(
         "a click counts in whatever state the request is",
         "bot/ledger/click_moves.py",
-        'which = {"the_id": entry.request.id, "the_state": entry.state.value}',
-        'now = select(_r.state).where(_r.id == entry.request.id)\n        which = {"the_id": entry.request.id, "the_state": on.scalar(now)}',
+        '"the_state": entry.state.value,',
+        '"the_state": on.scalar(select(_r.state).where(_r.id == entry.request.id)),',
         "people",
     ),
     Planted(
@@ -557,5 +557,12 @@ PLANTED: Final[tuple[Planted, ...]] = (
         'event.get("edited") or ',
         "",
         "people",
+    ),
+    Planted(
+        "a table has only the apps that the answer names",
+        "bot/messages/batches.py",
+        "for appid in group.appids]",
+        "for appid in group.appids[:_APPIDS]]",
+        "quota",
     ),
 )

@@ -1,8 +1,8 @@
 """What must hold of the words that people read: answers, the sentences at once, and what Slack can show."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import unquote_plus
 
@@ -111,6 +111,34 @@ def _of_batch(id_: str, items: Mapping[str, str], said: PostedMessage) -> Iterat
                 if outcome in FINAL and FINAL[outcome] != sign:
                     yield f"{appid} of {id_} is {outcome}, and is told under {sign}"
             sign = ""
+
+
+def each_row_is_true(world: "World") -> Iterator[str]:
+    """The tables below the answer to a batch have each item that was not shared, with the sign of its outcome."""
+    tables = defaultdict[str, list[PostedMessage]](list)
+    for message in world.slack.messages:
+        request, _, kind = mark_of(message).partition("-")
+        if kind.startswith("ends") and message.blocks[0]["type"] == "data_table":
+            tables[request].append(message)
+    for id_, _ in _delivered(world, batches=True):
+        items = dict(
+            world.database.rows("SELECT appid, outcome FROM requests WHERE batch = :id", id=id_)
+        )
+        told = dict(row for message in tables[id_] for row in _rows(message))
+        for appid, sign in told.items():
+            if sign != FINAL.get(items[appid], sign):
+                yield f"{appid} of {id_} is {items[appid]}, and has {sign} in a table"
+        missing = {appid for appid, outcome in items.items() if outcome != "shared"} - {*told}
+        if told and missing:
+            yield f"{len(missing)} of the apps that {id_} did not share are in no table"
+
+
+def _rows(message: PostedMessage) -> Iterator[tuple[str, str]]:
+    """Yield the appid and the sign of each row of a table of what failed."""
+    for appid, ended, *_ in cast(
+        "Sequence[Sequence[Mapping[str, str]]]", message.blocks[0]["rows"]
+    )[1:]:
+        yield appid["text"], ended["text"][0]
 
 
 def nothing_is_under_way_for_ever(world: "World") -> Iterator[str]:
@@ -258,6 +286,7 @@ def _delivered(world: "World", *, batches: bool) -> Iterator[tuple[str, str]]:
 AT_THE_END = (
     the_answer_is_true,
     each_item_is_told,
+    each_row_is_true,
     nothing_is_under_way_for_ever,
     what_is_named_is_recorded,
     told_nothing_is_nothing,

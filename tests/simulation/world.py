@@ -411,9 +411,7 @@ class World(Memory):
         if not able:
             raise ConnectionError
         replica = self.dice.choice(able)
-        self.triggers.add(
-            str(payload.get("trigger_id")) if "event" not in payload else _said(payload)
-        )
+        self.triggers.add(_trigger_of(payload))
         answer: asyncio.Future[Json] = self.loop.create_future()
         delay, freezes = self._delay(), replica.process.freezes
         hampered = replica.process.frozen
@@ -683,9 +681,11 @@ def _nothing(_reply: object = None) -> None:
     """Nothing has to be done at the end of an exchange."""
 
 
-def _said(payload: JsonObject) -> str:
-    """Return the trigger id of a mention, which counts only as it was first written; else nothing."""
-    event = payload["event"]
-    if not isinstance(event, dict) or event["type"] != "app_mention" or "edited" in event:
+def _trigger_of(payload: JsonObject) -> str:
+    """Return the id of what somebody did; empty for an event that asks for nothing, such as an edited mention."""
+    event = payload.get("event")
+    if not isinstance(event, dict):
+        return str(payload.get("trigger_id"))
+    if event["type"] != "app_mention" or "edited" in event:
         return ""
     return f"{payload['team_id']} {event['channel']} {event['ts']}"

@@ -46,7 +46,7 @@ from tests.conftest import (
     soon,
 )
 from tests.databases import ledger_of
-from tests.rig import ALLOW, APPROVE, APPROVER, DENY, SECOND, Rig, for_platform_team
+from tests.rig import ALLOW, APPROVE, APPROVER, DENY, SECOND, Rig, for_platform_team, history_of
 from tests.said import CALLED_TWICE, PAUSED_IN_DOUBT
 from tests.workflow.test_batches import answer_to_all, line, shared
 
@@ -164,7 +164,7 @@ async def test_a_denying_rule_stops_a_running_batch(
         async with running(rig, wechat):
             await change(DENY)
         answer = await answer_to_all(rig)
-        told = await rig.ask("history")
+        told = await history_of(rig.slack, REQUESTER)
     done = len(wechat.calls)
     assert 10 <= done < 100
     assert sorted(call.appid for call in wechat.calls) == shared(rig)

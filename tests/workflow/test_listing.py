@@ -6,8 +6,8 @@ import pytest
 
 from bot.playground.loopback import Json
 from bot.playground.slack.server import LocalSlack, PostedMessage
-from tests.conftest import RELEASES, appids, rows, soon
-from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Rig
+from tests.conftest import RELEASES, REQUESTER, appids, rows, soon
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Rig, history_of
 from tests.workflow.test_batches import line
 
 MOST = appids(500)
@@ -61,7 +61,7 @@ async def test_the_requesters_history_links_to_a_thread_that_lists_all_appids(
         await soon(lambda: rows(rig.database, placed))
         (parent,) = rig.slack.parents(RELEASES)
         assert below(rig.slack, parent) == MOST
-        assert f"{address(parent)}|thread>" in await rig.ask("history")
+        assert f"{address(parent)}|thread>" in await history_of(rig.slack, REQUESTER)
         assert f"{address(parent)}|thread>" in await rig.open_home()
 
 

@@ -26,7 +26,6 @@ from bot.messages.notices import stopping
 from bot.messages.words import Words
 from bot.playground.faults import Code, Drop, Slow, Status
 from bot.playground.slack.server import Ack, LocalSlack
-from bot.playground.slack.transcript import PostedMessage
 from bot.playground.world import APPID, OWNER, TEAM
 from bot.policy.kinds import Approvers, Effect, Person, Policy, Rule
 from bot.runtime.observers import no_op
@@ -58,7 +57,7 @@ from tests.conftest import (
     states,
 )
 from tests.languages import CHINESE, ENGLISH
-from tests.rig import ALLOW, SECOND, Rig, approved_by, for_platform_team
+from tests.rig import ALLOW, SECOND, Rig, approved_by, for_platform_team, history_of
 from tests.said import ACCEPTED, CANNOT_TELL, DENIED, NO_APPROVER, NOT_RECORDED, USABLE
 from tests.token_server import TokenWeChat
 from tests.workflow.conftest import Members
@@ -126,19 +125,6 @@ def crew(environ: dict[str, str]) -> None:
 def said(ack: Ack) -> str:
     assert ack.payload is not None, ack.error
     return str(ack.payload["text"])
-
-
-async def history_of(slack: LocalSlack, user: str, about: str = "") -> str:
-    """Return the answer: a table, which follows the ack, or what the ack says."""
-    ack = await slack.command(user, RELEASES, f"history {about}")
-    if ack.payload is not None:
-        return said(ack)
-    await soon(lambda: slack.messages[-1].ephemeral_to == user and is_table(slack.messages[-1]))
-    return slack.messages[-1].text
-
-
-def is_table(message: PostedMessage) -> bool:
-    return [block["type"] for block in message.blocks] == ["data_table"]
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
