@@ -65,9 +65,10 @@ class Homes:
 
     def changed(self, request: Request | None = None) -> None:
         """Refresh the pages that may show this request, or every page, soon, together with later changes."""
+        by = request and (request.origin.team_id, request.origin.user_id)
         viewers = self._lately()
         for viewer in viewers:
-            if viewer.decides or request is None or viewer.who[1] == request.origin.user_id:
+            if viewer.decides or by is None or viewer.who == by:
                 viewer.stale = True
         if not self._refreshing and any(viewer.stale for viewer in viewers):
             self._refreshing = True
