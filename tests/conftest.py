@@ -186,8 +186,14 @@ def ack_timeout() -> float:
 
 
 @pytest.fixture
-async def slack(ack_timeout: float) -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(World(), ack_timeout=ack_timeout) as slack:
+def world() -> World:
+    """Slack's initial state."""
+    return World()
+
+
+@pytest.fixture
+async def slack(world: World, ack_timeout: float) -> AsyncIterator[LocalSlack]:
+    async with LocalSlack(world, ack_timeout=ack_timeout) as slack:
         yield slack
 
 
