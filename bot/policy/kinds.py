@@ -161,6 +161,12 @@ class Policy:
         return self.operators.groups.union(*named)
 
     @property
+    def workspaces(self) -> frozenset[str]:
+        """All workspaces that rules are for, or that groups are named with."""
+        of_groups = frozenset(split_group(name)[0] for name in self.groups)
+        return of_groups.union(*(rule.workspaces for rule in self.rules)) - {""}
+
+    @property
     def approval_rules(self) -> tuple[Rule, ...]:
         """The rules that ask for an approval, in order."""
         return tuple(rule for rule in self.rules if rule.effect is Effect.APPROVE)

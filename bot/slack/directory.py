@@ -6,7 +6,7 @@ conversations.info (tier 3).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bot.domain.installation import Installation
@@ -92,7 +92,9 @@ class Directory:
             return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
         read = Cache.reread if fresh else Cache.get
         people = {user_id: read(self._people, user_id) for user_id in user_ids}
-        listing = {each: read(self._groups, each) for each in self._workspaces(groups)}
+        listing = {
+            each: read(self._groups, each) for each in listing_workspaces(self._home, groups)
+        }
         reading: list[_Reading] = [*people.values(), *listing.values()]
         if pending := [each for each in reading if not each.done()]:
             await asyncio.wait(pending, timeout=self._deadline)
@@ -116,7 +118,8 @@ class Directory:
         Raises AwayError while Slack does not answer who is in their groups, or nobody is known for lack of a scope.
         """
         users, groups = rule.approvers.users, rule.approvers.groups
-        told = {each: await self._groups.get(each) for each in self._workspaces(groups)}
+        listing = listing_workspaces(self._home, groups)
+        told = {each: await self._groups.get(each) for each in listing}
         members = [self._members(told, name) for name in groups]
         unread = [each for each in members if isinstance(each, Unreadable)]
         if any(each.passes for each in unread):
@@ -144,7 +147,7 @@ class Directory:
 
     def prefetch(self, groups: frozenset[str]) -> None:
         """Begin to read the groups of a policy that comes into force, so that the first command need not wait."""
-        for workspace in self._workspaces(groups):
+        for workspace in listing_workspaces(self._home, groups):
             self._groups.reread(workspace)
 
     def prefetch_channel(self, channel: str) -> None:
@@ -154,12 +157,6 @@ class Directory:
         """
         if not channel.startswith(DIRECT):
             asyncio.get_running_loop().call_soon(self._channels.get, channel)
-
-    def _workspaces(self, groups: frozenset[str]) -> set[str]:
-        """Return the workspaces whose lists tell of these groups; in an organisation, those that the groups are named with."""
-        if self._home.is_wide:
-            return {workspace for name in groups if (workspace := split_group(name)[0])}
-        return {self._home.id} if groups else set()
 
     def _members(self, told: Mapping[str, Groups], name: str) -> frozenset[str] | Unreadable:
         """Return the members of the group that the policy names so, or why they are unreadable."""
@@ -212,6 +209,17 @@ class Directory:
                 return result, 0.0
             case _:
                 return NoThread.CANNOT_TELL, _BAD_FOR
+
+
+def listing_workspaces(home: Installation, groups: Iterable[str]) -> set[str]:
+    """Return the workspaces whose lists have the groups that the policy names so.
+
+    In an organisation a group is in the list of the workspace that it is named with, and in none without one.
+    """
+    named = {split_group(name)[0] for name in groups}
+    if home.is_wide:
+        return named - {""}
+    return {home.id} if named & {"", home.id} else set()
 
 
 def _person(
