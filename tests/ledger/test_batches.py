@@ -492,6 +492,16 @@ async def test_a_persons_second_batch_runs_after_everybodys_first(ledger: Ledger
     assert await order(found) == [0, 3, 4, 1, 5, 2]
 
 
+async def test_batches_from_two_workspaces_of_an_organisation_are_one_persons(
+    ledger: Ledger,
+) -> None:
+    elsewhere = by("U1")
+    elsewhere = replace(elsewhere, origin=replace(elsewhere.origin, team_id="T2"))
+    asked = [by("U1"), elsewhere, by("U2")]
+    found = [(ledger, await placed(ledger, each)) for each in asked]
+    assert await order(found) == [0, 2, 1]
+
+
 async def test_a_persons_batches_run_in_order_even_if_a_later_one_queues_since_before(
     database: Database, ledger: Ledger
 ) -> None:
