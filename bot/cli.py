@@ -15,6 +15,7 @@ from typing import NoReturn
 
 from bot.domain.finding import wrong_by
 from bot.domain.outcome import OUTCOMES
+from bot.domain.request import Act
 from bot.observe.logs.setup import log_uncaught, set_up
 from bot.observe.output import FAILED, FINE, complain
 from bot.settings.environ import DotenvError, environment
@@ -106,10 +107,15 @@ def _audit_options(audit: argparse.ArgumentParser) -> None:
     add("--appid", help="about this appid")
     of_request = "about this request, such as 7kq2mhx4 or, of a batch, 7kq2mhx4-12"
     add("--request", metavar="ID", help=of_request)
-    add("--outcome", choices=(*OUTCOMES, "mistake"), help="that ended so")
+    add("--outcome", choices=(*OUTCOMES, "mistake", Act.BREAK_GLASS.value), help="that ended so")
     add("--format", choices=("table", "csv", "jsonl"), default="table")
     deletes = "delete what ended before this day, in UTC, of everybody and for good"
-    add("--delete-before", type=_day, metavar="DATE", help=deletes)
+    either = audit.add_mutually_exclusive_group()
+    either.add_argument("--delete-before", type=_day, metavar="DATE", help=deletes)
+    sends = "send AUDIT_URL again what happened from this day on, in UTC"
+    either.add_argument("--send-since", type=_day, metavar="DATE", help=sends)
+    leaves = "leave out the event that AUDIT_URL refuses, by its id in the log"
+    either.add_argument("--leave-out", metavar="EVENT", help=leaves)
 
 
 def _request_options(request: argparse.ArgumentParser) -> None:
@@ -139,6 +145,7 @@ def _policy_options(policy: argparse.ArgumentParser) -> None:
     add("--group", dest="groups", action="append", metavar="ID", help=group)
     add("--guest", action="store_true", default=None, help="they are a guest")
     add("--reason", help="why they ask")
+    add("--at", metavar="TIME", help="when, such as 2026-12-24T18:00:00+08:00 (now)")
 
 
 def _demo_options(demo: argparse.ArgumentParser) -> None:
@@ -188,11 +195,14 @@ def _day(word: str) -> datetime:
 
 
 def _audit(given: argparse.Namespace) -> int:
-    from bot.ops.ledger_command import audit  # noqa: PLC0415
+    from bot.ops.ledger_command import audit, change  # noqa: PLC0415
 
     names = ("since", "user", "env", "appid", "outcome", "request")
-    wanted = {name: value for name in names if (value := getattr(given, name)) is not None}
-    return audit(environment(), wanted, given.format, given.delete_before)
+    about = {name: value for name in names if (value := getattr(given, name)) is not None}
+    for option in ("--delete-before", "--send-since", "--leave-out"):
+        if wanted := getattr(given, option.removeprefix("--").replace("-", "_")):
+            return change(environment(), about, option, wanted)
+    return audit(environment(), about, given.format)
 
 
 def _request(given: argparse.Namespace) -> int:

@@ -2,10 +2,13 @@
 
 from bot.policy.kinds import Ask, Circumstances, Person
 
+NOW = 1_764_583_200.0
+"""A Monday, 10:00 UTC."""
 
-def at(person: Person, channel: str = "C1") -> Circumstances:
+
+def at(person: Person, channel: str = "C1", when: float = NOW) -> Circumstances:
     """Return the circumstances of a person who asks in this channel."""
-    return Circumstances(person, person.team_id, channel)
+    return Circumstances(person, person.team_id, channel, when)
 
 
 def ask(

@@ -201,8 +201,9 @@ class Rig:
         return found[0][0] if found else None
 
     def pass_time(self, seconds: float) -> None:
-        """Move the deadlines of all waiting requests this many seconds nearer."""
-        change = f"UPDATE requests SET until = until - {seconds}, wake = wake - {seconds}"  # noqa: S608  # a number of the tests
+        """Move the times of all waiting requests this many seconds back."""
+        times = ("created", "decided", "until", "wake")
+        change = f"UPDATE requests SET {', '.join(f'{x} = {x} - {seconds}' for x in times)}"  # noqa: S608  # a number of the tests
         rows(self.database, change)
 
     def let_expire(self) -> None:

@@ -37,7 +37,7 @@ async def running(
             settings.tokens,
             settings.language,
             settings.wechat_timeout,
-            receiver=settings.receiver,
+            collector=settings.collector,
         )
         how = await accept_payloads(stack, resources, parts, settings.slack, settings.listener)
 

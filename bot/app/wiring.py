@@ -10,8 +10,8 @@ from bot.app.token_source import Source, token_source
 from bot.domain.language import Language
 from bot.locale import languages
 from bot.messages.words import Languages
-from bot.observe.receiver.sender import Sender
-from bot.settings.access import ReceiverSettings, TokenSettings
+from bot.observe.collector.sender import Sender
+from bot.settings.access import CollectorSettings, TokenSettings
 from bot.slack.approvals import ApproverMessages
 from bot.slack.buttons import ClickListeners
 from bot.slack.directory import Directory
@@ -76,7 +76,7 @@ def wire(  # noqa: PLR0913  # each of the settings that it passes on
     language: Language,
     timeout: float,
     *,
-    receiver: ReceiverSettings | None = None,
+    collector: CollectorSettings | None = None,
 ) -> Wired:
     """Return the parts, wired together; their reads and renewals under way are ended when the stack is closed.
 
@@ -143,15 +143,15 @@ def wire(  # noqa: PLR0913  # each of the settings that it passes on
         idle=runtime.idle,
         every=runtime.recheck_every,
     )
-    sender = _sender(resources, receiver) if receiver else None
+    sender = _sender(resources, collector) if collector else None
     return Wired(app, worker, recheck, source, sender)
 
 
-def _sender(resources: Resources, receiver: ReceiverSettings) -> Sender:
+def _sender(resources: Resources, collector: CollectorSettings) -> Sender:
     runtime = resources.runtime
     return Sender(
-        receiver=resources.ledger.receiver(receiver.url),
-        settings=receiver,
+        collector=resources.ledger.collector(collector.url),
+        settings=collector,
         http=resources.wechat.http,
         clock=runtime.clock,
         now=runtime.now,

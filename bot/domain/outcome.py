@@ -80,16 +80,28 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
+class Party:
+    """Those of whom `count` different people have to agree."""
+
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Expired:
-    """Nobody confirmed or decided in time."""
+    """Nobody confirmed or decided in time; of `missing` somebody had still to agree, if several had to."""
 
     waited_for: Literal["confirmation", "approval"]
+    missing: tuple[Party, ...] = ()
 
 
 class Ground(Enum):
     """Why the policy, checked again at a click, ends a request that was waiting."""
 
     NOT_ALLOWED = "not allowed"
+    FROZEN = "frozen"
+    """A freeze is on."""
     SEVERAL_RULES = "several rules"
     """Every appid is allowed, but not all by the same rule."""
     OTHER_OWNER = "other owner"
@@ -100,9 +112,10 @@ class Ground(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """The policy, checked again at a click, did not let it continue."""
+    """The policy, checked again at a click, did not let it continue; a freeze does not `until` then, in Unix seconds."""
 
     ground: Ground = Ground.NOT_ALLOWED
+    until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

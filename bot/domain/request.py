@@ -34,11 +34,12 @@ class Agreement:
     comment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
 class Approval(Agreement):
-    """Who approved a request, and their comment; `before` are those who agreed before them, in order."""
+    """Who approved a request, and their comment."""
 
-    before: tuple[Agreement, ...] = ()
+
+class BrokenGlass(Agreement):
+    """Who did not wait for the approval of their own request, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ class Request:
     """A request that the policy allowed; `rule` is the name of the rule that decided.
 
     A batch has `appids` and no `appid`; each of its items is a separate request with the batch's id in `batch`. With
-    `again` the env is shared even if it was shared before.
+    `again` the env is shared even if it was shared before. `escalated` once whom its rule escalates to may decide too.
+    `agreed` are those who agreed before the one who decided, in order; while it waits, so far.
     """
 
     id: str
@@ -60,7 +62,9 @@ class Request:
     appids: tuple[str, ...] = ()
     batch: str | None = None
     again: bool = False
-    approval: Approval | None = None
+    approval: Approval | BrokenGlass | None = None
+    escalated: bool = False
+    agreed: tuple[Agreement, ...] = ()
 
     @property
     def receivers(self) -> tuple[str, ...]:
@@ -142,6 +146,7 @@ class Act(Enum):
     RETRY = "retry"
     SHARE_AGAIN = "again"
     STEPS = "steps"
+    BREAK_GLASS = "break-glass"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bot.domain.finding import Problem
-from bot.domain.request import Request, State
+from bot.domain.request import Act, Request, State
 from bot.domain.sentence import Sentence
+from bot.ledger.collector import LOWERED, WORDS
 from bot.ledger.database import is_transient, reason_of, remedy
 from bot.ledger.engine import REACHING, CannotOpenError, file_of, parse, sqlite_engine
 from bot.ledger.entries import Entry, read_entries
@@ -33,12 +34,10 @@ from bot.ledger.schema import OPEN, events, requests
 from bot.runtime.clock import Runtime
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
-WORDS = ("reason", "comment")
-"""The columns with what people wrote in the event's request."""
-
 _AT_ONCE = 2000
 _NOT_READ = Sentence("The ledger cannot be read ({why})")
-_NOT_WRITTEN = Sentence("The ledger cannot be written ({why})")
+NOT_WRITTEN = Sentence("The ledger cannot be written ({why})")
+"""For `reported`, where something is written."""
 _PAUSE = 0.05  # seconds
 _BUSY_SECONDS = 5.0  # for which the bot's own transactions are waited for
 
@@ -59,7 +58,12 @@ class EventFilter:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return the conditions on a row of `events`."""
-        equal = {"user": self.user, "env": self.env, "appid": self.appid, "outcome": self.outcome}
+        equal = {"user": self.user, "env": self.env, "appid": self.appid}
+        equal |= (
+            {"kind": "broke glass"}
+            if self.outcome == Act.BREAK_GLASS.value
+            else {"outcome": self.outcome}
+        )
         named = [events.c[name] == value for name, value in equal.items() if value is not None]
         if self.request is not None:
             named.append(_is_part_of(self.request, self.batch))
@@ -119,7 +123,7 @@ def read(
     last, more = 0, True
     while more:
         # Each part in a transaction of its own: during one that waits for a pager, SQLite's write-ahead log only grows.
-        with _reported(engine), engine.connect() as connection:
+        with reported(engine), engine.connect() as connection:
             rows = connection.execute(query.where(events.c.id > last)).mappings().all()
         for row in rows:
             at = datetime.fromtimestamp(row["at"], UTC).isoformat(timespec="milliseconds")
@@ -130,14 +134,14 @@ def read(
 
 def find(engine: Engine, request: str) -> Entry | None:
     """Return the current entry of a request or of an item of a batch; raises CannotOpenError."""
-    with _reported(engine), engine.connect() as connection:
+    with reported(engine), engine.connect() as connection:
         entries = read_entries(connection, select(requests).where(requests.c.id == request))
     return entries[0] if entries else None
 
 
 def items(engine: Engine, batch: Request) -> list[Item]:
     """Return the items of a batch that are recorded; raises CannotOpenError."""
-    with _reported(engine), engine.connect() as connection:
+    with reported(engine), engine.connect() as connection:
         return read_items(connection, batch)
 
 
@@ -152,7 +156,7 @@ def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
     kept = open_ones.union_all(select(item.id).where(item.batch.in_(open_ones)))
     of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
     old_requests = requests.c.state == State.ENDED.value, requests.c.ended < moment
-    with _reported(engine, _NOT_WRITTEN):
+    with reported(engine, NOT_WRITTEN):
         gone = _delete(engine, events.c.id, events.c.at < moment, of_no_open_one)
         return _delete(engine, requests.c.id, *old_requests, requests.c.id.not_in(kept)), gone
 
@@ -164,6 +168,7 @@ def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> in
     while True:
         with engine.begin() as connection:
             gone = connection.execute(few).rowcount
+            connection.execute(LOWERED)
         total += gone
         if gone < _AT_ONCE:
             return total
@@ -171,7 +176,7 @@ def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> in
 
 
 @contextmanager
-def _reported(engine: Engine, tried: str = _NOT_READ) -> Iterator[None]:
+def reported(engine: Engine, tried: str = _NOT_READ) -> Iterator[None]:
     """Turn an error of the database into a CannotOpenError."""
     try:
         yield

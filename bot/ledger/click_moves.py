@@ -49,10 +49,9 @@ _STILL = (
 )
 # The questions show it as soon as they are asked anew, also after a crash.
 _AGREE = _STILL.values(all_asked=False, **NOTHING_OWED)
-_CHANGE = _STILL.values(until=NOW + seconds("patience"))
+_CHANGE = _STILL.values(until=NOW + seconds("patience"), decided=NOW)
 _MOVE = {
-    to: _CHANGE.values(columns_in(to)).values({"decided": NOW} if to is not State.WAITING else {})
-    for to in MOVES[State.CONFIRMING] | MOVES[State.WAITING]
+    to: _CHANGE.values(columns_in(to)) for to in MOVES[State.CONFIRMING] | MOVES[State.WAITING]
 }
 # If a move was rolled back, another click may have got the same fence and holder, but not the same times.
 _UNDO = (
@@ -61,9 +60,8 @@ _UNDO = (
     .where(_r.decided.is_not_distinct_from(seconds("the_decided")))
     .where(_r.until.is_not_distinct_from(seconds("the_until")))
     .where(_r.agreed.is_not_distinct_from(bindparam("the_agreed", type_=_r.agreed.type)))
-    .values(
-        dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "decided", "ended"))
-    )
+    .values(dict.fromkeys(("holder", "outcome", "ending", "decided_by", "comment", "ended")))
+    .values(broke_glass=False)
 )
 _RELEASE = update(requests).where(MINE).values(holder=None)
 
@@ -75,7 +73,8 @@ class Move:
     In WAITING the request expires after `patience` seconds, and `rule` names its approvers. `asked` is the reference of
     the questions with the clicked one, if that was not recorded; `place` is the reference of the clicked message, which
     is recorded only if the entry lacks it. The replica that posted the message may have crashed before it recorded it.
-    `agreed`, if that changes, are those who agreed before the one who decides or, from WAITING to WAITING, so far.
+    `agreed`, if that changes, are those who agreed before the one who decides or, from WAITING to WAITING, so far. `broke_glass` if
+    the requester did not wait for the approval.
     """
 
     to: State
@@ -89,6 +88,7 @@ class Move:
     asked: str | None = None
     place: str | None = None
     agreed: tuple[Agreement, ...] | None = None
+    broke_glass: bool = False
 
 
 class ClickMoves:
@@ -171,6 +171,7 @@ class ClickMoves:
             columns |= {"decided_by": move.by, "comment": move.comment}
         columns |= {"agreed": agreed_column(move.agreed)} if move.agreed is not None else {}
         columns |= {"rule": move.rule} if move.rule else {}
+        columns |= {"broke_glass": True} if move.broke_glass else {}
         columns |= {"asked": move.asked} if move.asked else {}
         return columns | ({"place": move.place} if move.place and entry.place is None else {})
 
@@ -189,7 +190,9 @@ class ClickMoves:
             "wake": entry.wake,
             "owed": entry.owed_since,
             "until": entry.until,
+            "decided": entry.decided,
             "agreed": agreed_column(entry.agreed),
+            "all_asked": entry.all_asked,
             "rule": entry.request.rule,
             "response_url": entry.request.origin.response_url,
         }

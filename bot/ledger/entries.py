@@ -12,8 +12,8 @@ from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, func, or
 from bot.command.grammar import is_appid
 from bot.domain.language import Language
 from bot.domain.link import Link
-from bot.domain.outcome import OUTCOMES, Finished, Ground, Outcome, Said, SkipReason, Tally
-from bot.domain.request import BEGUN, Agreement, Approval, Origin, Request, State
+from bot.domain.outcome import OUTCOMES, Finished, Ground, Outcome, Party, Said, SkipReason, Tally
+from bot.domain.request import BEGUN, Agreement, Approval, BrokenGlass, Origin, Request, State
 from bot.guidance import Guidance, by_key
 from bot.ledger.schema import OPEN, requests
 from bot.ledger.statements import (
@@ -75,7 +75,7 @@ class Entry:
     its next message. `called_again` if WeChat was called twice, since a replica stopped before it recorded the first
     answer. `told_steps`, known right after a share, if earlier answers told the receivers the remaining steps.
     `taken_over` is how often it was taken over; those after clean stops count as one. `overdue` if its wait for people
-    had expired when this was read. `agreed` are those who agreed so far, where several have to.
+    had expired when this was read.
     """
 
     request: Request
@@ -98,7 +98,21 @@ class Entry:
     all_asked: bool = False
     told_steps: bool | None = None
     overdue: bool = field(default=False, compare=False)
-    agreed: tuple[Agreement, ...] = ()
+
+    @property
+    def agreed(self) -> tuple[Agreement, ...]:
+        """Those who agreed so far, where several have to."""
+        return self.request.agreed
+
+    @property
+    def waits_since(self) -> float:
+        """Since when it waits for its approvers."""
+        return self.decided or self.created
+
+    @property
+    def half_time(self) -> float:
+        """When half of the time is over in which its approvers may decide."""
+        return (self.waits_since + (self.until or 0.0)) / 2
 
 
 _NOT_APPROVED = {"rejected", "denied", "cancelled", "expired"}
@@ -138,7 +152,6 @@ def entry_of(row: RowMapping) -> Entry:
         place=row["place"] or row.get("answered_in"),
         outcome=decode(row["ending"]),
         owed_since=row["owed"],
-        agreed=_agreed_in(row["agreed"]),
         at=at,
         overdue=until is not None and at >= until,
         **{name: row[name] for name in _SAME},
@@ -189,14 +202,19 @@ def envs(on: Connection, limit: int) -> list[str]:
 
 def _request_of(row: RowMapping) -> Request:
     origin = {field: row[column] for column, field in _ORIGIN.items()}
-    approved = row["asked"] and row["decided_by"] and row["outcome"] not in _NOT_APPROVED
+    decided = row["decided_by"] and row["outcome"] not in _NOT_APPROVED
+    approval: Approval | BrokenGlass | None = None
+    if decided and row["broke_glass"]:
+        approval = BrokenGlass(row["decided_by"], row["comment"])
+    elif decided and row["asked"]:
+        approval = Approval(row["decided_by"], row["comment"])
     return Request(
         origin=Origin(**origin | {"response_url": row["response_url"] or ""}),
         language=_known(Language, row["language"], Language.ENGLISH),
         appids=tuple((row["appids"] or "").split()),
-        approval=Approval(row["decided_by"], row["comment"], _agreed_in(row["agreed"]))
-        if approved
-        else None,
+        approval=approval,
+        agreed=_agreed_in(row["agreed"]),
+        escalated=row["escalated"] is not None,
         **{name: row[name] for name in _OWN},
     )
 
@@ -235,9 +253,15 @@ _KINDS: Mapping[str, type[Outcome]] = dict(zip(OUTCOMES, get_args(Outcome), stri
 _OF_ITEMS = {"groups", "called_again"}
 """The fields of a batch's outcome that are read from its items instead."""
 
+
+def _party_in(users: Sequence[str], groups: Sequence[str], count: int) -> Party:
+    return Party(frozenset(users), frozenset(groups), count)
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "guidance": by_key,
     "said": lambda said: Said(**said),
+    "missing": lambda parties: tuple(_party_in(**party) for party in parties),
     "link": lambda link: _known(Link, link, None),
     "ground": lambda ground: _known(Ground, ground, Ground.NOT_ALLOWED),
     "why": SkipReason,
@@ -253,8 +277,10 @@ def _plain(value: object) -> object:
             return value.key
         case Enum():
             return value.value
-        case Said() | Tally():
+        case Said() | Tally() | Party():
             return asdict(value)
+        case frozenset():
+            return sorted(value)
         case _:
             raise TypeError(value)
 
@@ -265,7 +291,7 @@ _JSON = json.JSONEncoder(default=_plain)
 def encode(outcome: Outcome) -> str:
     """Return the JSON of an outcome, in ASCII, since databases refuse some characters."""
     facts = ((name, getattr(outcome, name)) for name in _stored(type(outcome)))
-    known_facts = {name: fact for name, fact in facts if fact is not None}
+    known_facts = {name: fact for name, fact in facts if fact not in {None, ()}}
     return _JSON.encode({"kind": name_of(outcome), **known_facts})
 
 

@@ -16,7 +16,7 @@ _BLANK = dict.fromkeys(column.name for column in events.columns if column.name n
 MOST = 8
 """The most events in one statement."""
 
-TYPED = frozenset({"agreed", "approved", "rejected", "denied"})
+TYPED = frozenset({"agreed", "approved", "broke glass", "rejected", "denied"})
 """The kinds of events whose detail may be what a user typed."""
 
 _LARGEST = 2**63 - 1

@@ -7,9 +7,9 @@ from bot.ledger import entries, events, moves
 from bot.ledger.acceptance import NewRequests
 from bot.ledger.batches import BatchItems
 from bot.ledger.click_moves import ClickMoves
+from bot.ledger.collector import Collector
 from bot.ledger.database import Opened
 from bot.ledger.lease import LEASE
-from bot.ledger.receiver import Receiver
 from bot.ledger.rechecks import Rechecks
 from bot.ledger.replica import Replica
 from bot.ledger.seal import Seal
@@ -40,6 +40,7 @@ class Ledger:
         self.place = operation(moves.place)
         self.asking = operation(moves.asking)
         self.asked = operation(moves.asked)
+        self.escalate = operation(moves.escalate)
         self.record_outcome = operation(moves.record_outcome)
         self.end = operation(moves.end)
         self.record_event = operation(events.record_event)
@@ -73,9 +74,9 @@ class Ledger:
         """Return the tokens of the third-party platform with this component appid."""
         return Tokens(self.writer, platform, seal)
 
-    def receiver(self, url: str) -> Receiver:
-        """Return what this replica sends to the receiver of events at a URL."""
-        return Receiver(self.writer, self.replica.holder, url)
+    def collector(self, url: str) -> Collector:
+        """Return what this replica sends to the collector of events at a URL."""
+        return Collector(self.writer, self.replica.holder, url)
 
     async def close(self) -> None:
         """Release all requests and close the database."""

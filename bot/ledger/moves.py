@@ -11,7 +11,16 @@ from bot.ledger.batches import requeue_others
 from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
 from bot.ledger.events import outcome_events, record
 from bot.ledger.schema import SHARED, events, requests
-from bot.ledger.statements import MINE, NOTHING_OWED, NOW, Prepared, among, columns_in, value_of
+from bot.ledger.statements import (
+    MINE,
+    NOTHING_OWED,
+    NOW,
+    Prepared,
+    among,
+    columns_in,
+    seconds,
+    value_of,
+)
 
 _r = requests.c
 _THIS = bindparam("the_id", type_=_r.id.type)
@@ -23,7 +32,8 @@ _MOVE = {
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
 _WITH_PLACE = _WAITS.values(**NOTHING_OWED)
 _ASKING = _WAITS.values(asked=value_of(_r.asked))
-_ASKED = _ASKING.values(all_asked=True, holder=None, owed=None, wake=(NOW + _r.until) / 2)
+_ESCALATE = _ASKING.where(_r.escalated.is_(None)).values(escalated=NOW, all_asked=False)
+_ASKED = _ASKING.values(all_asked=True, holder=None, owed=None, wake=seconds("the_wake"))
 
 # The event `delivered` has the detail "ready" if the answer had no remaining steps. Events of older versions have no
 # detail, and count as answers with steps. Before it, an item has ended, but its batch may still wait for WeChat.
@@ -84,12 +94,24 @@ def asking(on: Connection, entry: Entry, where: str) -> bool:
     return on.execute(_ASKING, {**key_of(entry), "the_asked": where}).rowcount == 1
 
 
-def asked(on: Connection, entry: Entry, where: str) -> bool:
-    """Record that all approvers are asked, and release the request until half of its time has passed.
+def asked(on: Connection, entry: Entry, where: str, wake: float) -> bool:
+    """Record that all approvers are asked, and release the request until `wake`, in Unix seconds.
 
     False if another replica holds it, or it no longer waits.
     """
-    return on.execute(_ASKED, {**key_of(entry), "the_asked": where}).rowcount == 1
+    written = {**key_of(entry), "the_asked": where, "the_wake": wake}
+    return on.execute(_ASKED, written).rowcount == 1
+
+
+def escalate(on: Connection, entry: Entry, where: str) -> bool:
+    """Record that a request escalates, and where approvers are asked, some of them yet to be.
+
+    False if another replica holds it, or it no longer waits.
+    """
+    if on.execute(_ESCALATE, {**key_of(entry), "the_asked": where}).rowcount != 1:
+        return stands(on, entry, State.WAITING)  # as in `_move`
+    record(on, "escalated", entry.request)
+    return True
 
 
 def record_outcome(  # noqa: PLR0913  # one column or event each

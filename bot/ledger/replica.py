@@ -41,7 +41,7 @@ _r = requests.c
 _RELEASE_WAITING = (
     update(requests)
     .where(MINE, among([State.WAITING]))
-    .values(holder=None, owed=None, wake=_r.until)
+    .values(holder=None, owed=None, wake=seconds("the_wake"))
 )
 _THIRD = (NOW - func.coalesce(_r.owed, NOW)) / 3
 _PAUSE = case(
@@ -232,9 +232,9 @@ class Replica(Operations):
         self._release(on, entry)
 
     @in_transaction
-    def release_waiting(self, on: Connection, entry: Entry) -> None:
-        """Release a request whose approvers were reminded, until its time is over."""
-        on.execute(_RELEASE_WAITING, key_of(entry))
+    def release_waiting(self, on: Connection, entry: Entry, wake: float) -> None:
+        """Release a request whose approvers were asked, until there is something to do about it at `wake`, in Unix seconds."""
+        on.execute(_RELEASE_WAITING, {**key_of(entry), "the_wake": wake})
 
     @in_transaction
     def owe(self, on: Connection, entry: Entry, why: str, at_least: float = 0.0) -> None:

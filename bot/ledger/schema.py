@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0013"
+HEAD = "0017"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -73,7 +73,7 @@ requests = Table(
     Column("until", Float),  # when waiting for a confirmation or an approval ends
     Column("wake", Float),  # when a released request may be taken over
     Column("asked", Text),  # where the approvers are asked
-    Column("decided", Float),
+    Column("decided", Float),  # when a click last decided: the requester's "yes", or an approver's
     Column("decided_by", String(32)),
     Column("comment", Text),
     Column("retried_by", String(32)),
@@ -95,6 +95,9 @@ requests = Table(
     Column("doubted", Float),  # when a call to Slack about it last ended in doubt, or as if one had
     Column("recheck", Float),  # when its messages are looked at once more
     Column("agreed", Text),  # who agreed before the one who decided, as JSON
+    Column("escalated", Float),  # when whom its rule escalates to could decide too
+    # The one who decided is the requester, who did not wait for the approval.
+    Column("broke_glass", Boolean, nullable=False, server_default=false()),
     Index("requests_by_env", "env", "created"),
     Index("requests_by_appid", "appid", "created"),
     Index("requests_by_user", "team", "user", "created"),
@@ -130,8 +133,8 @@ events = Table(
     Index("events_by_request", "request"),
 )
 
-receivers = Table(
-    "receivers",
+collectors = Table(
+    "collectors",
     metadata,
     Column("key", String(64), primary_key=True),  # the SHA-256 of its URL
     Column("cursor", Integer, nullable=False),  # the id of the last event that it took

@@ -1,27 +1,29 @@
 """While a request waits for people: what its requester, the channel and the approvers see, and what replaces the question or answers a click on it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 
-from bot.domain.outcome import Finished, Outcome, Rejected
-from bot.domain.request import Act, Agreement, Request
+from bot.domain.outcome import Expired, Finished, Outcome, Party, Rejected
+from bot.domain.request import Act, Agreement, BrokenGlass, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.endings import became, mark
 from bot.messages.history import Line
-from bot.messages.request import all_appids, appids, in_channel, reason
+from bot.messages.request import all_appids, appids, in_channel, name, reason
 from bot.messages.words import (
     FOR_GOOD,
     Mrkdwn,
     Words,
     bullets,
     channel_name,
+    code,
     group_name,
     how_many,
+    mention,
     msgid,
     sentences,
     when,
 )
-from bot.policy.kinds import ANYONE, Party, Rule
+from bot.policy.kinds import ANYONE, Rule
 
 _PAST = 3
 _NAMED = 5
@@ -61,14 +63,43 @@ def confirmation(
     return Announcement(asked.parts, request.id)
 
 
-def sent_to_approvers(words: Words, request: Request) -> Announcement:
-    """Tell the requester at once that the approvers are being asked."""
+def sent_to_approvers(words: Words, request: Request, *, breakable: bool = False) -> Announcement:
+    """Tell the requester at once that the approvers are being asked; `breakable` if they need not wait for them."""
     say = words.about(request)
     said = say(
         "Sharing {env} with {receivers} needs an approval, so I am asking the approvers. "
         "The answer follows. Request {id}."
     )
+    if not breakable:
+        return Announcement((Part(said),), request.id)
+    button = Button(words("Share without approval"), Act.BREAK_GLASS, request.id, style="danger")
+    cannot_wait = words("If it cannot wait, say why, and I share it now. The approvers are told.")
+    return Announcement((Part(said), Part(cannot_wait), Buttons((button,))), request.id)
+
+
+def without_approval(words: Words, request: Request) -> Announcement:
+    """Tell the requester at once that their request no longer waits."""
+    say = words.about(request)
+    said = say(
+        "On it, without an approval: sharing {env} with {receivers}. I tell the approvers why. "
+        "The answer follows. Request {id}."
+    )
     return Announcement((Part(said),), request.id)
+
+
+def skipped(words: Words, request: Request, approvers: str, *, commented: bool) -> Message:
+    """Tell the approvers that their approval was not waited for; why, only if `commented`."""
+    say = words.about(request)
+    return message(
+        say(
+            "🚨 {approvers}: {who} did not wait for your approval to share {env} with {receivers}.",
+            approvers=Mrkdwn(approvers) or words("Everybody here"),
+        ),
+        _they_said(words, request.approval.comment) if request.approval and commented else None,
+        appids(request, words("All of them are listed with the question.")),
+        details(words, request),
+        small(sentences(words, words(FOR_GOOD), name(words, request))),
+    )
 
 
 def no_approver(words: Words, rule: Rule) -> Message:
@@ -168,43 +199,79 @@ def _earlier(words: Words, earlier: Line) -> str:
     return shared + (f" · <{earlier.link}|{say('thread')}>" if earlier.link else "")
 
 
-def reminder(words: Words, request: Request, until: float, approvers: str) -> Message:
-    """Remind the approvers of the question; `approvers` mentions them; it is empty if everybody may decide, or the rule is gone."""
+def reminder(
+    words: Words, request: Request, until: float, approvers: str, agreed: str = ""
+) -> Message:
+    """Remind the approvers of the question, as in `question`; `approvers` is empty too if the rule is gone."""
     say = words.about(request)
     return message(
         say(
             "{approvers}: this still waits for a decision, and expires {when}. Request {id}.",
             approvers=Mrkdwn(approvers) or words("Approvers"),
             when=when(until),
-        )
+        ),
+        agreed or None,
     )
 
 
-def decided(
-    words: Words, request: Request, outcome: Outcome | None, at: float, *, commented: bool = True
+def decided(  # noqa: PLR0913  # one part of the message each
+    words: Words,
+    request: Request,
+    outcome: Outcome | None,
+    at: float,
+    *,
+    commented: bool = True,
+    quietly: bool = False,
 ) -> Message:
-    """Replace the question: who decided, when and, once known, how the request ended; also the comment, if `commented`."""
+    """Replace the question: who decided, when and, once known, how the request ended; also the comment, if `commented`.
+
+    Also who agreed before, and who was missing; `quietly` as in `so_far`.
+    """
     said, say = _verdict(words, request, outcome, at), words.about(request)
     return in_channel(
         words,
         request,
         with_comment(words, said, _comment(request, outcome) if commented else None),
-        before(words, request, commented=commented),
+        before(words, request, outcome, commented=commented, quietly=quietly),
         say("{who} asked to share {env} with {receivers}."),
         many=words(_LISTED),
     )
 
 
-def before(words: Words, request: Request, *, commented: bool = True) -> str | None:
-    """Return who agreed before the approver who decided, with their comments if `commented`; None if nobody."""
-    agreed = request.approval.before if request.approval else ()
-    told = (each if commented else Agreement(each.by) for each in agreed)
-    return "\n".join(_agreement(words, each) for each in told) or None
+def before(
+    words: Words,
+    request: Request,
+    outcome: Outcome | None,
+    *,
+    commented: bool = True,
+    quietly: bool = False,
+) -> str | None:
+    """Return who agreed before somebody decided or the time was over, and who was missing then; None if nobody."""
+    missing = outcome.missing if isinstance(outcome, Expired) else ()
+    lines = _agreements(words, request.agreed, commented=commented)
+    lines += [still_missing(words, missing, quietly=quietly)] if missing else []
+    return "\n".join(lines) or None
+
+
+def agreed_before(words: Words, request: Request, outcome: Outcome) -> Part | None:
+    """Return for the requester who agreed before, and how many were missing; of whom is only for approvers."""
+    missing = outcome.missing if isinstance(outcome, Expired) else ()
+    lines = _agreements(words, request.agreed, commented=True)
+    if count := sum(each.count for each in missing):
+        text = words.count(
+            "{count} approval was missing.", "{count} approvals were missing.", count
+        )
+        lines.append(text)
+    return small("\n".join(lines)) if lines else None
 
 
 def with_comment(words: Words, told: str, comment: str | None) -> str:
     """Return `told` and, below it, the approver's comment, if any."""
-    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told
+    return f"{told}\n{_they_said(words, comment)}" if comment else told
+
+
+def _they_said(words: Words, comment: str | None) -> str | None:
+    return words("They said: “{comment}”", comment=comment) if comment else None
 
 
 def _comment(request: Request, outcome: Outcome | None) -> str | None:
@@ -217,8 +284,11 @@ def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float)
     sign, ended = mark(outcome) if outcome else "⏳", became(words, request, outcome)
     if request.approval and outcome:
         by = request.approval.by
+        text = msgid("{mark} <@{by}> approved this, {when}: {state}.")
+        if isinstance(request.approval, BrokenGlass):
+            text = msgid("{mark} <@{by}> did not wait for an approval, {when}: {state}.")
         return words(
-            "{mark} <@{by}> approved this, {when}: {state}.",
+            text,
             mark=sign,
             by=by,
             when=when(at),
@@ -247,35 +317,59 @@ def you_agreed(
     )
 
 
-def so_far(words: Words, agreed: Sequence[Agreement], missing: Sequence[Party]) -> str:
-    """Return who agreed so far, and who is missing; empty if one approval is enough."""
+def so_far(
+    words: Words,
+    agreed: Sequence[Agreement],
+    missing: Sequence[Party],
+    *,
+    commented: bool = True,
+    quietly: bool = False,
+) -> str:
+    """Return who agreed so far, with their comments if `commented`, and who is missing; empty if one approval is enough.
+
+    `quietly` names who is missing without a mention, which would notify them.
+    """
     if not agreed and sum(each.count for each in missing) <= 1:
         return ""
-    lines = [_agreement(words, each) for each in agreed]
-    return "\n".join([*lines, still_missing(words, missing)])
+    lines = _agreements(words, agreed, commented=commented)
+    lines += [still_missing(words, missing, quietly=quietly)] if missing else []
+    return "\n".join(lines)
 
 
-def _agreement(words: Words, agreed: Agreement) -> str:
-    return with_comment(words, words("✅ <@{by}> agreed", by=agreed.by), agreed.comment)
+def _agreements(words: Words, agreed: Iterable[Agreement], *, commented: bool) -> list[str]:
+    return [
+        with_comment(
+            words, words("<@{by}> agreed", by=each.by), each.comment if commented else None
+        )
+        for each in agreed
+    ]
 
 
-def still_missing(words: Words, missing: Sequence[Party]) -> str:
-    """Return of whom how many still have to agree."""
+def still_missing(words: Words, missing: Sequence[Party], *, quietly: bool = False) -> str:
+    """Return of whom how many still have to agree; `quietly` without a mention, which would notify them."""
+    named = ids if quietly else mentions
     return bullets(
         words.count(
             "{count} approval of {party} is missing",
             "{count} approvals of {party} are missing",
             each.count,
-            party=Mrkdwn(mentions(each)) or words("anybody"),
+            party=named(each) or words("anybody"),
         )
         for each in missing
     )
 
 
-def mentions(party: Party) -> str:
-    """Return mentions of a party's groups and users; empty if everybody may decide."""
-    groups = [*map(group_name, sorted(party.groups))]
-    return " ".join([*groups, *(f"<@{user}>" for user in sorted(party.users - {ANYONE}))][:_NAMED])
+def mentions(party: Party) -> Mrkdwn:
+    """Return mentions of a party's groups and users, so that Slack notifies them; empty if everybody may decide."""
+    users = sorted(party.users - {ANYONE})
+    named = [*map(group_name, sorted(party.groups)), *map(mention, users)]
+    return Mrkdwn(" ".join(named[:_NAMED]))
+
+
+def ids(party: Party) -> Mrkdwn:
+    """Return the ids of a party's groups and users, by which Slack notifies nobody; empty if everybody may decide."""
+    named = [*sorted(party.groups), *sorted(party.users - {ANYONE})]
+    return Mrkdwn(" ".join(map(code, named[:_NAMED])))
 
 
 class Settled(Enum):

@@ -8,6 +8,7 @@ from bot.domain.request import Request
 from bot.messages.blocks import Announcement, Message, Part, message
 from bot.messages.endings import became
 from bot.messages.rules import UNREADABLE, who_can_fix
+from bot.messages.rulings import frozen
 from bot.messages.words import (
     Words,
     code,
@@ -17,7 +18,7 @@ from bot.messages.words import (
     when,
     why_command,
 )
-from bot.policy.kinds import Ask, Doubt, GroupUnreadable, Unreadable
+from bot.policy.kinds import Ask, Doubt, Freeze, GroupUnreadable, Unreadable
 
 
 class NothingDone(Enum):
@@ -59,6 +60,17 @@ class NothingDone(Enum):
     NOT_FOR_RETRY = (
         msgid("Only {who}, who asked for it, or an approver can try again. Nothing was done."),
     )
+    NOT_FOR_BREAK_GLASS = (
+        msgid(
+            "The policy does not let you share this without waiting for the approval. Nothing was done."
+        ),
+        msgid("An approver can still decide. If it cannot wait, ask {contact}."),
+    )
+    NO_REASON = (
+        msgid("Say why it cannot wait: the approvers have to know. Nothing was done."),
+        msgid("Click the button again, and write a reason."),
+    )
+    """Of what was written nothing can be seen."""
     RETRIED_ALREADY = (
         msgid(
             "This was tried again already. Look below for the answer, or send the command again."
@@ -159,7 +171,24 @@ def too_late(words: Words, request: Request, outcome: Outcome | None) -> Message
     return message(said) if outcome else Announcement((Part(said),), request.id)
 
 
-def over_by_policy(words: Words, request: Request, denied: Denied) -> Message:
-    """Tell an approver that their click ended the request, since the policy lets it go on no more."""
+def over_by_policy(
+    words: Words, request: Request, denied: Denied, freeze: Freeze | None = None
+) -> Message:
+    """Tell an approver that their click ended the request, since the policy lets it go on no more; of a `freeze`, why."""
     say, state = words.about(request), became(words, request, denied)
-    return message(say("Nothing was shared: {state}. {who} is told.", state=state))
+    why = frozen(words, freeze, freeze.reason) if freeze else None
+    return message(say("Nothing was shared: {state}. {who} is told.", state=state), why)
+
+
+def opens_later(words: Words, request: Request, opens: float, until: float | None) -> Message:
+    """Say that the policy lets a request go on at certain hours only, from when it does, and `until` when it waits."""
+    say = words.about(request)
+    then = say("The request goes on waiting: click again from {opens} on.", opens=when(opens))
+    if until is not None and until <= opens:
+        text = msgid(
+            "It will from {opens} on, but the request expires {until}. {who} can ask again then."
+        )
+        then = say(text, opens=when(opens), until=when(until))
+    return message(
+        say("The policy does not allow this at the present hour. Nothing was done."), then
+    )

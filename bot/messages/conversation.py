@@ -14,12 +14,12 @@ from bot.domain.outcome import (
     explained,
     retry_may_help,
 )
-from bot.domain.request import Act, Request
+from bot.domain.request import Act, BrokenGlass, Request
 from bot.messages import answers, approvals, batches
 from bot.messages.blocks import Button, Buttons, Message, message, small
-from bot.messages.endings import ENDINGS, kind_of, mark, next_step, state, who_ended
+from bot.messages.endings import ENDINGS, kind_of, mark, named_in, next_step, state
 from bot.messages.request import in_channel, name
-from bot.messages.words import Words
+from bot.messages.words import Words, msgid
 
 
 def begun(words: Words, request: Request, *, waiting: bool) -> Message:
@@ -66,10 +66,13 @@ def answer(
         case _:
             whole = _not_called(words, request, outcome)
     if approval := request.approval:
-        approved = words("Approved by <@{by}>", by=approval.by)
+        text = msgid("Approved by <@{by}>")
+        if isinstance(approval, BrokenGlass):
+            text = msgid("<@{by}> did not wait for an approval")
+        approved = words(text, by=approval.by)
         whole += message(small(approvals.with_comment(words, approved, approval.comment)))
-        if agreed := approvals.before(words, request):
-            whole += message(small(agreed))
+    if request.agreed or isinstance(outcome, Expired):
+        whole += message(approvals.agreed_before(words, request, outcome))
     if isinstance(outcome, Failed | Unknown | Expired) and retry_may_help(outcome):
         whole += message(Buttons((Button(words("Try again"), Act.RETRY, request.id),)))
     return whole
@@ -83,7 +86,7 @@ def lists(words: Words, outcome: Outcome, after: AfterCall) -> list[Message]:
 
 def _not_called(words: Words, request: Request, outcome: Outcome) -> Message:
     """Say why the request ended before WeChat was called, and what to do next."""
-    why = words.about(request)(ENDINGS[kind_of(outcome)].why, by=who_ended(outcome))
+    why = words.about(request)(ENDINGS[kind_of(outcome)].why, **named_in(outcome))
     comment = outcome.comment if isinstance(outcome, Rejected) else None
     return message(
         approvals.with_comment(words, why, comment),

@@ -21,8 +21,8 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
 )
-from bot.domain.request import Request
-from bot.messages.words import Mrkdwn, Words, code, msgid, why_command
+from bot.domain.request import BrokenGlass, Request
+from bot.messages.words import Mrkdwn, Words, code, msgid, when, why_command
 
 Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
 """A kind of outcome that has words of its own: its class or, if it says why it ended, that."""
@@ -30,7 +30,7 @@ Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One kind of outcome in words; the placeholders are a request's, and `by`, `command` and `history`."""
+    """One kind of outcome in words; the placeholders are a request's, and `by`, `until`, `command` and `history`."""
 
     mark: str
     state: str
@@ -74,6 +74,12 @@ ENDINGS: Final[Mapping[Kind, Ending]] = {
         msgid("denied, since the policy no longer allows it"),
         msgid("🚫 *The policy does not allow this any more.* Nothing was shared."),
         msgid("{command} shows what the policy says now."),
+    ),
+    Ground.FROZEN: Ending(
+        "🚫",
+        msgid("denied, because of a freeze"),
+        msgid("🚫 *A freeze is on.* It ends {until}. Nothing was shared."),
+        msgid("To share it after that, send the command again. {command} says more."),
     ),
     Ground.SEVERAL_RULES: Ending(
         "🚫",
@@ -132,9 +138,11 @@ def kind_of(outcome: Outcome) -> Kind:
             return type(outcome)
 
 
-def who_ended(outcome: Outcome) -> str:
-    """Return the user who rejected or cancelled it; empty if nobody did."""
-    return outcome.by if isinstance(outcome, Rejected | Cancelled) else ""
+def named_in(outcome: Outcome) -> Mapping[str, str]:
+    """Return the placeholders that an outcome fills: who rejected or cancelled it, and when what denies it ends."""
+    by = outcome.by if isinstance(outcome, Rejected | Cancelled) else ""
+    until = when(outcome.until) if isinstance(outcome, Denied) and outcome.until else ""
+    return {"by": by, "until": until}
 
 
 def mark(outcome: Outcome) -> str:
@@ -155,7 +163,7 @@ def state(words: Words, outcome: Outcome) -> Mrkdwn:
     """Return in a few words how a request ended."""
     if isinstance(outcome, Finished):
         return counts(words, outcome.tally)
-    return words(ENDINGS[kind_of(outcome)].state, by=who_ended(outcome))
+    return words(ENDINGS[kind_of(outcome)].state, **named_in(outcome))
 
 
 def next_step(words: Words, request: Request, outcome: Outcome, appid: str) -> str:
@@ -171,6 +179,8 @@ def became(words: Words, request: Request, outcome: Outcome | None) -> Mrkdwn:
     """Return in a few words how a request ended, that it was approved, or that it is under way."""
     if outcome:
         return state(words, outcome)
+    if isinstance(request.approval, BrokenGlass):
+        return words("without an approval")
     if request.approval:
         return words("approved by <@{by}>", by=request.approval.by)
     return words("under way")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.domain.outcome import Outcome
-from bot.domain.request import Act, Request, State
+from bot.domain.request import Act, Approval, Request, State
 from bot.messages.blocks import Button, Buttons, DataTable, Message, Part, message, small
 from bot.messages.endings import mark, state
 from bot.messages.words import (
@@ -13,6 +13,7 @@ from bot.messages.words import (
     code,
     fitting,
     how_many,
+    listed,
     mention,
     msgid,
     when,
@@ -138,7 +139,15 @@ def _row(words: Words, line: Line, *, own: bool) -> tuple[str, ...]:
 def one_request(words: Words, line: Line) -> Message:
     """Say how one request stands."""
     title = words("*Request {id}*", id=code(line.request.id))
-    return message(f"{title}\n{bullets([in_a_line(words, line)])}")
+    told = [in_a_line(words, line), _who_agreed(words, line.request)]
+    return message(f"{title}\n{bullets(filter(None, told))}")
+
+
+def _who_agreed(words: Words, request: Request) -> str | None:
+    """Return who agreed to a request, and who approved it; None if nobody did."""
+    approved = [request.approval] if isinstance(request.approval, Approval) else []
+    by = [each.by for each in (*request.agreed, *approved)]
+    return words("Agreed: {people}", people=listed(words, [*map(mention, by)])) if by else None
 
 
 def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:

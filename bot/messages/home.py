@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.domain.link import Link, LinkState
 from bot.domain.request import Act
 from bot.messages.answers import LINK_NAMES
-from bot.messages.approvals import choice, details, limits
+from bot.messages.approvals import choice, details, limits, so_far
 from bot.messages.blocks import Block, Button, Buttons, Message, message, small
 from bot.messages.history import Line, history, in_a_line
 from bot.messages.people import is_well, may_share
@@ -85,6 +85,7 @@ def _undecided(words: Words, waiting: Line) -> Message:
         words.about(request)(ASKS),
         appids(request, where),
         details(words, request),
+        so_far(words, request.agreed, ()) or None,
         choice(words, request),
         limits(words, request, waiting.at),
     )

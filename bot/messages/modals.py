@@ -12,7 +12,7 @@ from bot.messages.blocks import Block, Mended, message, plain, small
 from bot.messages.mistakes import sentence
 from bot.messages.notices import broken
 from bot.messages.request import ASKS, all_appids, appids
-from bot.messages.words import FOR_GOOD, Words, as_typed
+from bot.messages.words import FOR_GOOD, Words, as_typed, sentences
 
 FORM = "share_env_form"
 """The callback_id of the modal."""
@@ -114,15 +114,51 @@ _COMMENT_LIMIT = 500
 
 def decision(words: Words, request: Request, act: Act, private_metadata: str) -> Block:
     """Ask an approver to confirm the decision, with an optional comment."""
-    told = message(
-        words.about(request)(ASKS),
-        appids(request, words("All of them are listed below.")),
-        words(FOR_GOOD) if act is Act.APPROVE else None,
-    )
-    comment: Block = {"type": "plain_text_input", "multiline": True, "max_length": _COMMENT_LIMIT}
-    field = _field(COMMENT, words("Comment for the requester"), comment, optional=True)
-    blocks = [*told.blocks, field, *message(*all_appids(words, request)).blocks]
     title = words("Approve") if act is Act.APPROVE else words("Reject")
+    return _decision(
+        words,
+        request,
+        act,
+        private_metadata,
+        title=title,
+        says=(words.about(request)(ASKS), words(FOR_GOOD) if act is Act.APPROVE else None),
+        comment=words("Comment for the requester"),
+    )
+
+
+def breaking_glass(words: Words, request: Request, private_metadata: str) -> Block:
+    """Ask a requester why their request cannot wait for its approval."""
+    say = words.about(request)
+    told = words("The approvers are told at once, with what you write here.")
+    return _decision(
+        words,
+        request,
+        Act.BREAK_GLASS,
+        private_metadata,
+        title=words("Without approval"),
+        says=(
+            say("Share {env} with {receivers} without waiting for the approval?"),
+            sentences(words, words(FOR_GOOD), told),
+        ),
+        comment=words("Why it cannot wait"),
+    )
+
+
+def _decision(  # noqa: PLR0913  # the parts of the modal
+    words: Words,
+    request: Request,
+    act: Act,
+    private_metadata: str,
+    *,
+    title: str,
+    says: Sequence[str | None],
+    comment: str,
+) -> Block:
+    first, *others = says
+    told = message(first, appids(request, words("All of them are listed below.")), *others)
+    text: Block = {"type": "plain_text_input", "multiline": True, "max_length": _COMMENT_LIMIT}
+    field = _field(COMMENT, comment, text, optional=act is not Act.BREAK_GLASS)
+    blocks = [*told.blocks, field, *message(*all_appids(words, request)).blocks]
     return _modal(title, words("Back"), blocks) | {
         "callback_id": act.value,
         "submit": plain(title),

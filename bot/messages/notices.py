@@ -91,6 +91,7 @@ class Note(Enum):
     ASKED_DIRECTLY = msgid(
         "I ask approvers directly, since another organisation may be able to read their channel. The first decision counts."
     )
+    ESCALATED = msgid("Nobody has decided yet, so you are asked too. Any of you may decide.")
 
 
 def noted(words: Words, said: Message, note: Note) -> Message:

@@ -13,6 +13,7 @@ from bot.messages.words import (
     msgid,
     shortened,
     some,
+    when,
 )
 from bot.policy.kinds import ANYONE, Effect, Miss, Rule, Standing, Unreadable, Verdict
 
@@ -45,6 +46,7 @@ _MISSED = {
     Miss.WHO: msgid("you are not among its users and groups"),
     Miss.WORKSPACE: msgid("it does not apply in this workspace"),
     Miss.CHANNEL: msgid("it does not apply in this channel"),
+    Miss.HOURS: msgid("it does not apply at this hour, but from {opens} on"),
     Miss.UNREADABLE: msgid("I could not find out whether you are in its groups ({trouble})"),
 }
 """What a full member can miss in a rule for this env and appid; nobody else is told, and nothing about others."""
@@ -65,7 +67,8 @@ def fit(words: Words, verdict: Verdict) -> str:
     said = [_MISSED[miss] for miss in Miss if miss in verdict.misses]
     if said:
         trouble = words(UNREADABLE[verdict.trouble]) if verdict.trouble else ""
-        misses = [words(text, trouble=trouble) for text in said]
+        opens = when(verdict.opens) if verdict.opens else ""
+        misses = [words(text, trouble=trouble, opens=opens) for text in said]
         return reduce(lambda one, other: words("{one}, and {other}", one=one, other=other), misses)
     rule, fits = verdict.rule, words(_FITS[verdict.rule.effect])
     if rule.confirm and rule.effect is not Effect.DENY:
@@ -85,10 +88,15 @@ def right(words: Words, rule: Rule) -> str:
     if rule.channels:
         channels = listed(words, [*map(channel_name, sorted(rule.channels))])
         what = words("{what} in {channels}", what=what, channels=channels)
+    if rule.hours:
+        what = words("{what}, at {hours}", what=what, hours=code(rule.hours.text, 200))
     if rule.confirm:
         what = words("{what} (needs a confirmation)", what=what)
     if rule.effect is Effect.APPROVE:
-        what = words("{what} (needs an approval)", what=what)
+        needed = rule.approvers.needed
+        what = words.count(
+            "{what} (needs an approval)", "{what} (needs {count} approvals)", needed, what=what
+        )
     if rule.require_reason:
         what = words("{what} (needs a reason)", what=what)
     return words("{what}, by rule {rule}", what=what, rule=rule_name(rule))

@@ -12,14 +12,33 @@ from bot.command.grammar import BLANK_REASON, Share
 from bot.domain.request import Request
 from bot.messages.blocks import COPIED_LIMIT, Copied, Mended, Message, message, small
 from bot.messages.rules import UNREADABLE, fit, rule_name, under, who_can_fix
-from bot.messages.words import FOR_GOOD, Mrkdwn, Words, code, escape, how_many, msgid, sentences
-from bot.policy.decide import covering, may_share_somewhere, whatever_reason
+from bot.messages.words import (
+    FOR_GOOD,
+    Mrkdwn,
+    Words,
+    code,
+    escape,
+    how_many,
+    msgid,
+    plainly,
+    sentences,
+    when,
+)
+from bot.policy.decide import (
+    covering,
+    may_break_glass,
+    may_share_later,
+    may_share_somewhere,
+    whatever_reason,
+)
 from bot.policy.kinds import (
     Allow,
     Ask,
     Decision,
     DeniedByRule,
     Deny,
+    Freeze,
+    Frozen,
     GroupUnreadable,
     NeedsApproval,
     NeedsConfirmation,
@@ -156,16 +175,21 @@ def _summary(words: Words, decision: Decision, ask: Ask, policy: Policy) -> str:
     env, appid = code(ask.env), code(ask.appid)
     may = words("✅ You may share {env} with {appid} from here.", env=env, appid=appid)
     wanted = _reason_wanted(words, decision.rule) if decision.rule.require_reason else None
-    return sentences(words, may, _step(words, decision), wanted)
+    at_once = None
+    if isinstance(decision, NeedsApproval) and may_break_glass(decision.rule, ask.person):
+        at_once = words("If it cannot wait, you may share it without the approval, and say why.")
+    return sentences(words, may, _step(words, decision), wanted, at_once)
 
 
 def _may_not(words: Words, no: Deny, ask: Ask, policy: Policy, appid: Mrkdwn) -> str:
-    """Say no, or that it is not known; “from here” only if it would be allowed elsewhere."""
+    """Say no, or that it is not known; “now” or “from here” only if it would be allowed at another time, or elsewhere."""
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
         text = msgid("🚫 I cannot tell whether you may share {env} with {appid}.")
-    elif not isinstance(no.because, ReasonWanted) and may_share_somewhere(
-        policy, ask, [ask.appid], ask.env
-    ):
+    elif isinstance(no.because, ReasonWanted):
+        text = msgid("🚫 You may not share {env} with {appid}.")
+    elif may_share_later(policy, ask):
+        text = msgid("🚫 You may not share {env} with {appid} now.")
+    elif may_share_somewhere(policy, ask, [ask.appid], ask.env):
         text = msgid("🚫 You may not share {env} with {appid} from here.")
     else:
         text = msgid("🚫 You may not share {env} with {appid}.")
@@ -181,12 +205,19 @@ def _step(words: Words, decision: Permitted) -> str:
         case NeedsConfirmation():
             return words("Rule {rule} allows it once you have confirmed it.", rule=rule)
         case NeedsApproval() if decision.rule.confirm:
-            text = msgid(
-                "Rule {rule} allows it once you have confirmed it and an approver has agreed."
+            return words.count(
+                "Rule {rule} allows it once you have confirmed it and an approver has agreed.",
+                "Rule {rule} allows it once you have confirmed it and {count} approvers have agreed.",
+                decision.rule.approvers.needed,
+                rule=rule,
             )
-            return words(text, rule=rule)
         case NeedsApproval():
-            return words("Rule {rule} allows it once an approver has agreed.", rule=rule)
+            return words.count(
+                "Rule {rule} allows it once an approver has agreed.",
+                "Rule {rule} allows it once {count} approvers have agreed.",
+                decision.rule.approvers.needed,
+                rule=rule,
+            )
         case _:
             assert_never(decision)
 
@@ -198,7 +229,7 @@ def _because(words: Words, no: Deny, ask: Ask) -> str:
             return words(
                 "I could not find out who you are: {trouble}.", trouble=words(UNREADABLE[trouble])
             )
-        case GroupUnreadable(_, trouble) if _is_stranger(ask):
+        case GroupUnreadable(trouble=trouble) if _is_stranger(ask) or no.because.freeze:
             text = msgid("I could not find out which groups you are in: {trouble}.")
             return words(text, trouble=words(UNREADABLE[trouble]))
         case GroupUnreadable(rule, trouble):
@@ -216,10 +247,21 @@ def _because(words: Words, no: Deny, ask: Ask) -> str:
             )
         case DeniedByRule() | NoRule() | NotEntitled():
             return words("No rule lets you do that.")
+        case Frozen(_, freeze):
+            return frozen(words, freeze, None if _is_stranger(ask) else freeze.reason)
         case ReasonWanted():
             return _reason_wanted(words, no.because.rule)
         case _:
             assert_never(no.because)
+
+
+def frozen(words: Words, freeze: Freeze, reason: str | None) -> str:
+    """Return that a freeze is on, until when and, for those who may read it, the `reason`."""
+    until = when(freeze.ends)
+    if reason is None:
+        return words("A freeze is on. It ends {until}.", until=until)
+    text = msgid("A freeze is on: “{reason}”. It ends {until}.")
+    return words(text, until=until, reason=plainly(reason))
 
 
 def _near(words: Words, no: Deny, ask: Ask) -> str | None:
@@ -240,4 +282,6 @@ def _who_can(words: Words, no: Deny) -> str | None:
         return None
     if isinstance(no.because, PersonUnreadable | GroupUnreadable):
         return who_can_fix(words)
+    if isinstance(no.because, Frozen):
+        return words("Send it again after that. If it cannot wait, ask {contact}.")
     return words("*Who can grant it:* {contact}.")

@@ -54,7 +54,10 @@ COMMANDS: Final = (
 )
 """The ledger's events that say how a command or a form was answered."""
 
-ENDED_BY: Final = ("answered", "confirmed", "approved", "rejected", "cancelled", "denied")
+ENDED_BY: Final = (
+    *("answered", "confirmed", "agreed", "approved", "broke glass"),
+    *("rejected", "cancelled", "denied"),
+)
 """The ledger's events that end a request, or an item of a batch, if they have an outcome."""
 
 DELIVERIES: Final = ("delivered", "refused", "too late", "nowhere to answer", "given up")
@@ -79,7 +82,11 @@ KINDS: Final = (
 """The types of Slack's payloads, besides a command, which has none."""
 
 _Labels = Mapping[str, Collection[str] | None]
+WAITS: Final = ("agreed", "escalated", "broke glass")
+"""The kinds of events of a request that goes on waiting for its approvers, or does not wait for them."""
+
 COUNTERS: Mapping[str, tuple[str, _Labels]] = {
+    "approvals": ("What happens while approvers are asked", {"event": WAITS}),
     "commands": ("How commands were answered", {"outcome": COMMANDS}),
     "deliveries": ("Answers", {"result": DELIVERIES}),
     "denials": ("Why the policy said no", {"reason": DENIALS}),
@@ -89,7 +96,7 @@ COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "renewals": ("Renewals of tokens", {"link": LINKS, "result": None}),
     "renewal_failures": ("Renewals that failed", {"link": LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
-    "event_posts": ("Posts to the receiver of events", {"result": SENT_RESULTS}),
+    "event_posts": ("Posts to the collector", {"result": SENT_RESULTS}),
     "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": SLACK_RESULTS}),
     "unheard": ("Payloads that nobody listens to", {"kind": (*KINDS, OTHER)}),
     "wechat_calls": ("Calls to WeChat", {"api": None, "answer": ANSWERS}),
@@ -103,7 +110,7 @@ _GAUGES = {
     "batch_items_waiting": "Items of batches that have not begun",
     "ledger_queue": "Work that waits for the ledger",
     "loop_tasks": "Tasks of the event loop",
-    "events_unsent": "Events that their receiver does not have, at most",
+    "events_unsent": "Events that their collector does not have, at most",
     "events_unsent_seconds": "How old the first of them is",
     "owed_seconds": "How long the oldest answer has been owed",
 }
@@ -160,6 +167,8 @@ class Metrics:
             case "denied" if not event.facts.get("request"):  # a command; a click ends its request
                 self._count["commands"]("denied")
                 self._count["denials"](event.facts.get("detail"))
+            case kind if kind in WAITS and not event.facts.get("outcome"):
+                self._count["approvals"](kind)
             case kind if kind in ENDED_BY:
                 self._ended(event)
             case kind if kind in COMMANDS:

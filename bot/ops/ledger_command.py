@@ -1,12 +1,15 @@
-"""The commands on the ledger: `audit` prints or deletes events, `request` prints the history of one request."""
+"""The commands on the ledger: `audit` prints, deletes or sends events, `request` prints the history of one request."""
 
 import asyncio
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from typing import Any
+
+from sqlalchemy import Engine
 
 from bot.domain.batch import groups_of
 from bot.domain.finding import Problem, at
@@ -18,8 +21,10 @@ from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_a
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.entries import Entry, name_of
 from bot.ledger.items import Item
+from bot.ledger.sending import first_unsent, leave_out, send_since, unsent_before
 from bot.messages.blocks import read_ref
 from bot.messages.words import Words
+from bot.observe.collector.cloudevents import id_of
 from bot.observe.output import FAILED, FINE, complain, padded, printable, speaking, write_rows
 from bot.policy.kinds import Policy
 from bot.policy.reasons import reference_of
@@ -37,25 +42,13 @@ _FACTS = ("user", "outcome", "errcode", "rid", "detail", "seconds")
 """The facts of an event that are printed after its kind and time, in order."""
 
 
-def audit(
-    environ: Mapping[str, str], about: Mapping[str, Any], shape: str, before: datetime | None
-) -> int:
-    """Print the events that match `about`, or delete those before a day; return the exit code."""
-    if before and (problem := _wrong_deletion(before, about)):
-        return complain([problem], words=speaking(environ))
+def audit(environ: Mapping[str, str], about: Mapping[str, Any], shape: str) -> int:
+    """Print the events that match `about`; return the exit code."""
     try:
         engine = open_for_audit(Table.DATABASE_URL.value(Reader(environ)))
-        if before:
-            requests, events = delete_before(engine, before)
-            deleted = Sentence(
-                "Deleted {requests} requests and {events} events from before {day}.",
-                requests=requests,
-                events=events,
-                day=f"{before:%Y-%m-%d}",
-            )
-            print(speaking(environ).told(deleted))
-            return FINE
         rows = read(engine, EventFilter(**about), words=shape != "table")
+        if shape != "table":
+            rows = map(partial(_with_address, read_parts(environ).policy), rows)
         if (first := next(rows, None)) is None:
             print(speaking(environ).told(Sentence("No events match.")), file=sys.stderr)
         else:
@@ -65,26 +58,106 @@ def audit(
     return FINE
 
 
+def change(
+    environ: Mapping[str, str], about: Mapping[str, Any], name: str, wanted: datetime | str
+) -> int:
+    """Do what the option `name` of `audit` wants with a day or an event, and say so; return the exit code."""
+    parts, words = read_parts(environ), speaking(environ)
+    try:
+        done = _change(environ, about, name, wanted)
+    except CannotOpenError as error:
+        return _failed(error, parts, words)
+    if isinstance(done, Problem):
+        return complain([done], parts.secrets, words)
+    print(words.told(done))
+    return FINE
+
+
+def _change(
+    environ: Mapping[str, str], about: Mapping[str, Any], name: str, wanted: datetime | str
+) -> Sentence:
+    """Return what was done, or the Problem that prevents it."""
+    if about:
+        named = joined([f"--{option}" for option in about])
+        return Problem(
+            Sentence("{option} concerns everybody", option=name),
+            Sentence("Leave out {named}.", named=named),
+        )
+    if isinstance(wanted, datetime) and wanted > datetime.fromtimestamp(Runtime().now(), UTC):
+        return Problem(
+            Sentence("{day} has not begun yet, in UTC", day=_day(wanted)),
+            Sentence("Name an earlier day."),
+        )
+    # Of a wrong setting too: what was sent before it was changed is known by it.
+    url = Reader(environ).text(Table.AUDIT_URL.name) or ""
+    if not url and name != "--delete-before":
+        return Problem(
+            Sentence("{name} is missing", name=Table.AUDIT_URL.name),
+            Sentence("Set it to where events are to be sent."),
+        )
+    engine = open_for_audit(Table.DATABASE_URL.value(Reader(environ)))
+    if isinstance(wanted, str):
+        return _leave_out(engine, url, wanted)
+    return (_send if name == "--send-since" else _delete)(engine, url, wanted)
+
+
+def _delete(engine: Engine, url: str, before: datetime) -> Sentence:
+    if url and (unsent := unsent_before(engine, url, before)):
+        return Problem(
+            Sentence(
+                "AUDIT_URL does not have {count} events from before {day} yet, so nothing was deleted",
+                count=unsent,
+                day=_day(before),
+            ),
+            Sentence(
+                "Run share-env-bot doctor, which says why. To delete them unsent, empty AUDIT_URL first."
+            ),
+        )
+    requests, events = delete_before(engine, before)
+    return Sentence(
+        "Deleted {requests} requests and {events} events from before {day}.",
+        requests=requests,
+        events=events,
+        day=_day(before),
+    )
+
+
+def _send(engine: Engine, url: str, since: datetime) -> Sentence:
+    return Sentence(
+        "Events that the bot sends to AUDIT_URL while it runs: {count}, which are those since {day} and any that are still to be sent.",
+        count=send_since(engine, url, since),
+        day=_day(since),
+    )
+
+
+def _leave_out(engine: Engine, url: str, event: str) -> Sentence:
+    first = first_unsent(engine, url)
+    if first and id_of(first) == event and leave_out(engine, url, first, event):
+        return Sentence(
+            "AUDIT_URL does not get event {event}, but a later one that says so. It stays in the ledger.",
+            event=event,
+        )
+    found = Sentence("Event {event} is not the next one that AUDIT_URL is to get", event=event)
+    if first is None:
+        return Problem(found, Sentence("It has all of them."))
+    return Problem(found, Sentence("The next one is {event}.", event=id_of(first)))
+
+
+def _day(of: datetime) -> str:
+    return f"{of:%Y-%m-%d}"
+
+
+def _with_address(policy: Policy | None, row: Mapping[str, object]) -> Mapping[str, object]:
+    """Return an event with the address of what its reason names, if the policy has that."""
+    rule, reason = str(row["rule"]), str(row["reason"] or "")
+    found = reference_of(policy, rule, reason) if policy and reason else None
+    return {**row, "reason_url": found[1] if found else None}
+
+
 def _failed(error: CannotOpenError, parts: Parts, words: Words) -> int:
     """Print why the ledger cannot be used; return the exit code, which tells a cause that may pass from a wrong setup."""
     code = complain([error.problem], parts.secrets, words)
     return FAILED if error.transient else code
-
-
-def _wrong_deletion(before: datetime, about: Mapping[str, Any]) -> str | None:
-    """Return what is wrong with the day, or that the deletion cannot be narrowed by other options."""
-    if about:
-        named = joined([f"--{name}" for name in about])
-        return Problem(
-            Sentence("--delete-before deletes for everybody"),
-            Sentence("Leave out {named}.", named=named),
-        )
-    if before > datetime.fromtimestamp(Runtime().now(), UTC):
-        return Problem(
-            Sentence("{day} has not begun yet, in UTC", day=f"{before:%Y-%m-%d}"),
-            Sentence("Name an earlier day."),
-        )
-    return None
 
 
 def tell_request(environ: Mapping[str, str], request: str) -> int:

@@ -8,6 +8,7 @@ from typing import assert_never
 from bot.command.grammar import is_appid
 from bot.domain.finding import Finding, Problem, at, ok, wrong_by
 from bot.domain.language import Language
+from bot.domain.outcome import Party
 from bot.domain.sentence import COMMA, OR, Sentence, joined
 from bot.locale import languages
 from bot.messages.rules import fit
@@ -21,8 +22,20 @@ from bot.ops.doctor.transport import promptly, session
 from bot.policy.decide import decide, explain, owner_of, whatever_reason
 from bot.policy.errors import quoted
 from bot.policy.file import read_question
-from bot.policy.kinds import Ask, Miss, NeedsApproval, Person, Policy, Rule, Standing, Tested
+from bot.policy.kinds import (
+    Approvers,
+    Ask,
+    Escalation,
+    Miss,
+    NeedsApproval,
+    Person,
+    Policy,
+    Rule,
+    Standing,
+    Tested,
+)
 from bot.policy.shapes import Question
+from bot.runtime.clock import Runtime
 from bot.settings.access import read_slack
 from bot.settings.environ import Reader
 from bot.settings.pasted import BOT_TOKEN, kind_of
@@ -34,7 +47,7 @@ _NO_OWNER = Problem(
     Sentence("Add an [[owner]], or set WECHAT_AUTHORIZER_APPID."),
 )
 _ALSO = Sentence("{one}, and {other}")
-_MENTION = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>")
+_SHOWN = re.compile(r"<(?:[@#]|!subteam\^)(\w+)>|<!date\^[^|>]*\|([^>]*)>")
 _BOLD = re.compile(r"^\*([^*`\n]+)\*", re.MULTILINE)
 _LISTS = "SHARE_ENV_ALLOWED_"
 
@@ -89,7 +102,7 @@ def _findings(
             ),
         )
     # The setting may be there where the bot runs.
-    yield from findings_of(tested, answers, "warning")
+    yield from findings_of(tested, answers, "warning", Runtime().now)
 
 
 def _with_file(environ: Mapping[str, str], file: str) -> dict[str, str]:
@@ -104,7 +117,7 @@ def _answer(
     """Print the answer, and what is wrong with the policy since the bot would refuse it."""
     words = languages(language, lambda: rules).channel
     fine = print_each([each for each in findings if each.level == "wrong"], words.told)
-    ask = question.ask()
+    ask = question.ask(Runtime().now())
     unread = map(words.told, _unread_groups(rules, ask.person))
     said = [*explanation(rules, ask, language), *unread]
     print(*map(printable, said), sep="\n", flush=True)
@@ -121,17 +134,7 @@ def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH)
     yield from (f"  │ {line}" for line in _plain(told.text).splitlines())
     permitted = whatever_reason(decision)
     if isinstance(permitted, NeedsApproval):
-        asked = permitted.rule.approvers
-        who = ", ".join([*sorted(asked.users), *sorted(asked.groups)])
-        minutes = asked.expires // timedelta(minutes=1)
-        span = f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"  # as a file would have it
-        asking = Sentence(
-            "Approvers: {who}; asked in {channel}, for {span}",
-            who=who,
-            channel=asked.channel,
-            span=span,
-        )
-        yield words.told(asking)
+        yield from map(words.told, _asking(permitted.rule.approvers))
     owner = owner_of(policy, ask.env)
     owned = Sentence("Owner: {owner}, whose token is used", owner=owner) if owner else _NO_OWNER
     yield words.told(owned)
@@ -140,6 +143,41 @@ def explanation(policy: Policy, ask: Ask, language: Language = Language.ENGLISH)
         misses = [_missed(verdict.rule, miss) for miss in Miss if miss in verdict.misses]
         fits = joined(misses, _ALSO) or fit(words, verdict)
         yield f"  {number}. {words.told(at(quoted(verdict.rule.name), fits))}"
+
+
+def _asking(approvers: Approvers) -> Iterator[str]:
+    """Yield who is asked and mentioned, where and until when, how many have to agree, and who is asked later."""
+    yield Sentence(
+        "Approvers: {who}; asked in {channel}, for {span}",
+        who=_people(approvers),
+        channel=approvers.channel,
+        span=_span(approvers.expires),
+    )
+    if approvers.needed > 1:
+        parties = [
+            Sentence("{count} of {who}", count=each.count, who=_people(each))
+            for each in approvers.parties
+        ]
+        yield Sentence("Have to agree: {parties}", parties=joined(parties, _ALSO))
+    if (notify := approvers.notify) is not None:
+        yield Sentence("Mentioned: {who}", who=_people(notify) or Sentence("nobody"))
+    if later := approvers.escalate:
+        yield Sentence(
+            "After {span} also: {who}; asked in {channel}",
+            span=_span(later.after),
+            who=_people(later),
+            channel=later.channel,
+        )
+
+
+def _people(named: Approvers | Party | Escalation) -> str:
+    return ", ".join([*sorted(named.users), *sorted(named.groups)])
+
+
+def _span(time: timedelta) -> str:
+    """Return a time as a file would have it."""
+    minutes = time // timedelta(minutes=1)
+    return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
 
 
 def _missed(rule: Rule, miss: Miss) -> str:
@@ -156,6 +194,9 @@ def _missed(rule: Rule, miss: Miss) -> str:
             return Sentence("it is only for {names}", names=", ".join(sorted(rule.workspaces)))
         case Miss.CHANNEL:
             return Sentence("it is only for {names}", names=", ".join(sorted(rule.channels)))
+        case Miss.HOURS:
+            hours = rule.hours.text if rule.hours else ""
+            return Sentence("it is only for {hours}", hours=hours)
         case Miss.APPID:
             return Sentence("it is about other appids ({names})", names=", ".join(rule.appids))
         case Miss.ENV:
@@ -177,8 +218,8 @@ def _unread_groups(policy: Policy, person: Person) -> Iterator[str]:
 
 
 def _plain(text: str) -> str:
-    """Return Slack's mrkdwn as plain text: ids for mentions, no markup."""
-    return as_typed(_BOLD.sub(r"\1", _MENTION.sub(r"\1", text)).replace("`", ""))
+    """Return Slack's mrkdwn as plain text: ids for mentions, dates in UTC, no markup."""
+    return as_typed(_BOLD.sub(r"\1", _SHOWN.sub(r"\1\2", text)).replace("`", ""))
 
 
 def _asked(ask: Ask) -> str:

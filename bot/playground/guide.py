@@ -55,7 +55,9 @@ _ENVS: Sequence[Choice] = (
     ("test-1", "second may as well"),
     ("live-1", "asks whether you are sure"),
     ("core-1", "needs an approval"),
+    ("books-1", "needs two approvals"),
     ("pay-1", "needs a ticket in the reason"),
+    ("vault-1", "is frozen"),
 )
 
 

@@ -43,9 +43,11 @@ _MORE_ENVS = (
     *(f"prod-{number}" for number in range(2, 10)),
     "test-2",
     "core-1",
+    "core-2",
     "live-1",
     "live-2",
     "pay-1",
+    "vault-1",
 )
 """The owner's envs that the guide and the scenario share, besides the stand-in's own."""
 _MOMENT = 0.4  # seconds
@@ -148,7 +150,7 @@ class Stage:
         question = read_question(asked)
         if isinstance(question, list) or isinstance(policy, list):
             return ""
-        return "\n".join(explanation(policy, question.ask()))
+        return "\n".join(explanation(policy, question.ask(Runtime().now())))
 
     async def quiet(self) -> None:
         """Return once no request is moving and nothing has changed for a moment."""

@@ -18,6 +18,7 @@ from bot.policy.kinds import (
     Ask,
     Circumstances,
     Effect,
+    Freeze,
     Miss,
     Person,
     Rule,
@@ -97,6 +98,14 @@ def _covers_channels(wider: Rule, rule: Rule) -> bool:
     return not wider.channels or bool(rule.channels and rule.channels <= wider.channels)
 
 
+def _met_hours(rule: Rule, ask: Circumstances) -> bool:
+    return rule.hours is None or rule.hours.hold(ask.at)
+
+
+def _covers_hours(wider: Rule, rule: Rule) -> bool:
+    return wider.hours is None or (rule.hours is not None and wider.hours.cover(rule.hours))
+
+
 def _fits_one(word: str, globs: tuple[str, ...], fits: Callable[[str, str], bool]) -> bool:
     return ANYONE in globs or any(fits(word, glob) for glob in globs)
 
@@ -119,6 +128,11 @@ def names_env(rule: Rule, env: str) -> bool:
     return _fits_one(env, rule.envs, fits_any_case if any_case(rule) else fnmatchcase)
 
 
+def freezes_env(freeze: Freeze, env: str) -> bool:
+    """Return whether a freeze is about this env, in any letter case."""
+    return _fits_one(env, freeze.envs, fits_any_case)
+
+
 def _met_env(rule: Rule, ask: Ask) -> bool:
     return names_env(rule, ask.env)
 
@@ -139,9 +153,10 @@ WHERE: tuple[Condition[Circumstances], ...] = (
     Condition(Miss.WORKSPACE, _met_workspace, _covers_workspaces),
     Condition(Miss.CHANNEL, _met_channel, _covers_channels),
 )
+HOURS: Condition[Circumstances] = Condition(Miss.HOURS, _met_hours, _covers_hours)
 ENVS: Condition[Ask] = Condition(Miss.ENV, _met_env, _covers_envs)
 WHAT: tuple[Condition[Ask], ...] = (Condition(Miss.APPID, _met_appid, _covers_appids), ENVS)
-CONDITIONS: tuple[Condition[Ask], ...] = (*WHO, *WHERE, *WHAT)
+CONDITIONS: tuple[Condition[Ask], ...] = (*WHO, *WHERE, HOURS, *WHAT)
 
 
 def misses(
@@ -177,10 +192,20 @@ def elsewhere(rules: Iterable[Rule], asked: Circumstances) -> Iterator[Circumsta
     )
 
 
+def at_other_times(rules: Iterable[Rule], asked: Circumstances) -> Iterator[Circumstances]:
+    """Return the circumstances once for each set of hours of `rules` that hold together at some time, or now."""
+    hours = {rule.hours for rule in rules if rule.hours}
+    moments = [asked.at, *(turn for each in hours for turn in each.turns(asked.at))]
+    alike = {frozenset(each for each in hours if each.hold(at)): at for at in reversed(moments)}
+    return (replace(asked, at=at) for at in alike.values())
+
+
 def verdict(rule: Rule, ask: Ask) -> Verdict:
     """Return how the rule matches the question."""
     missed = misses(rule, ask, CONDITIONS)
-    return Verdict(rule, missed, trouble(rule, ask.person) if Miss.UNREADABLE in missed else None)
+    doubt = trouble(rule, ask.person) if Miss.UNREADABLE in missed else None
+    opens = rule.hours.opens(ask.at) if rule.hours and Miss.HOURS in missed else None
+    return Verdict(rule, missed, doubt, opens)
 
 
 def is_glob(word: str) -> bool:

@@ -4,17 +4,21 @@ Fails closed: without a matching rule the answer is Deny, and a group that canno
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import assert_never
 
+from bot.domain.outcome import Party
 from bot.policy.conditions import (
     CONDITIONS,
     ENVS,
     WHAT,
     WHO,
+    at_other_times,
     elsewhere,
     fits,
     fits_any,
+    freezes_env,
     is_glob,
     misses,
     names_env,
@@ -32,6 +36,8 @@ from bot.policy.kinds import (
     DeniedByRule,
     Deny,
     Effect,
+    Freeze,
+    Frozen,
     GroupUnreadable,
     Miss,
     NeedsApproval,
@@ -39,7 +45,6 @@ from bot.policy.kinds import (
     NoRule,
     NotEntitled,
     Operators,
-    Party,
     Permitted,
     Person,
     PersonUnreadable,
@@ -63,7 +68,7 @@ def decide(policy: Policy, ask: Ask) -> Decision:
     for rule in policy.rules:
         fit = fits(rule, ask)
         if fit:
-            return _effect(rule, ask.reason)
+            return _effect(policy, rule, ask)
         if fit is None:
             doubt = GroupUnreadable(rule, trouble(rule, ask.person))
             # Skipping a plain allow rule can only withhold permission; skipping any other rule could grant too much.
@@ -95,7 +100,7 @@ def _never_may(person: Person) -> bool:
     return person.standing is Standing.BOT or person.standing is Standing.DEACTIVATED
 
 
-def _effect(rule: Rule, reason: str | None) -> Decision:
+def _effect(policy: Policy, rule: Rule, ask: Ask) -> Decision:
     match rule.effect:
         case Effect.ALLOW:
             permitted: Permitted = NeedsConfirmation(rule) if rule.confirm else Allow(rule)
@@ -105,8 +110,29 @@ def _effect(rule: Rule, reason: str | None) -> Decision:
             return Deny(DeniedByRule(rule))
         case _:
             assert_never(rule.effect)
+    if no := _frozen(policy, permitted, ask):
+        return no
     # No condition: without a reason a later rule would decide.
-    return permitted if is_enough(rule, reason) else Deny(ReasonWanted(permitted))
+    return permitted if is_enough(rule, ask.reason) else Deny(ReasonWanted(permitted))
+
+
+def _frozen(policy: Policy, permitted: Permitted, ask: Ask) -> Deny | None:
+    """Return what a freeze that is on denies: of several, that which ends last, or first one in doubt about its groups."""
+    on = [
+        each
+        for each in policy.freezes
+        if each.begins <= ask.at < each.ends
+        and freezes_env(each, ask.env)
+        and not is_named(each, ask.person)
+    ]
+    unreadable = ask.person.unreadable
+    sure = [each for each in on if each.groups.isdisjoint(unreadable)]
+    if sure:
+        return Deny(Frozen(permitted, max(sure, key=lambda each: each.ends)))
+    for each in on:
+        why = unreadable[min(each.groups & set(unreadable))]
+        return Deny(GroupUnreadable(permitted.rule, why, each))
+    return None
 
 
 def whatever_reason(decision: Decision) -> Decision:
@@ -114,6 +140,13 @@ def whatever_reason(decision: Decision) -> Decision:
     if isinstance(decision, Deny) and isinstance(decision.because, ReasonWanted):
         return decision.because.otherwise
     return decision
+
+
+def in_general(decision: Decision) -> Decision:
+    """Return the decision as it would be without a freeze, and for a reason that the rule wants."""
+    if isinstance(decision, Deny) and isinstance(decision.because, Frozen):
+        return decision.because.otherwise
+    return whatever_reason(decision)
 
 
 def deciding_rule(decision: Decision) -> Rule | None:
@@ -153,7 +186,7 @@ def _permitting(policy: Policy) -> Iterator[Rule]:
 def may_share_somewhere(
     policy: Policy, asked: Circumstances, appids: Iterable[str], env: str
 ) -> bool:
-    """Return whether this person may share `env` with any of `appids` from some channel, and so may read who else did.
+    """Return whether this person may share `env` with any of `appids`, from some channel at some time, and so read who did.
 
     In a history there may be 500 appids in each of 50 batches, so only those that a rule for this person names are decided.
     """
@@ -161,13 +194,40 @@ def may_share_somewhere(
         return False
     about_env = (rule for rule in rights(policy, asked) if names_env(rule, env))
     named = filter(fits_any({glob for rule in about_env for glob in rule.appids}), appids)
-    places = [*elsewhere(policy.rules, asked)]
-    asks = (place.about(appid, env, None) for appid in named for place in places)
-    return any(not isinstance(whatever_reason(decide(policy, ask)), Deny) for ask in asks)
+    times = at_other_times(policy.rules, asked)
+    places = [place for time in times for place in elsewhere(policy.rules, time)]
+    return _may_any(policy, (place.about(appid, env, None) for appid in named for place in places))
+
+
+def may_share_later(policy: Policy, ask: Ask) -> bool:
+    """Return whether this person may share that from the same channel at some time."""
+    times = at_other_times(policy.rules, ask)
+    return _may_any(policy, (time.about(ask.appid, ask.env, None) for time in times))
+
+
+def _may_any(policy: Policy, asks: Iterable[Ask]) -> bool:
+    """Return whether a rule lets any of these go on, if no freeze is on, and for a reason that it wants."""
+    unfrozen = replace(policy, freezes=())
+    return any(not isinstance(whatever_reason(decide(unfrozen, ask)), Deny) for ask in asks)
+
+
+def turns(policy: Policy, at: float) -> list[float]:
+    """Return the next moments, in Unix seconds, at which hours begin or end, or freezes end, in order."""
+    of_rules = {rule.hours for rule in policy.rules if rule.hours}
+    ends = (each.ends for each in policy.freezes if each.ends > at)
+    return sorted({*ends, *(turn for hours in of_rules for turn in hours.turns(at))})
+
+
+def depends_on_time(policy: Policy, env: str) -> bool:
+    """Return whether what the policy says of `env` may change by itself: rules about it have hours, or freezes are for it."""
+    timed = (rule for rule in policy.rules if rule.hours)
+    return any(names_env(rule, env) for rule in timed) or any(
+        freezes_env(each, env) for each in policy.freezes
+    )
 
 
 def may_share_env(policy: Policy, asked: Circumstances, env: str) -> bool:
-    """Return whether this person may share `env` from some channel with some appid; True if in doubt."""
+    """Return whether this person may share `env` from some channel with some appid at some time; True if in doubt."""
     if _never_may(asked.person):
         return False
     shut: list[Rule] = []  # earlier rules that deny, or might
@@ -206,6 +266,12 @@ def may_approve(rule: Rule, approver: Person, requester_id: str) -> bool:
     return is_named(rule.approvers, approver)
 
 
+def may_break_glass(rule: Rule, requester: Person) -> bool:
+    """Return whether a requester need not wait for the approval that `rule` asks for."""
+    able = rule.break_glass is not None and is_named(rule.break_glass, requester)
+    return able and requester.standing is Standing.MEMBER
+
+
 def may_approve_such(policy: Policy, ask: Ask) -> bool:
     """Return whether this person may decide, under any rule, about somebody else's request for this env and appid."""
     rules = (rule for rule in policy.approval_rules if may_approve(rule, ask.person, ""))
@@ -227,7 +293,7 @@ def approver_groups(rules: Iterable[Rule]) -> frozenset[str]:
     return frozenset[str]().union(*(rule.approvers.groups for rule in rules))
 
 
-def is_named(people: Approvers | Party | Operators, person: Person) -> bool:
+def is_named(people: Approvers | Party | Operators | Freeze, person: Person) -> bool:
     """Return whether `person` is one of those who are named."""
     named = person.user_id in people.users or ANYONE in people.users
     return named or bool(person.groups & people.groups)

@@ -92,7 +92,7 @@ def problem_of(detail: "ErrorDetails", keys: Iterable[str]) -> Problem:
             Sentence("there is no such key"),
             Sentence("Did you mean {near}?", near=near) if near else Sentence("Remove it."),
         )
-    if kind == "list_type" and loc[-1] in {"owner", "rule", "test"}:
+    if kind == "list_type" and loc[-1] in {"freeze", "owner", "rule", "test"}:
         fix = Sentence("Write [[{table}]] above each, with two brackets.", table=loc[-1])
         return Problem(Sentence("it must be a list"), fix)
     if kind == "too_short" and loc[0] == "owner":  # each owner has to have envs

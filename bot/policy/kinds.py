@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 from bot.domain.finding import Problem
 from bot.domain.language import Language
+from bot.domain.outcome import Party
+from bot.policy.hours import Hours
 
 ANYONE = "*"
 DEFAULT_CONTACT = "the people who run this bot"
@@ -75,12 +77,13 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Party:
-    """Those of whom `count` different people have to agree."""
+class Escalation:
+    """Who is asked, in which channel, and may decide too, once a request has waited for its approvers for `after`."""
 
-    users: frozenset[str] = frozenset()
-    groups: frozenset[str] = frozenset()
-    count: int = 1
+    after: timedelta
+    users: frozenset[str]
+    groups: frozenset[str]
+    channel: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Approvers:
     """Who may approve a request, the channel where they are asked, and until when; by default nobody.
 
     So many of them as `approvals` have to agree or, with `all_of`, one of each of its parties; `users` and `groups` are
-    then those of all parties.
+    then those of all parties. `notify` is who is mentioned; None stands for those who may decide.
     """
 
     users: frozenset[str] = frozenset()
@@ -97,11 +100,25 @@ class Approvers:
     expires: timedelta = timedelta()
     approvals: int = 1
     all_of: tuple[Party, ...] = ()
+    notify: Party | None = None
+    escalate: Escalation | None = None
 
     @property
     def parties(self) -> tuple[Party, ...]:
         """The parties of whom people have to agree."""
         return self.all_of or (Party(self.users, self.groups, self.approvals),)
+
+    @property
+    def needed(self) -> int:
+        """How many different people have to agree."""
+        return sum(each.count for each in self.parties)
+
+    @property
+    def everybody(self) -> Party:
+        """All who are named, whether they decide, are only mentioned, or decide later."""
+        others = [each for each in (self.notify, self.escalate) if each]
+        users = self.users.union(*(each.users for each in others))
+        return Party(users, self.groups.union(*(each.groups for each in others)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +143,22 @@ class Rule:
     """A regular expression; a part of the reason has to match it."""
     reason_url: str | None = None
     """The address of what a reason refers to, with `{reason}` in the place of the reference."""
+    hours: Hours | None = None
+    """When it applies; None for always."""
+    break_glass: Party | None = None
+    """Whose own requests need not wait for the approval, if they say why; None for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze:
+    """A time, in Unix seconds, from `begins` to before `ends`, in which nobody but its `users` and `groups` may share these envs."""
+
+    begins: float
+    ends: float
+    reason: str
+    envs: tuple[str, ...] = (ANYONE,)
+    users: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +179,21 @@ class Operators:
 
 @dataclass(frozen=True)  # cached_property needs a __dict__, so no slots
 class Policy:
-    """The rules and owners in order, whom to contact for more rights, and the operators."""
+    """The rules and owners in order, whom to contact for more rights, the operators, and when nothing is shared."""
 
     rules: tuple[Rule, ...]
     owners: tuple[Owner, ...] = ()
     default_owner: str | None = None
     contact: str = DEFAULT_CONTACT
     operators: Operators = Operators()
+    freezes: tuple[Freeze, ...] = ()
 
     @cached_property
     def groups(self) -> frozenset[str]:
-        """All user groups that rules, approvers and operators name."""
-        named = (rule.groups | rule.approvers.groups for rule in self.rules)
-        return self.operators.groups.union(*named)
+        """All user groups that rules, approvers, operators and freezes name."""
+        named = [rule.groups | rule.approvers.everybody.groups for rule in self.rules]
+        named += [rule.break_glass.groups for rule in self.rules if rule.break_glass]
+        return self.operators.groups.union(*named, *(each.groups for each in self.freezes))
 
     @property
     def workspaces(self) -> frozenset[str]:
@@ -180,7 +215,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Who asks, in which workspace and channel: what all their questions have in common, and what the judge knows of them.
+    """Who asks, where and when: what all their questions have in common, and what the judge knows of them.
 
     No field has a default: one that is forgotten would miss the condition of a rule that denies. In no channel is "".
     """
@@ -188,15 +223,17 @@ class Circumstances:
     person: Person
     workspace: str
     channel: str
+    at: float
+    """In Unix seconds."""
 
     def about(self, appid: str, env: str, reason: str | None) -> "Ask":
         """Return the question whether `env` may be shared with `appid`, for the reason given, if any."""
-        return Ask(self.person, self.workspace, self.channel, appid, env, reason)
+        return Ask(self.person, self.workspace, self.channel, self.at, appid, env, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask(Circumstances):
-    """The question to the policy: may `person`, in `workspace` and `channel`, share `env` with `appid`, for the `reason` given?"""
+    """The question to the policy: may `person`, in `workspace` and `channel`, share `env` with `appid` now, for the `reason`?"""
 
     appid: str
     env: str
@@ -210,6 +247,7 @@ class Miss(Enum):
     GUEST = auto()
     WORKSPACE = auto()
     CHANNEL = auto()
+    HOURS = auto()
     APPID = auto()
     ENV = auto()
     UNREADABLE = auto()
@@ -223,6 +261,8 @@ class Verdict:
     misses: frozenset[Miss]
     trouble: Unreadable | None = None
     """Why Slack did not return the members of a group that it depends on."""
+    opens: float | None = None
+    """If its hours are over: when they begin again, in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +300,11 @@ class NotEntitled:
 
 @dataclass(frozen=True, slots=True)
 class GroupUnreadable:
-    """A rule may match, but Slack did not return the members of its group."""
+    """A rule may match, or a freeze except the person, but Slack did not return the members of its group."""
 
     rule: Rule
     trouble: Unreadable
+    freeze: Freeze | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +326,21 @@ class ReasonWanted:
         return self.otherwise.rule
 
 
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """A freeze is on; without it the decision would be `otherwise`, if the reason is what the rule wants."""
+
+    otherwise: "Permitted"
+    freeze: Freeze
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that decides."""
+        return self.otherwise.rule
+
+
 Doubt = GroupUnreadable | PersonUnreadable
-Denial = DeniedByRule | NoRule | NotEntitled | ReasonWanted | Doubt
+Denial = DeniedByRule | NoRule | NotEntitled | Frozen | ReasonWanted | Doubt
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from bot.policy.conditions import (
 from bot.policy.decide import named_envs, owner_of
 from bot.policy.errors import quoted
 from bot.policy.kinds import Effect, Policy, Rule
+from bot.policy.quorum import escalated
 
 
 def only_denies(policy: Policy) -> Finding | None:
@@ -106,6 +107,36 @@ def approval(
         )
         fix = Sentence("Name another approver, or set self_approval = true.")
         yield wrong("policy-approvers", why, fix)
+
+
+def escalation(rule: Rule) -> Iterator[Finding]:
+    """Yield a finding if a rule escalates to those who are asked from the beginning, in the same channel."""
+    asked, later = rule.approvers, rule.approvers.escalate
+    if later and later.channel == asked.channel and escalated(rule) == rule:
+        why = Sentence(
+            "{name} escalates only to those who are asked from the beginning",
+            name=quoted(rule.name),
+        )
+        fix = Sentence("Name others, or another channel, or remove escalate.")
+        yield warning("policy-approvers", why, fix)
+
+
+def freezes(policy: Policy, now: float) -> Iterator[Finding]:
+    """Yield the freezes that are over, and their envs that no rule can let anybody share."""
+    shared = [env for rule in policy.rules if rule.effect is not Effect.DENY for env in rule.envs]
+    for number, freeze in enumerate(policy.freezes, 1):
+        its = Sentence("freeze {number} ({reason})", number=number, reason=quoted(freeze.reason))
+        if freeze.ends <= now:
+            found = Sentence("{its} is over", its=its)
+            yield warning("policy-freezes", found, Sentence("Take it out, or correct its until."))
+        vain = [env for env in freeze.envs if not any(_may_meet(env, each) for each in shared)]
+        if vain:
+            found = Sentence(
+                "{its} is for envs that no rule lets anybody share: {envs}",
+                its=its,
+                envs=", ".join(vain),
+            )
+            yield warning("policy-freezes", found, Sentence("Correct its envs, or take them out."))
 
 
 def owners(policy: Policy) -> Iterator[Finding]:
@@ -196,6 +227,14 @@ def ownerless(policy: Policy) -> list[str]:
 
 
 def _may_overlap(rule: Rule, glob: str, owned: str) -> bool:
-    one, other = (each.lower() if any_case(rule) else each for each in (glob, owned))
+    return _may_meet(glob, owned) if any_case(rule) else _may_meet_as_written(glob, owned)
+
+
+def _may_meet(one: str, other: str) -> bool:
+    """Return whether some env may match both patterns, in some letter case; True if in doubt."""
+    return _may_meet_as_written(one.lower(), other.lower())
+
+
+def _may_meet_as_written(one: str, other: str) -> bool:
     begins = head(one).startswith(head(other)) or head(other).startswith(head(one))
     return begins and (tail(one).endswith(tail(other)) or tail(other).endswith(tail(one)))

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from bot.domain.outcome import Party
 from bot.policy.decide import is_named
-from bot.policy.kinds import ANYONE, Approvers, Party, Person
+from bot.policy.kinds import ANYONE, Approvers, Person, Rule
 
 
 def missing(approvers: Approvers, agreed: Iterable[Person]) -> tuple[Party, ...]:
@@ -14,6 +15,19 @@ def missing(approvers: Approvers, agreed: Iterable[Person]) -> tuple[Party, ...]
     `agreed` are different people who may decide now.
     """
     return _unfilled(approvers.parties, agreed)
+
+
+def escalated(rule: Rule) -> Rule:
+    """Return the rule for a request that has escalated: whom its `escalate` names may agree too, for any party."""
+    approvers, more = rule.approvers, rule.approvers.escalate
+    if more is None:
+        return rule
+    users, groups = approvers.users | more.users, approvers.groups | more.groups
+    parties = tuple(
+        replace(each, users=each.users | more.users, groups=each.groups | more.groups)
+        for each in approvers.all_of
+    )
+    return replace(rule, approvers=replace(approvers, users=users, groups=groups, all_of=parties))
 
 
 def impossible(approvers: Approvers) -> tuple[Party, ...]:

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from bot.command.grammar import is_appid, is_env
+from bot.domain.outcome import Party
 from bot.domain.sentence import Sentence
 from bot.policy.conditions import can_match_appid, can_match_env
 from bot.policy.errors import quoted
+from bot.policy.hours import Hours, read_hours
 from bot.policy.kinds import (
     ANYONE,
     CHANNEL_ID,
@@ -21,8 +23,8 @@ from bot.policy.kinds import (
     Approvers,
     Ask,
     Effect,
-    Operators,
-    Party,
+    Escalation,
+    Freeze,
     Person,
     Rule,
     Standing,
@@ -30,6 +32,7 @@ from bot.policy.kinds import (
 from bot.policy.reasons import can_be_address, can_be_pattern, wants_something
 
 _DURATION = re.compile(r"([0-9]{1,4})([mhd])")
+_MOMENT = "2026-12-24T18:00:00+08:00"
 MOST_APPROVALS = 10
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -53,6 +56,15 @@ def _duration(word: object) -> timedelta:
         fix = Sentence("Write a number and m, h or d, such as 24h.")
         raise ValueError(Sentence("{word} is not a time span", word=quoted(word)), fix)
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _moment(word: object) -> datetime:
+    """Accept a date-time with its offset, of a year that every clock knows."""
+    if isinstance(word, datetime) and word.tzinfo and 2000 <= word.year < 3000:  # noqa: PLR2004
+        return word
+    found = Sentence("{word} is no date-time with its offset", word=quoted(word))
+    fix = Sentence("Write it as {example}, without quotes.", example=_MOMENT)
+    raise ValueError(found, fix)
 
 
 def _count(number: object) -> int:
@@ -155,6 +167,8 @@ ReasonUrl = Annotated[
         Sentence("Write https://, a host, and {place} once behind it.", place="{reason}"),
     ),
 ]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+HoursOfWeek = Annotated[Hours, BeforeValidator(read_hours)]
 EffectWord = Annotated[Effect, Field(strict=False)]
 
 
@@ -175,6 +189,30 @@ class PartyEntry(StrictTable):
         return Party(frozenset(self.users), frozenset(self.groups))
 
 
+class NamedEntry(StrictTable):
+    """People by name; "*" is not allowed."""
+
+    users: list[UserId] = []
+    groups: list[GroupId] = []
+
+    def party(self) -> Party:
+        """Return the Party."""
+        return Party(frozenset(self.users), frozenset(self.groups))
+
+
+class EscalateEntry(StrictTable):
+    """Who is asked too, and when."""
+
+    after: Annotated[timedelta, BeforeValidator(_duration)]
+    users: list[UserId] = []
+    groups: list[GroupId] = []
+    channel: ChannelId
+
+    def escalation(self) -> Escalation:
+        """Return the Escalation."""
+        return Escalation(self.after, frozenset(self.users), frozenset(self.groups), self.channel)
+
+
 class ApproversEntry(StrictTable):
     """The approvers of a rule."""
 
@@ -184,6 +222,8 @@ class ApproversEntry(StrictTable):
     approvals: Annotated[int | None, BeforeValidator(_count)] = None
     channel: ChannelId
     expires: Annotated[timedelta, BeforeValidator(_duration)] = timedelta(hours=24)
+    notify: NamedEntry | None = None
+    escalate: EscalateEntry | None = None
 
     def approvers(self) -> Approvers:
         """Return the Approvers."""
@@ -191,19 +231,15 @@ class ApproversEntry(StrictTable):
         users = frozenset(self.users).union(*(each.users for each in parties))
         groups = frozenset(self.groups).union(*(each.groups for each in parties))
         return Approvers(
-            users, groups, self.channel, self.expires, self.approvals or 1, all_of=parties
+            users,
+            groups,
+            self.channel,
+            self.expires,
+            self.approvals or 1,
+            all_of=parties,
+            notify=self.notify.party() if self.notify else None,
+            escalate=self.escalate.escalation() if self.escalate else None,
         )
-
-
-class OperatorsEntry(StrictTable):
-    """The operators, by name; "*" is not allowed."""
-
-    users: list[UserId] = []
-    groups: list[GroupId] = []
-
-    def operators(self) -> Operators:
-        """Return the Operators."""
-        return Operators(frozenset(self.users), frozenset(self.groups))
 
 
 class RuleEntry(StrictTable):
@@ -224,6 +260,8 @@ class RuleEntry(StrictTable):
     require_reason: bool = False
     reason_pattern: ReasonPattern | None = None
     reason_url: ReasonUrl | None = None
+    hours: HoursOfWeek | None = None
+    break_glass: NamedEntry | None = None
 
     def called(self, number: int) -> str:
         """Return the rule's name, or "rule N"."""
@@ -247,6 +285,8 @@ class RuleEntry(StrictTable):
             require_reason=self.require_reason,
             reason_pattern=self.reason_pattern,
             reason_url=self.reason_url,
+            hours=self.hours,
+            break_glass=self.break_glass.party() if self.break_glass else None,
         )
 
 
@@ -257,8 +297,29 @@ class OwnerEntry(StrictTable):
     envs: Annotated[list[EnvGlob], Field(min_length=1)]
 
 
+class FreezeEntry(StrictTable):
+    """A `[[freeze]]`."""
+
+    begins: Moment = Field(alias="from")
+    until: Moment
+    envs: Annotated[list[EnvGlob], Field(min_length=1)] = [ANYONE]
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    exempt: NamedEntry = Field(NamedEntry(), alias="except")
+
+    def freeze(self) -> Freeze:
+        """Return the Freeze."""
+        return Freeze(
+            self.begins.timestamp(),
+            self.until.timestamp(),
+            self.reason,
+            tuple(self.envs),
+            frozenset(self.exempt.users),
+            frozenset(self.exempt.groups),
+        )
+
+
 class Question(StrictTable):
-    """Who asks for what, where and why; `groups` are those that contain the person."""
+    """Who asks for what, where, when and why; `groups` are those that contain the person."""
 
     user: UserId
     groups: list[GroupId] = []
@@ -268,18 +329,34 @@ class Question(StrictTable):
     appid: AppId
     env: Env
     reason: Annotated[str, Field(min_length=1)] | None = None
+    at: Moment | None = None
 
-    def ask(self) -> Ask:
-        """Return the Ask for the policy."""
+    def ask(self, now: float) -> Ask:
+        """Return the Ask for the policy, for `now` (in Unix seconds) if it does not say when."""
+        at = self.at.timestamp() if self.at else now
         standing = Standing.GUEST if self.guest else Standing.MEMBER
         person = Person("", self.user, standing, groups=frozenset(self.groups))
         where = self.workspace or "", self.channel or ""
-        return Ask(person, *where, self.appid, self.env, self.reason)
+        return Ask(person, *where, at, self.appid, self.env, self.reason)
+
+
+class AgreedEntry(StrictTable):
+    """Somebody who has agreed; `groups` are those that contain them."""
+
+    user: UserId
+    groups: list[GroupId] = []
+
+    def person(self) -> Person:
+        """Return the Person."""
+        return Person("", self.user, groups=frozenset(self.groups))
 
 
 class TrialEntry(Question):
     """A `[[test]]`."""
 
+    agreed: list[AgreedEntry] = []
+    waited: Annotated[timedelta, BeforeValidator(_duration)] = timedelta()
+    break_glass: bool | None = None
     expect: EffectWord
 
 
@@ -287,7 +364,8 @@ class File(StrictTable):
     """The whole file."""
 
     contact: Annotated[str, Field(min_length=1, max_length=200)] = DEFAULT_CONTACT
-    operators: OperatorsEntry = OperatorsEntry()
+    operators: NamedEntry = NamedEntry()
     owner: list[OwnerEntry] = []
     rule: Annotated[list[RuleEntry], Field(min_length=1)]
+    freeze: list[FreezeEntry] = []
     test: list[TrialEntry] = []

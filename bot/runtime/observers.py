@@ -8,7 +8,7 @@ SLACK_RESULTS = ("ok", "refused", "ratelimited", "not sent", "doubtful")
 """How calls to Slack end."""
 
 SENT_RESULTS = ("ok", "refused", "no answer")
-"""How posts to the receiver of events end."""
+"""How posts to the collector end."""
 
 RENEWED = "renewed"
 """The result of a successful renewal or reading of a token."""
@@ -50,7 +50,7 @@ Transacted = Callable[[float, bool], None]
 class Observers:
     """All observers of the bot. Each returns at once and never raises; by default nobody observes.
 
-    `connected` reports Socket Mode; `sent_events` gets how a post to the receiver of events ended (SENT_RESULTS); `reloaded` gets whether a changed policy file was accepted, `lagged` by how many seconds
+    `connected` reports Socket Mode; `sent_events` gets how a post to the collector ended (SENT_RESULTS); `reloaded` gets whether a changed policy file was accepted, `lagged` by how many seconds
     the loop was late.
     """
 

@@ -1,4 +1,4 @@
-"""The settings that give access to Slack, to WeChat by one of three token sources, and to the receiver of events."""
+"""The settings that give access to Slack, to WeChat by one of three token sources, and to the collector of events."""
 
 import re
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ TokenSettings = FixedTokenSettings | TokenServerSettings | PlatformSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverSettings:
+class CollectorSettings:
     """Where events are sent: with an Authorization header and signed with `key`, if these are set.
 
     `include_text`: also what people wrote.
@@ -73,21 +73,21 @@ class ReceiverSettings:
     include_text: bool
 
 
-def read_receiver(read: Reader) -> ReceiverSettings | None:
+def read_collector(read: Reader) -> CollectorSettings | None:
     """Return where events are sent; None if nowhere, or if a setting of it is wrong."""
     before = len(read.problems)
-    receiver = ReceiverSettings(
+    collector = CollectorSettings(
         url=Table.AUDIT_URL.value(read),
         authorization=Table.AUDIT_AUTHORIZATION.value(read),
         key=Table.AUDIT_SECRET.value(read),
         include_text=Table.AUDIT_INCLUDE_TEXT.value(read) == "1",
     )
-    if not receiver.url and (receiver.authorization or read.text(Table.AUDIT_SECRET.name)):
+    if not collector.url and (collector.authorization or read.text(Table.AUDIT_SECRET.name)):
         fix = Sentence(
             "Set it to where events are to be sent, or empty what else begins with AUDIT_."
         )
         read.wrong(Sentence("{name} is missing", name=Table.AUDIT_URL.name), fix)
-    return receiver if receiver.url and len(read.problems) == before else None
+    return collector if collector.url and len(read.problems) == before else None
 
 
 def read_slack(read: Reader) -> SlackSettings | None:

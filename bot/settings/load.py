@@ -13,12 +13,12 @@ from bot.domain.language import Language
 from bot.domain.sentence import Sentence
 from bot.policy.kinds import Policy, Tested
 from bot.settings.access import (
+    CollectorSettings,
     PlatformSettings,
-    ReceiverSettings,
     SlackSettings,
     TokenSettings,
     check_owners,
-    read_receiver,
+    read_collector,
     read_slack,
     read_tokens,
 )
@@ -57,7 +57,7 @@ class Settings:
     policy: Policy
     policy_file: Path | None
     database_url: str = field(repr=False)
-    receiver: ReceiverSettings | None
+    collector: CollectorSettings | None
     """Where events are sent; None for nowhere."""
     wechat_url: str
     wechat_timeout: float
@@ -115,7 +115,7 @@ class Parts:
     tokens: TokenSettings | None
     tested: Tested | None
     database_url: str = field(repr=False)
-    receiver: ReceiverSettings | None
+    collector: CollectorSettings | None
     wechat_url: str | None
     listener: Address | None
     problems: tuple[str, ...]
@@ -148,7 +148,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     if tested and tokens and (default_owner or not Table.WECHAT_AUTHORIZER_APPID.value(read)):
         check_owners(read, tested.policy, tokens)
     database_url = Table.DATABASE_URL.value(read)
-    receiver = read_receiver(read)
+    collector = read_collector(read)
     wechat_url = read.unless_wrong(lambda: Table.WECHAT_API_URL.value(read).rstrip("/"))
     timeout = Table.WECHAT_TIMEOUT.value(read)
     language = Table.LANGUAGE.value(read)
@@ -171,7 +171,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             policy=tested.policy,
             policy_file=policy_file,
             database_url=database_url,
-            receiver=receiver,
+            collector=collector,
             wechat_url=wechat_url,
             wechat_timeout=timeout,
             language=language,
@@ -189,7 +189,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
         tokens=usable,
         tested=tested,
         database_url=database_url,
-        receiver=receiver,
+        collector=collector,
         wechat_url=wechat_url,
         listener=listener,
         problems=problems,

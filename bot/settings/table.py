@@ -149,7 +149,8 @@ class Table:
     AUDIT_URL = Setting(
         address(Sentence("Take it out of the address, and set AUDIT_AUTHORIZATION.")),
         "where each event of the ledger is sent, as CloudEvents by POST",
-        "It gets what happens from the first start with this address on.",
+        "It gets what happens from the first start with this address on, and what was before by "
+        "share-env-bot audit --send-since DATE.",
         section="The record, sent elsewhere",
     )
     AUDIT_AUTHORIZATION = Secret(

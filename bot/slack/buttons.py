@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.domain.request import Act, Click
-from bot.messages.blocks import value_of
-from bot.messages.modals import decision
+from bot.messages.blocks import Posted, ref_of, value_of
+from bot.messages.modals import breaking_glass, decision
 from bot.runtime.tasks import log_request
 from bot.slack.api import SlackApi
 from bot.slack.payloads import Body, click_of, decision_of, is_private, without_buttons
@@ -33,7 +33,7 @@ class ClickListeners:
     def listen(self, app: AsyncApp) -> None:
         """Add the listeners for every button, and for the modals of a decision."""
         for act in Act:
-            if act in {Act.APPROVE, Act.REJECT}:
+            if act in {Act.APPROVE, Act.REJECT, Act.BREAK_GLASS}:
                 app.action(act.value)(self._listener(act, click_of, self._open))
                 app.view(act.value)(self._listener(act, decision_of, self._answer))
             else:
@@ -78,5 +78,13 @@ class ClickListeners:
         if isinstance(found, Reply):
             await self._reply(click, found, body)
             return
-        view = decision(words, found.request, act, value_of(click.request_id, click.message))
+        at = click.origin  # what one person alone sees has no reference: its reply comes there
+        place = click.message or ref_of(
+            *[Posted(at.channel_id, "", at.thread_ts)][: bool(at.channel_id)]
+        )
+        value = value_of(click.request_id, place)
+        if act is Act.BREAK_GLASS:
+            view = breaking_glass(words, found.request, value)
+        else:
+            view = decision(words, found.request, act, value)
         await self._private.open_modal(click.origin, words, view, about=click.request_id)

@@ -174,7 +174,8 @@ def decision_of(body: Body) -> Click:
     trigger_id = f"{body['view']['id']} {body['view'].get('hash', '')}"
     origin = _origin(body, trigger_id, at.channel, at.root)
     organisation = _organisation_of(body)
-    return Click(origin, request_id, message, comment=comment, organisation=organisation)
+    where = message if at.ts else None
+    return Click(origin, request_id, where, comment=comment, organisation=organisation)
 
 
 def _organisation_of(body: Body) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import ParamSpec
 from weakref import WeakValueDictionary
 
-from bot.domain.request import Origin
+from bot.domain.request import Act, Origin
 from bot.messages import Message
 from bot.messages.blocks import PLAINLY, Announcement, Buttons
 from bot.messages.click_replies import NothingDone, refused
@@ -170,13 +170,15 @@ def _ways(whom: Origin, message: Message) -> Iterator[_Way]:
         )
     # So that it is found once the request has ended, when its buttons have to go.
     mark = {}
-    if isinstance(message, Announcement) and _asks(message):
+    if isinstance(message, Announcement) and _asks(message, Act.CONFIRM):
         mark = marked(confirmation_of(message.request_id))
     yield "chat.postMessage", {"channel": whom.user_id, **PLAINLY, **mark}
 
 
-def _asks(message: Message) -> bool:
-    return any(isinstance(part, Buttons) for part in message.parts)
+def _asks(message: Message, *acts: Act) -> bool:
+    """Tell whether a message has buttons, or one for any of these acts."""
+    buttons = (button for part in message.parts if isinstance(part, Buttons) for button in part.row)
+    return any(not acts or button.act in acts for button in buttons)
 
 
 def log_unforeseen(log: logging.Logger, error: Exception, reference: str) -> None:

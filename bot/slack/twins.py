@@ -58,4 +58,4 @@ def _conversations(entry: Entry) -> Iterator[tuple[str, str | None]]:
     for asked in read_ref(entry.asked):
         yield asked.channel, None
         if asked.ts:
-            yield asked.channel, asked.ts
+            yield asked.channel, asked.root or asked.ts

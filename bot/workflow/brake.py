@@ -7,10 +7,13 @@ from enum import Enum, auto
 from typing import assert_never
 
 from bot.domain.outcome import Called, Failed, Stopped, Unknown, doubted
+from bot.domain.request import BrokenGlass
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
+from bot.policy.decide import may_break_glass
 from bot.policy.kinds import (
     Allow,
+    Decided,
     Decision,
     Deny,
     NeedsApproval,
@@ -56,13 +59,13 @@ class Brake:
         return self.judge.now()
 
     async def end_of(
-        self, entry: Entry, leased: LeasedSteps, *, begun: bool
+        self, entry: Entry, leased: LeasedSteps, *, begun: bool, fresh: bool
     ) -> Stopped | Called | None:
         """Return the outcome of a request that may not go on; None if it may. Raises LeaseLostError.
 
-        Waits for Slack's answer, at most an hour. `begun` if an earlier call may have succeeded.
+        Waits for Slack's answer, at most an hour. `begun` if an earlier call may have succeeded; `fresh` as in `check`.
         """
-        verdict, until = await self.check(entry, fresh=True), self.now() + _PATIENCE
+        verdict, until = await self.check(entry, fresh=fresh), self.now() + _PATIENCE
         if verdict is BrakeVerdict.IN_DOUBT:
             _log.warning("a request waits: Slack does not tell whether it is still allowed")
         while verdict is BrakeVerdict.IN_DOUBT and self.now() < until:
@@ -88,7 +91,7 @@ class Brake:
 def brake_verdict(entry: Entry, decisions: Decisions) -> BrakeVerdict:
     """Return the verdict of the current `decisions` on an accepted request; one rule and the same owner must cover it."""
     sure = tuple(each for each in decisions.of_each if not _is_transient(each.decision))
-    covered = all(_is_covered(entry, decision) for _, decision in sure)
+    covered = all(_is_covered(entry, each) for each in sure)
     if not covered or replace(decisions, of_each=sure).ground_against(entry.request):
         return BrakeVerdict.STOP
     return BrakeVerdict.GO if sure == decisions.of_each else BrakeVerdict.IN_DOUBT
@@ -101,18 +104,22 @@ def _is_transient(decision: Decision) -> bool:
     return doubt is not None and doubt.trouble not in gone
 
 
-def _is_covered(entry: Entry, decision: Decision) -> bool:
+def _is_covered(entry: Entry, decided: Decided) -> bool:
     """Tell whether the request has the confirmation or approval that the current policy requires.
 
-    An approval counts only for the rule under which it was given, and also as a confirmation.
+    An approval counts only for the rule under which it was given, and also as a confirmation; a requester who did not wait
+    for it still has to be one who need not.
     """
+    ask, decision = decided
     match decision:
         case Allow():
             return True
         case NeedsConfirmation():
             return entry.decided is not None
         case NeedsApproval(rule):
-            return entry.request.approval is not None and entry.request.rule == rule.name
+            approval = entry.request.approval
+            whole = not isinstance(approval, BrokenGlass) or may_break_glass(rule, ask.person)
+            return approval is not None and whole and entry.request.rule == rule.name
         case Deny():
             return False
         case _:

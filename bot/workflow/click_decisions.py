@@ -27,6 +27,7 @@ from bot.messages.approvals import (
     sent_to_approvers,
     settled,
     waiting,
+    without_approval,
     you_agreed,
     you_approved,
 )
@@ -35,6 +36,7 @@ from bot.messages.click_replies import (
     NothingDone,
     cannot_tell,
     cannot_tell_requester,
+    opens_later,
     over_by_policy,
     refused,
     too_late,
@@ -131,6 +133,8 @@ def step_of(act: Act, context: ClickContext) -> ClickStep:
             return _cancel(context)
         case Act.APPROVE | Act.REJECT:
             return _decide(context, approved=act is Act.APPROVE)
+        case Act.BREAK_GLASS:
+            return _break_glass(context)
         case Act.RETRY:
             return _retry(context)
         case Act.SHARE_AGAIN:
@@ -195,9 +199,11 @@ def _confirm(context: ClickContext) -> ClickStep:
     decisions = context.decisions
     if doubt := decisions.doubt:
         return _in_doubt(context, doubt)
-    ground, (_, decision) = decisions.ground_against(request), decisions.strictest
-    if ground or isinstance(decision, Deny):
-        no = Denied(ground or Ground.NOT_ALLOWED)
+    no, (_, decision) = decisions.against(request), decisions.strictest
+    if no and (later := _opens_later(context, no)):
+        return later
+    if no or isinstance(decision, Deny):
+        no = no or Denied()
         message = answer(words, request, no)
         if isinstance(decision, Deny):
             # With what is missing, and who can grant it, as at the command.
@@ -210,8 +216,47 @@ def _confirm(context: ClickContext) -> ClickStep:
     if isinstance(decision, NeedsApproval):
         patience = rule.approvers.expires.total_seconds()
         move = replace(move, to=State.WAITING, patience=patience)
-        message = sent_to_approvers(words, request)
+        message = sent_to_approvers(words, request, breakable=decisions.breakable is not None)
     return ApplyMove(move, message, replaces=True)
+
+
+def _break_glass(context: ClickContext) -> ClickStep:
+    """Let a request go on whose requester need not wait for its approval, if the current policy allows it otherwise."""
+    words, entry, click = context.words, context.entry, context.click
+    request, decisions = entry.request, context.decisions
+    if not _is_own(context):
+        return _nothing_done(context, NothingDone.NOT_YOURS)
+    if entry.state is not State.WAITING:
+        return late(words, click, entry)
+    if doubt := decisions.doubt:
+        return _in_doubt(context, doubt)
+    by = click.origin.user_id
+    if no_more := decisions.against(request):
+        move = Move(State.ANSWERED, by, "denied", outcome=no_more)
+        return _opens_later(context, no_more) or ApplyMove(move, answer(words, request, no_more))
+    if (rule := decisions.breakable) is None:
+        why = NothingDone.NOT_FOR_BREAK_GLASS
+        return Reply(refused(words, why, request), refused=True)
+    if not click.comment:
+        return _nothing_done(context, NothingDone.NO_REASON)
+    move = Move(
+        State.PLACED if entry.place else State.ACCEPTED,
+        by,
+        "broke glass",
+        comment=click.comment,
+        rule=rule.name,
+        broke_glass=True,
+    )
+    return ApplyMove(move, without_approval(words, request))
+
+
+def _opens_later(context: ClickContext, no: Denied) -> Reply | None:
+    """Say from when the policy lets the request go on, if only the hour is against it; a freeze ends it."""
+    entry, decisions = context.entry, context.decisions
+    opens = None if no.ground is Ground.FROZEN else decisions.opens(entry.request)
+    if opens is None:
+        return None
+    return Reply(opens_later(context.words, entry.request, opens, entry.until))
 
 
 def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
@@ -223,7 +268,7 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     request, decisions = entry.request, context.decisions
     if entry.state is not State.WAITING:
         return late(words, click, entry)
-    rules, ground = decisions.deciding_rules(request), decisions.ground_against(request)
+    rules, no_more = decisions.deciding_rules(request), decisions.against(request)
     if isinstance(context.clicker.person, Unreadable):
         return _cannot_tell(context, context.clicker.person)
     if rules and (no := _may_not_decide(context, rules)):
@@ -231,14 +276,15 @@ def _decide(context: ClickContext, *, approved: bool) -> ClickStep:
     doubt = decisions.doubt
     if doubt and (approved or not rules):
         return _in_doubt(context, doubt)
-    if not rules and not ground:
+    if not rules and not no_more:
         return _nothing_done(context, NothingDone.NOTHING_TO_DECIDE)
     questions = filled(entry.asked, click.message)
     move = partial(Move, by=click.origin.user_id, comment=click.comment, asked=questions)
-    if ground and (approved or not rules or ground is Ground.SEVERAL_RULES):
-        no_more = Denied(ground)
+    if no_more and (approved or not rules or no_more.ground is Ground.SEVERAL_RULES):
         ending = move(State.ANSWERED, kind="denied", outcome=no_more)
-        return ApplyMove(ending, over_by_policy(words, request, no_more))
+        is_member = context.clicker.person.standing is Standing.MEMBER
+        told = over_by_policy(words, request, no_more, decisions.frozen if is_member else None)
+        return _opens_later(context, no_more) or ApplyMove(ending, told)
     if approved:
         return _agree(context, rules, move)
     outcome = Rejected(click.origin.user_id, click.comment)
@@ -355,14 +401,14 @@ _REPLIED = Denied | Cancelled | Skipped
 """How a request can end by the click on its confirmation, whose reply is then its only answer."""
 
 
-def late(words: Words, click: Click, entry: Entry) -> Reply:
+def late(words: Words, click: Click, entry: Entry, *, breakable: bool = False) -> Reply:
     """Reply that a click came too late, and how the request ended, or for whom it waits.
 
     If the only answer was the reply to an earlier click, this reply repeats it, since it may take that reply's place.
     """
     request, waits = entry.request, entry.state is State.WAITING
     if waits and click.origin.user_id == request.origin.user_id:
-        message: Message = sent_to_approvers(words, request)
+        message: Message = sent_to_approvers(words, request, breakable=breakable)
     elif waits:
         message = waiting(words, request)  # they cancelled it just when its requester confirmed it
     elif entry.state is State.ENDED and not entry.place and isinstance(entry.outcome, _REPLIED):

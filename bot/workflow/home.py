@@ -13,6 +13,7 @@ from bot.messages.history import Line
 from bot.messages.home import LISTED, Records, home
 from bot.messages.words import Languages
 from bot.policy.kinds import NeedsApproval
+from bot.policy.quorum import escalated
 from bot.workflow.deadline import in_time
 from bot.workflow.judge import Asker, Judge, approving_rule
 from bot.workflow.ports import LinkTo
@@ -120,9 +121,10 @@ def _may_decide(decider: Asker, request: Request, requester: Asker | None) -> bo
             request.receivers[:1], request.env, request.reason
         ).strictest
         rule = decision.rule if isinstance(decision, NeedsApproval) else None
+        rule = escalated(rule) if rule and request.escalated else rule
     return rule is not None and decider.may_approve([rule], request.origin.user_id)
 
 
 def _decides(asker: Asker) -> bool:
     """Tell whether this person is an operator or an approver."""
-    return asker.is_operator or asker.may_approve(asker.policy.rules, "")
+    return asker.is_operator or asker.may_approve(map(escalated, asker.policy.rules), "")

@@ -3,19 +3,23 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.outcome import Ground
+from bot.domain.outcome import Denied, Ground, Party
 from bot.domain.request import Origin, Request
 from bot.policy.decide import (
     decide_all,
+    depends_on_time,
+    in_general,
     is_operator,
     may_approve,
     may_approve_such,
     may_begin,
+    may_break_glass,
     may_share_env,
     may_share_somewhere,
     named_envs,
     owner_of,
     rights,
+    turns,
 )
 from bot.policy.kinds import (
     Circumstances,
@@ -24,8 +28,10 @@ from bot.policy.kinds import (
     Deny,
     Doubt,
     Effect,
+    Freeze,
+    Frozen,
+    GroupUnreadable,
     NeedsApproval,
-    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -34,7 +40,7 @@ from bot.policy.kinds import (
     Standing,
     Unreadable,
 )
-from bot.policy.quorum import missing
+from bot.policy.quorum import escalated, missing
 from bot.workflow.ports import People, PolicyInForce
 
 _ANYBODY = Person("", "")
@@ -60,8 +66,15 @@ class Decisions:
 
     @property
     def strictest(self) -> Decided:
-        """The decision that counts for a batch: the first sure denial, else one for want of a reason, one in doubt, the first."""
+        """The decision that counts for a batch: the first sure denial, else a freeze, one for want of a reason, one in doubt, the first."""
         return min(self.of_each, key=lambda decided: strictness(decided.decision))
+
+    @property
+    def frozen(self) -> Freeze | None:
+        """The freeze that keeps the request from going on, if nothing else does."""
+        decision = self.strictest.decision
+        no = decision.because if isinstance(decision, Deny) else None
+        return no.freeze if isinstance(no, Frozen) else None
 
     @property
     def doubt(self) -> Doubt | None:
@@ -73,13 +86,38 @@ class Decisions:
         rules = set[str]()
         for _, decision in self.of_each:
             if isinstance(decision, Deny):
-                return Ground.NOT_ALLOWED
+                return Ground.FROZEN if self.frozen else Ground.NOT_ALLOWED
             rules.add(decision.rule.name)
         if len(rules) > 1:
             return Ground.SEVERAL_RULES
         if self.own_receiver:
             return Ground.OWN_RECEIVER
         return None if self.owner == request.owner else Ground.OTHER_OWNER
+
+    def against(self, request: Request) -> Denied | None:
+        """Return how a recorded request ends that cannot go on; None if it can."""
+        ground = self.ground_against(request)
+        until = self.frozen.ends if self.frozen else None
+        return Denied(ground, until if ground is Ground.FROZEN else None) if ground else None
+
+    def opens(self, request: Request) -> float | None:
+        """Return when, in Unix seconds, one rule lets a recorded request go on that only its hour forbids now; else None."""
+        asked, appids = self.of_each[0].ask, [ask.appid for ask, _ in self.of_each]
+        for at in turns(self.policy, asked.at):
+            then = decide_all(self.policy, replace(asked, at=at), appids, self.env, request.reason)
+            if not replace(self, of_each=then).ground_against(request):
+                return at
+        return None
+
+    @property
+    def breakable(self) -> Rule | None:
+        """The rule whose approval the requester need not wait for; None if there is none for all of it."""
+        glass = [
+            decision.rule
+            for ask, decision in self.of_each
+            if isinstance(decision, NeedsApproval) and may_break_glass(decision.rule, ask.person)
+        ]
+        return glass[0] if len(glass) == len(self.of_each) and len({*glass}) == 1 else None
 
     def deciding_rules(self, request: Request) -> tuple[Rule, ...]:
         """Return the rules whose approvers may decide: the one rule that now requires an approval for all of it.
@@ -88,8 +126,10 @@ class Decisions:
         approval, the rule it was accepted under. Their approvers can end the request; they can approve it only if the policy
         now allows it without approval.
         """
-        asking = [each for _, each in self.of_each if isinstance(each, NeedsApproval)]
-        rules = {decision.rule.name: decision.rule for decision in asking}
+        general = (in_general(decision) for _, decision in self.of_each)
+        asking = [each.rule for each in general if isinstance(each, NeedsApproval)]
+        now = [escalated(rule) if request.escalated else rule for rule in asking]
+        rules = {rule.name: rule for rule in now}
         if len(rules) == 1 and len(asking) == len(self.of_each):
             return tuple(rules.values())
         if before := approving_rule(self.policy, request):
@@ -208,7 +248,11 @@ class Judge:
 
     def _circumstances(self, origin: Origin, person: Person) -> Circumstances:
         """Return all that a rule can ask for beside appid and env."""
-        return Circumstances(person, origin.team_id, origin.channel_id)
+        return Circumstances(person, origin.team_id, origin.channel_id, self.now())
+
+    def depends_on_time(self, request: Request) -> bool:
+        """Return whether what the policy says of a request may change by itself."""
+        return depends_on_time(self.policy, request.env)
 
     async def missing(self, request: Request, agreed: Sequence[str]) -> tuple[Party, ...]:
         """Return of whom somebody still has to agree to a request that waits; none if its rule asks for it no more."""
@@ -243,15 +287,27 @@ def doubt_in(decision: Decision) -> Doubt | None:
 
 
 def strictness(decision: Decision) -> int:
-    """Return a number that tells apart what denies for sure, for want of a reason and in doubt, and what does not deny."""
+    """Return a number that tells apart what denies for sure, by a freeze, for want of a reason and in doubt, and permissions."""
     if not isinstance(decision, Deny):
-        return 3
-    if doubt_in(decision):
-        return 2
-    return 1 if isinstance(decision.because, ReasonWanted) else 0
+        return 4
+    match decision.because:
+        case GroupUnreadable() | PersonUnreadable():
+            return 3
+        case ReasonWanted():
+            return 2
+        case Frozen():
+            return 1
+        case _:
+            return 0
 
 
 def approving_rule(policy: Policy, request: Request) -> Rule | None:
+    """Return the rule of `accepted_under`, by which also those may decide to whom the request has escalated."""
+    rule = accepted_under(policy, request)
+    return escalated(rule) if rule and request.escalated else rule
+
+
+def accepted_under(policy: Policy, request: Request) -> Rule | None:
     """Return the rule that a request was accepted under, if it still requires an approval."""
     named = (rule for rule in policy.rules if rule.name == request.rule)
     return next((rule for rule in named if rule.effect is Effect.APPROVE), None)

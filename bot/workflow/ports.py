@@ -9,14 +9,14 @@ from bot.command.grammar import MOST_APPIDS
 from bot.domain.batch import Pause
 from bot.domain.installation import Installation
 from bot.domain.link import LinkState
-from bot.domain.outcome import AfterCall, Called, Outcome, Readiness, Step, Tally
-from bot.domain.request import Agreement, Origin, Request
+from bot.domain.outcome import AfterCall, Called, Outcome, Party, Readiness, Step, Tally
+from bot.domain.request import Origin, Request
 from bot.guidance import EnvList, Trouble
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.messages import Message
 from bot.messages.words import Languages
-from bot.policy.kinds import Party, Person, Policy, Rule, Unreadable
+from bot.policy.kinds import Person, Policy, Rule, Unreadable
 from bot.runtime.observers import no_op
 
 _log = logging.getLogger(__name__)
@@ -87,17 +87,25 @@ class Approvals(Protocol):
         *,
         look_since: float | None,
         until: float,
-        agreed: Sequence[Agreement] = (),
         missing: Sequence[Party] = (),
     ) -> str | Trouble:
         """Ask the approvers who are yet to be asked, and return the reference, or why none will be asked.
 
-        `past` are earlier shares of the env, `agreed` are those who agreed so far and `missing` those who have to, `asked` is the reference so far. `record` is called with the reference before
-        the first question and after each; once it returns False, nobody more is asked.
+        `past` are earlier shares of the env, `missing` are those of whom somebody has to agree, `asked` is the reference so
+        far. `record` is called with the reference before the first question and after each; once it returns False, nobody
+        more is asked.
         """
 
-    async def remind(self, request: Request, ref: str, until: float) -> None:
-        """Remind the approvers, once."""
+    async def escalation(self, request: Request, ref: str) -> str:
+        """Return the reference with the places where those are to be asked to whom the request escalates."""
+
+    async def remind(
+        self, request: Request, ref: str, until: float, missing: Sequence[Party] = ()
+    ) -> None:
+        """Remind the approvers, once; `missing` are those of whom somebody has to agree."""
+
+    async def tell_skipped(self, entry: Entry) -> None:
+        """Tell the approvers, once, that the requester did not wait for them, and why."""
 
     async def show_decision(self, entry: Entry) -> None:
         """Show in the question who decided and when, and how it ended."""

@@ -30,6 +30,7 @@ class RetryingLedger:
         self.place = self.retry(once.place)
         self.asking = self.retry(once.asking)
         self.asked = self.retry(once.asked)
+        self.escalate = self.retry(once.escalate)
         self.record_outcome = self.retry(once.record_outcome)
         self.end = self.retry(once.end)
         self.holds = self.retry(once.replica.holds)

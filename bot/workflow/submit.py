@@ -115,7 +115,10 @@ class Intake:
         if self._ports.stopping():
             return stopping(words)
         with log_request(request.id):
-            return await self._record(words, request, ruled, until, retry, own=own)
+            breakable = decisions.breakable is not None
+            return await self._record(
+                words, request, ruled, until, retry, own=own, breakable=breakable
+            )
 
     async def beforehand(
         self, words: Words, asker: Asker, owner: str, env: str, until: float
@@ -149,6 +152,7 @@ class Intake:
         retry: Retry | None,
         *,
         own: bool,
+        breakable: bool,
     ) -> Message:
         """Record the request and return the answer; if the ledger is down, nothing happens."""
         state, patience = first_state(ruled)
@@ -165,13 +169,13 @@ class Intake:
                     self._ports.start(self._ports.process(entry))
                 elif retry and not own:
                     self._ports.start(self._ask_requester(entry, retry.by))
-                return _taken_on(words, entry, own=own)
+                return _taken_on(words, entry, own=own, breakable=breakable)
             case Duplicate(entry):
                 # An earlier request may happen to have the same id; one that was withdrawn is not recorded.
                 same = entry.request.origin.trigger_id == request.origin.trigger_id
                 withdrawn = entry.state is State.ENDED and entry.outcome is None
                 if same and not withdrawn:
-                    return _taken_on(words, entry, own=own)
+                    return _taken_on(words, entry, own=own, breakable=breakable)
                 return refused(words, NothingDone.LEDGER_DOWN)
             case UnderWay() | Undelivered() | SharedBefore():
                 kind = "shared before" if isinstance(found, SharedBefore) else "under way"
@@ -231,13 +235,13 @@ def _log_facts(what: str, origin: Origin, facts: Mapping[str, object]) -> dict[s
     return {"what": what, **who_of(origin), **facts}
 
 
-def _taken_on(words: Words, entry: Entry, *, own: bool) -> Message:
+def _taken_on(words: Words, entry: Entry, *, own: bool, breakable: bool = False) -> Message:
     match entry.state:
         case State.CONFIRMING if not own:
             return requester_asked(words, entry.request, entry.until or 0.0)
         case State.CONFIRMING:
             return confirmation(words, entry.request, entry.until or 0.0)
         case State.WAITING:
-            return sent_to_approvers(words, entry.request)
+            return sent_to_approvers(words, entry.request, breakable=breakable and own)
         case _:
             return accepted(words, entry.request)

@@ -4,6 +4,7 @@ Each step is recorded before the next one begins, so a replica that takes a requ
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,12 +17,13 @@ from bot.domain.outcome import (
     Failed,
     Finished,
     Outcome,
+    Party,
     Readiness,
     Step,
     Unknown,
     doubted,
 )
-from bot.domain.request import Request, State
+from bot.domain.request import BrokenGlass, Request, State
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
 from bot.ledger.writer import LedgerDownError
@@ -29,6 +31,7 @@ from bot.runtime.tasks import log_request
 from bot.workflow.batches import Batches
 from bot.workflow.brake import Brake
 from bot.workflow.deadline import after_share, look_until, within
+from bot.workflow.judge import accepted_under
 from bot.workflow.leased import LeasedSteps, LeaseExpiredError, LeaseLostError
 from bot.workflow.look import cause_after
 from bot.workflow.ports import Approvals, AwayError, EnvListing, Owners, Places, ReadinessCheck
@@ -151,28 +154,65 @@ class Worker:
         if entry.asked:
             self._show_decided(entry, entry.place)
         if entry.request.appids:
+            if isinstance(entry.request.approval, BrokenGlass):  # its answer may be hours away
+                await self._for_now(entry, self.approvals.tell_skipped, entry)
             return await self._run(entry, entry.place)
         return await self._call(entry, called_again=called_again, late=late)
 
     async def _wait(self, entry: Entry) -> Entry | None:
-        """Take a step of a wait for people: ask the approvers, remind them at half time, expire; None to wait for a click."""
+        """Take a step of a wait for people: ask the approvers, escalate, remind, expire; None to wait for a click."""
         if entry.state is State.CONFIRMING:
             return await self.ledger.record_outcome(entry, _UNCONFIRMED)
         if entry.overdue:
-            return await self.ledger.record_outcome(entry, Expired("approval"))
+            missing = await self._missing(entry)
+            several = entry.agreed or sum(each.count for each in missing) > 1
+            expired = Expired("approval", missing if several else ())
+            return await self.ledger.record_outcome(entry, expired)
         if not entry.all_asked:
             return await self._ask(entry)
-        if entry.wake is not None and entry.asked:
+        if entry.at >= self._escalates(entry) and entry.asked:
+            return await self._escalate(entry, entry.asked)
+        if entry.at >= entry.half_time and entry.asked:
+            missing = await self._missing(entry)
             async with self.leased.while_held(entry):
-                await self.approvals.remind(entry.request, entry.asked, entry.until or 0.0)
+                until = entry.until or 0.0
+                await self.approvals.remind(entry.request, entry.asked, until, missing)
             _log.info("reminded", extra={"request": entry.request.id})
-        await self.ledger.release_waiting(entry)
+        await self.ledger.release_waiting(entry, self._next(entry))
         return None
+
+    def _escalates(self, entry: Entry) -> float:
+        """Return when a request escalates by the policy in force, in Unix seconds; infinite if it has, or never does."""
+        rule = accepted_under(self.brake.judge.policy, entry.request)
+        later = rule.approvers.escalate if rule else None
+        if later is None or entry.request.escalated:
+            return math.inf
+        return entry.waits_since + later.after.total_seconds()
+
+    def _next(self, entry: Entry) -> float:
+        """Return when there is something to do for a request whose approvers are asked, after what was due."""
+        times = self._escalates(entry), entry.half_time, entry.until or 0.0
+        return min(time for time in times if time > entry.at or time == times[-1])
+
+    async def _escalate(self, entry: Entry, asked: str) -> Entry | None:
+        """Let those decide too to whom the request escalates, and ask them."""
+        request = entry.request
+        async with self.leased.while_held(entry):
+            ref = await self.approvals.escalation(request, asked)
+        if not await self.ledger.escalate(entry, ref):
+            return None
+        _log.info("escalated", extra={"request": request.id})
+        escalated = replace(request, escalated=True)
+        return replace(entry, request=escalated, asked=ref, all_asked=False)
+
+    async def _missing(self, entry: Entry) -> tuple[Party, ...]:
+        """Return of whom somebody still has to agree to a request that waits."""
+        return await self.brake.judge.missing(entry.request, [each.by for each in entry.agreed])
 
     async def _ask(self, entry: Entry) -> Entry | None:
         request = entry.request
         past = await self.ledger.shares(request.env, _PAST)
-        missing = await self.brake.judge.missing(request, [each.by for each in entry.agreed])
+        missing = await self._missing(entry)
 
         async def record(ref: str) -> bool:
             return await self.ledger.asking(entry, ref)
@@ -185,12 +225,13 @@ class Worker:
                 record,
                 look_since=since,
                 until=entry.until or 0.0,
-                agreed=entry.agreed,
                 missing=missing,
             )
         if isinstance(questions, Trouble):
             return await self.ledger.record_outcome(entry, Failed(questions.value, tries=0))
-        if await self.ledger.asked(entry, questions):
+        # Also if it is over, however often they are asked anew: a reminder that was posted is not repeated.
+        wake = min(self._escalates(entry), entry.half_time)
+        if await self.ledger.asked(entry, questions, wake):
             return None
         # Somebody clicked on the first question before all were posted; the others have to show the decision too.
         current = await self.ledger.find(request.id)
@@ -222,6 +263,8 @@ class Worker:
             delivered = await self.places.close(
                 request, where, outcome, look_since=since, called_again=twice, after=after
             )
+        if isinstance(entry.request.approval, BrokenGlass):
+            await self.approvals.tell_skipped(entry)
         if entry.asked:
             await self.approvals.show_decision(entry)
         if delivered:
@@ -265,7 +308,9 @@ class Worker:
         """Call WeChat, unless the policy stops it or it was taken over too often, and record the outcome."""
         if entry.taken_over > MOST_TAKE_OVERS:
             return await self.ledger.record_outcome(entry, _GIVEN_UP, called_again=called_again)
-        if late and (end := await self.brake.end_of(entry, self.leased, begun=called_again)):
+        if (late or self.brake.judge.depends_on_time(entry.request)) and (
+            end := await self.brake.end_of(entry, self.leased, begun=called_again, fresh=late)
+        ):
             return await self.ledger.record_outcome(entry, end, called_again=called_again)
         request, may_call = entry.request, partial(self.ledger.lease.covers, entry)
         began, steps = self.leased.clock(), list[Step]()
@@ -295,7 +340,8 @@ class Worker:
 def is_late(entry: Entry, ago: float) -> bool:
     """Tell whether the policy has to be checked again: after a take-over, or a minute after this replica began.
 
-    Within that minute the policy that decided at the command or the click, just before, applies to the end. It began
+    Within that minute the policy that decided at the command or the click, just before, applies to the end, unless it
+    depends on the time. It began
     `ago` seconds ago by its own clock alone, which may not agree with the database's; in the future if that was set back.
     """
     return entry.taken_over > 0 or abs(ago) > _LATE

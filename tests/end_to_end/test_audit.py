@@ -67,9 +67,9 @@ async def test_an_audit_shows_what_was_asked_for_until_it_is_deleted(
     [
         (
             ["2000-01-01", "--outcome", "denied", "--since", "1999-01-01"],
-            "--delete-before deletes for everybody. Leave out --since and --outcome.",
+            "--delete-before concerns everybody. Leave out --since and --outcome.",
         ),
-        (["2000-01-01", "--env", ""], "--delete-before deletes for everybody. Leave out --env."),
+        (["2000-01-01", "--env", ""], "--delete-before concerns everybody. Leave out --env."),
         (["2999-01-01"], "2999-01-01 has not begun yet, in UTC. Name an earlier day."),
     ],
 )

@@ -1,7 +1,10 @@
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
@@ -9,8 +12,9 @@ import pytest
 
 from bot.ledger.lease import LEASE
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import World
-from tests.conftest import soon
+from bot.playground.slack.surfaces import View
+from bot.playground.world import APPID, World
+from tests.conftest import RELEASES, REQUESTER, opened, soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
     Bot,
@@ -23,6 +27,7 @@ from tests.faults.bots import (
     two_bots,
 )
 from tests.pgbouncer import pgbouncer
+from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER
 from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
@@ -131,3 +136,105 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
         assert await other.end(SIGTERM) == 0
         assert_answered_once(slack, load.accepted)
         assert_recorded_once(database, load.accepted)
+
+
+APPROVE = """
+[[rule]]
+name = "four eyes"
+users = ["U0REQUESTER"]
+effect = "approve"
+approvers = { groups = ["S0APPROVERS"], channel = "C0APPROVALS" }
+"""
+STARTED_WITHIN = 25  # seconds, in which two bots start and record requests
+
+
+async def test_an_approval_at_either_replica_during_a_freeze_that_began_after_the_request_shares_nothing(
+    database: str, tmp_path: Path
+) -> None:
+    begins = int(time.time()) + STARTED_WITHIN
+    at = [datetime.fromtimestamp(begins + hours * 3600, UTC).isoformat() for hours in (0, 1)]
+    freeze = f'[[freeze]]\nfrom = {at[0]}\nuntil = {at[1]}\nreason = "the year ends"\n'
+    policy = tmp_path / "policy.toml"
+    policy.write_text(f"{APPROVE}{freeze}", encoding="utf-8")
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
+        settings = environ(slack, wechat, database) | {"POLICY_FILE": str(policy)}
+        del settings["SHARE_ENV_ALLOWED_USERS"]
+        async with two_bots(settings, tmp_path) as bots:
+            for number in range(8):
+                ack = await slack.command("U0REQUESTER", RELEASES, f"{APPID} prod-{number}")
+                assert "needs an approval" in str(ack.payload)
+            await slack.until(lambda slack: len(slack.parents(APPROVALS)) == 8)
+            assert time.time() < begins
+            await asyncio.sleep(begins - time.time())
+            for question in slack.parents(APPROVALS):
+                for approver in ("U0APPROVER", "U0APPROVER2"):
+                    assert (await slack.click(approver, question.ts, "approve")).error is None
+                views = [await opened(slack, each) for each in ("U0APPROVER", "U0APPROVER2")]
+                await asyncio.gather(*(slack.submit(view.user, view, {}) for view in views))
+            await all_ended(database, 20)
+            assert all(bot.logged("denied") for bot in bots)
+    endings = rows(database, "SELECT ending FROM requests")
+    assert [json.loads(each) for each in endings] == [
+        {"kind": "denied", "ground": "frozen", "until": begins + 3600.0}
+    ] * 8
+    assert wechat.calls == []
+
+
+SEVERAL = """
+[[rule]]
+name = "three agree"
+users = ["U0REQUESTER"]
+effect = "approve"
+[rule.approvers]
+users = ["U0CHINESE", "U0SECOND"]
+groups = ["S0APPROVERS"]
+approvals = 3
+channel = "C0APPROVALS"
+"""
+
+
+async def agree(slack: LocalSlack, question: str, *users: str) -> None:
+    """Let these users approve at once; each payload goes to the next replica."""
+    views = dict[str, View]()
+    for user in dict.fromkeys(users):
+        await slack.click(user, question, "approve")
+        views[user] = await opened(slack, user)
+    acks = await asyncio.gather(*(slack.submit(user, views[user]) for user in users))
+    assert [ack.error for ack in acks] == [None] * len(users)
+
+
+async def test_agreements_on_two_replicas_count_each_person_once_while_they_may_and_share_once(
+    database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text(SEVERAL, encoding="utf-8")
+
+    async def agreed(count: int) -> None:
+        events = "SELECT id FROM events WHERE kind = 'agreed'"
+        asked = "SELECT id FROM requests WHERE all_asked AND holder IS NULL"
+        await soon(lambda: (len(rows(database, events)), len(rows(database, asked))) == (count, 1))
+
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
+        ruled = environ(slack, wechat, database) | {"POLICY_FILE": str(tmp_path / "policy.toml")}
+        del ruled["SHARE_ENV_ALLOWED_USERS"]
+        async with two_bots(ruled, tmp_path) as (one, other):
+            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
+            await agreed(0)
+            (question,) = slack.parents(APPROVALS)
+            await agree(slack, question.ts, APPROVER, APPROVER)
+            await agreed(1)
+            await agree(slack, question.ts, SECOND_APPROVER)
+            await agreed(2)
+            group = slack.groups["S0APPROVERS"]
+            left = replace(group, members=group.members - {SECOND_APPROVER})
+            slack.groups["S0APPROVERS"] = left
+            await agree(slack, question.ts, "U0CHINESE", "U0SECOND")
+            await all_ended(database, 10)
+            for bot in (one, other):
+                assert await bot.end(SIGTERM) == 0
+                assert bot.logged("agreed") | bot.logged("approved")
+    assert len(wechat.calls) == 1
+    kinds = rows(database, "SELECT kind FROM events ORDER BY id")
+    assert (kinds.count("agreed"), kinds.count("approved"), kinds.count("answered")) == (3, 1, 1)
+    (question,) = slack.parents(APPROVALS)
+    assert f"<@{APPROVER}> agreed" in question.text
+    assert f"<@{SECOND_APPROVER}>" not in question.text

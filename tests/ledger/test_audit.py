@@ -11,7 +11,8 @@ from sqlalchemy import Engine, event, text
 
 from bot.domain.outcome import Expired, Failed, Finished, Shared, Tally
 from bot.guidance import all_guidance
-from bot.ledger.audit import COLUMNS, WORDS, EventFilter, delete_before, open_for_audit, read
+from bot.ledger.audit import COLUMNS, EventFilter, delete_before, open_for_audit, read
+from bot.ledger.collector import WORDS
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.ledger import Ledger
 from tests.conftest import damage, no_room, soon

@@ -43,7 +43,7 @@ async def asked(ledger: Ledger, request: Request | None = None) -> Entry:
     """Record a request that waits for its approvers, and has no holder."""
     entry = await accepted(ledger, request, State.WAITING)
     assert await ledger.place(entry, "C1/1.5")
-    assert await ledger.asked(entry, "C2/1.6")
+    assert await ledger.asked(entry, "C2/1.6", entry.half_time)
     return await current(ledger, entry)
 
 
@@ -140,7 +140,8 @@ async def test_a_confirmed_request_may_continue_to_wait_by_another_rule(
     assert moved
     assert (moved.state, moved.wake, moved.request.rule) == (State.WAITING, None, "four eyes")
     assert moved.until == pytest.approx(database.now() + 500, abs=60)
-    assert only(database, "decided, decided_by") == {"decided": None, "decided_by": None}
+    assert moved.decided == pytest.approx(database.now(), abs=60)
+    assert only(database, "decided_by") == {"decided_by": None}
 
 
 async def test_a_click_does_not_overwrite_a_known_place(ledger: Ledger) -> None:
@@ -208,9 +209,9 @@ async def test_the_previous_holder_writes_nothing_after_a_click(
     moved = await other.clicks.move(entry, Move(State.PLACED, "U2", "approved", asked="C2/1.6"))
     assert moved
     assert not await ledger.place(entry, "elsewhere")
-    assert not await ledger.asked(entry, "elsewhere")
+    assert not await ledger.asked(entry, "elsewhere", entry.half_time)
     assert not await ledger.record_outcome(entry, Expired("approval"), 0.0, ())
-    await ledger.replica.release_waiting(entry)
+    await ledger.replica.release_waiting(entry, 1.0)
     assert not await ledger.end(entry, "delivered")
     assert moved == replace(await current(ledger, entry), at=moved.at)
     assert only(database, "holder, wake") == {"holder": "b", "wake": None}
@@ -239,9 +240,23 @@ async def test_a_waiting_request_is_due_at_half_time_and_then_at_its_deadline(
         database.execute("UPDATE requests SET wake = 1")
         (taken,) = await at.replica.take_over(9)
         assert taken.taken_over == 0
-        await at.replica.release_waiting(taken)
+        await at.replica.release_waiting(taken, taken.until or 0.0)
         assert (await current(at, taken)).wake == entry.until
     assert await ledger.replica.take_over(9) == await other.replica.take_over(9) == []
+
+
+async def test_a_request_escalates_once_and_only_for_its_holder(
+    database: Database, ledger: Ledger, other: Ledger
+) -> None:
+    entry = await accepted(ledger, state=State.WAITING)
+    assert await ledger.asked(entry, "C2/1.6", 1.0)
+    (taken,) = await other.replica.take_over(9)
+    assert not await ledger.escalate(entry, "C2/1.6 C4/")
+    assert await other.escalate(taken, "C2/1.6 C3/")
+    assert await other.escalate(taken, "C2/1.6 C3/")  # its first result was lost
+    now = await current(ledger, entry)
+    assert (now.asked, now.all_asked, now.request.escalated) == ("C2/1.6 C3/", False, True)
+    assert database.kinds().count("escalated") == 1
 
 
 async def test_requests_that_can_be_cancelled_are_listed_for_operators_and_approvers(
@@ -292,6 +307,7 @@ async def test_an_unknown_id_is_not_found(ledger: Ledger, no_id: str) -> None:
         (State.WAITING, State.ANSWERED, Rejected("U2", "no")),
         (State.CONFIRMING, State.ENDED, Cancelled("U2")),
         (State.CONFIRMING, State.WAITING, None),
+        (State.WAITING, State.WAITING, None),
     ],
 )
 async def test_a_click_that_could_not_be_answered_is_undone(
@@ -311,6 +327,7 @@ async def test_a_click_that_could_not_be_answered_is_undone(
         rule="another",
         asked="C9/9.8",
         place="C9/9.9",
+        agreed=(Agreement("U2", "no"),),
     )
     await cancel_at_commit(database, ledger.clicks.move(entry, change))
     await ledger.replica.heartbeat()
@@ -541,4 +558,5 @@ async def test_of_two_agreements_at_once_on_two_replicas_the_second_is_decided_a
     assert await other.clicks.move(entry, approval) is None
     approved = await other.clicks.move(now, approval)
     assert approved
-    assert approved.request.approval == Approval("U3", None, now.agreed)
+    assert approved.request.approval == Approval("U3")
+    assert approved.request.agreed == now.agreed != ()

@@ -22,7 +22,8 @@ from sqlalchemy import bindparam, event, select, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from bot.domain.outcome import Skipped, SkipReason
-from bot.domain.request import State
+from bot.domain.request import Agreement, Approval, State
+from bot.ledger.click_moves import Move
 from bot.ledger.database import is_transient, open_database, remedy, user_of
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.schema import HEAD, replicas
@@ -134,7 +135,9 @@ OLDER = {
         for name in ("greeted", "connections", "bots", "app", "refusal")
     ),
     "0011": ("ALTER TABLE requests DROP COLUMN agreed",),
-    "0012": ("DROP TABLE receivers",),
+    "0012": ("DROP TABLE collectors",),
+    "0013": ("ALTER TABLE requests DROP COLUMN escalated",),
+    "0016": ("ALTER TABLE requests DROP COLUMN broke_glass",),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 
@@ -164,6 +167,37 @@ async def test_a_ledger_of_an_earlier_release_keeps_its_requests_and_tokens(
         kept = await ledger.tokens(platform, seal).find(TICKET)
         assert kept is not None
         assert (kept.value, kept.code) == ("ticket-1", None)
+
+
+async def test_a_request_that_waited_in_release_0_2_0_goes_on_and_takes_agreements(
+    database: Database,
+) -> None:
+    ledger = database.ledger("a")
+    await ledger.start()
+    entry = await accepted(ledger, state=State.WAITING)
+    assert await ledger.place(entry, "C1/1.5")
+    assert await ledger.asked(entry, "C2/1.6", entry.half_time)
+    await ledger.close()
+    database.let_go()
+    newer = [OLDER[each] for each in sorted(OLDER, reverse=True) if each >= "0011"]
+    for change in (*chain(*newer), "UPDATE alembic_version SET version_num = '0011'"):
+        database.execute(change)
+    database.execute("UPDATE requests SET wake = 1")
+    ledger = database.ledger("b")
+    await ledger.start()
+    (taken,) = await ledger.replica.take_over(9)
+    assert (taken.request, taken.asked, taken.agreed) == (entry.request, "C2/1.6", ())
+    assert (taken.waits_since, taken.request.escalated) == (entry.created, False)
+    agreed = (Agreement("U2", "fine"),)
+    moved = await ledger.clicks.move(taken, Move(State.WAITING, "U2", "agreed", agreed=agreed))
+    assert moved
+    assert await ledger.escalate(moved, "C2/1.6 C3/")
+    now = await ledger.find(entry.request.id)
+    assert now
+    assert (now.agreed, now.asked, now.request.escalated) == (agreed, "C2/1.6 C3/", True)
+    approved = await ledger.clicks.move(now, Move(State.PLACED, "U3", "approved"))
+    assert approved
+    assert (approved.request.approval, approved.agreed) == (Approval("U3"), agreed)
 
 
 async def test_of_a_persons_equal_requests_that_waited_in_an_earlier_ledger_the_first_waits_on(
@@ -203,7 +237,13 @@ def test_a_new_database_has_the_newest_schema_and_its_revision(database: Databas
     assert database.open().new
     assert database.rows("SELECT version_num FROM alembic_version") == [{"version_num": HEAD}]
     built = objects(database)
-    assert {name for name, *_ in built} == {"requests", "events", "receivers", "replicas", "tokens"}
+    assert {name for name, *_ in built} == {
+        "requests",
+        "collectors",
+        "events",
+        "replicas",
+        "tokens",
+    }
     assert len(built) > 60  # columns and indexes
 
 

@@ -282,7 +282,7 @@ async def test_a_place_that_is_recorded_for_a_waiting_request_does_not_change_it
 ) -> None:
     entry = await request_in(ledger, State.WAITING)
     assert await ledger.place(entry, "C1/1.5")
-    assert await ledger.asked(entry, "C2/2.5")
+    assert await ledger.asked(entry, "C2/2.5", entry.half_time)
     now = await current(ledger, entry)
     told = replace(entry, place="C1/1.5", asked="C2/2.5", all_asked=True)
     assert now == replace(told, until=now.until, wake=now.wake)
@@ -292,7 +292,7 @@ async def test_a_place_that_is_recorded_for_a_waiting_request_does_not_change_it
 async def test_the_place_of_a_question_is_recorded_only_while_it_is_open(ledger: Ledger) -> None:
     for state in State:
         entry = await request_in(ledger, state)
-        assert await ledger.asked(entry, "C2/2.5") is (state is State.WAITING)
+        assert await ledger.asked(entry, "C2/2.5", entry.half_time) is (state is State.WAITING)
         assert (await current(ledger, entry)).asked == (
             "C2/2.5" if state is State.WAITING else None
         )
@@ -644,7 +644,7 @@ async def test_the_approver_of_a_request_that_continued_is_known(
     database: Database, ledger: Ledger
 ) -> None:
     entry = await request_in(ledger, State.WAITING)
-    await ledger.asked(entry, "C2/2.5")
+    await ledger.asked(entry, "C2/2.5", entry.half_time)
     moved = await ledger.clicks.move(entry, Move(State.ACCEPTED, "U7", "approved", comment="fine"))
     assert moved is not None
     assert moved.request == replace(entry.request, approval=Approval("U7", "fine"))

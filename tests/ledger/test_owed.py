@@ -102,7 +102,7 @@ async def test_a_question_is_owed_no_more_once_it_is_asked(
     await ledger.replica.owe(entry, "HTTP 503")
     database.execute("UPDATE requests SET wake = 1")
     (taken,) = await ledger.replica.take_over(9)
-    assert await ledger.asked(taken, "C2/1.5")
+    assert await ledger.asked(taken, "C2/1.5", taken.half_time)
     assert (await current(ledger, entry)).owed_since is None
 
 

@@ -22,7 +22,7 @@ from bot.domain.outcome import (
     Unknown,
     explained,
 )
-from bot.domain.request import Origin, Request
+from bot.domain.request import Agreement, Approval, Origin, Request
 from bot.guidance import Cause, EnvFine, Trouble, all_guidance, for_code
 from bot.guidance.causes import NoEnvs, NoSuchEnv, NotInService, OtherOwner, OtherToken
 from bot.messages import Message
@@ -63,6 +63,7 @@ from bot.messages.rulings import (
 from bot.messages.words import Words, code
 from bot.playground.loopback import Json
 from bot.policy.decide import decide, nearest
+from bot.policy.hours import read_hours
 from bot.policy.kinds import (
     Allow,
     Approvers,
@@ -70,6 +71,7 @@ from bot.policy.kinds import (
     DeniedByRule,
     Deny,
     Effect,
+    Freeze,
     GroupUnreadable,
     NeedsApproval,
     NeedsConfirmation,
@@ -119,6 +121,7 @@ APPROVAL = Rule(
     users=frozenset({"*"}),
     approvers=Approvers(frozenset(), frozenset({GROUP}), CHANNEL, timedelta(hours=24)),
 )
+TWO = replace(APPROVAL, approvers=replace(APPROVAL.approvers, approvals=2))
 NEVER = Rule("never", Effect.DENY, envs=("vault-*",))
 ELSEWHERE = Rule(
     "elsewhere",
@@ -126,6 +129,9 @@ ELSEWHERE = Rule(
     groups=frozenset({GROUP, GROUP_2}),
     workspaces=frozenset({"T0HARBOUR1"}),
     channels=frozenset({"C0RELEASES"}),
+)
+FREEZE = Freeze(
+    asking.NOW - 60, asking.NOW + 86_400, "end of the year & more", groups=frozenset({"S0ONCALL"})
 )
 POLICY = Policy((NEVER, TESTERS, PLATFORM, RELEASES), (), OWNER, CONTACT)
 
@@ -267,6 +273,16 @@ def _asks() -> Iterator[tuple[str, Policy, Ask]]:
     ):
         asked = asking.ask(MEMBER, CHANNEL, APPID, ENV, reason)
         yield f"{name} is wanted", Policy((rule,), contact=CONTACT), asked
+    frozen = Policy((PLATFORM, RELEASES), contact=CONTACT, freezes=(FREEZE,))
+    yield "frozen", frozen, asking.ask(MEMBER, CHANNEL, APPID, ENV)
+    yield "frozen for a guest", frozen, asking.ask(GUEST, "C0RELEASES", APPID, ENV)
+    unread = replace(STRANGER, unreadable={"S0ONCALL": Unreadable.SLACK_DOWN})
+    in_doubt = Policy((replace(PLATFORM, users=frozenset({REQUESTER})),), freezes=(FREEZE,))
+    yield "perhaps not frozen", in_doubt, asking.ask(unread, CHANNEL, APPID, ENV)
+    by_night = replace(PLATFORM, hours=read_hours("Mon-Fri 22:00-06:00 Asia/Shanghai"))
+    closed = Policy((by_night,), contact=CONTACT)
+    yield "not at this hour", closed, asking.ask(MEMBER, CHANNEL, APPID, ENV)
+    yield "nor for a guest", closed, asking.ask(GUEST, CHANNEL, APPID, ENV)
     yield "no rule for guests", POLICY, asking.ask(GUEST, CHANNEL, APPID, "test-1")
     yield (
         "no rule here, and unreadable",
@@ -455,11 +471,15 @@ def _permissions(speaking: Words) -> Iterator[tuple[str, Message]]:
         like = replace(PLATFORM, require_reason=True, reason_pattern="[A-Z]+-[0-9]+")
         yield f"reason wanted: {name}", reason_wanted(words, like, share)
     yield "one request", one_request(words, Line(request(), None, NOW, LINK))
+    agreed = replace(request(), agreed=(Agreement(OTHER),), approval=Approval(REQUESTER))
+    yield "one request: approved", one_request(words, Line(agreed, None, NOW, LINK))
     for name, decision in (
         ("allowed", Allow(PLATFORM)),
         ("to be confirmed", NeedsConfirmation(RELEASES)),
         ("to be approved", NeedsApproval(APPROVAL)),
         ("to be confirmed and approved", NeedsApproval(replace(APPROVAL, confirm=True))),
+        ("to be approved by two", NeedsApproval(TWO)),
+        ("to be confirmed and approved by two", NeedsApproval(replace(TWO, confirm=True))),
     ):
         yield f"dry run: {name}", dry_run(words, decision, request())
     many = replace(request(), appid="", appids=(APPID, OWNER))
@@ -492,6 +512,9 @@ def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
         yield f"whoami: {trouble.name}", about(trouble)
         yield f"help: {trouble.name}", help_(words, trouble, ())
     yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL, ELSEWHERE))
+    yield "help: a right that takes two approvals", help_(words, MEMBER, (TWO,))
+    by_day = replace(RELEASES, hours=read_hours("Mon-Fri 09:00-18:00 UTC"))
+    yield "help: hours", help_(words, MEMBER, (by_day,))
     yield "help: many rights", help_(words, MEMBER, (PLATFORM,) * 12)
     yield "help: no rights", help_(words, STRANGER, ())
     yield "help: mentions", help_(words, STRANGER, (), mentions=True)

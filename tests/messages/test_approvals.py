@@ -17,6 +17,7 @@ from bot.domain.outcome import (
     Finished,
     Ground,
     Outcome,
+    Party,
     Rejected,
     Said,
     Shared,
@@ -27,7 +28,7 @@ from bot.domain.outcome import (
     Unknown,
     retry_may_help,
 )
-from bot.domain.request import Act, Approval, Origin, Request
+from bot.domain.request import Act, Agreement, Approval, BrokenGlass, Origin, Request
 from bot.guidance import all_guidance
 from bot.messages import Message, conversation
 from bot.messages import click_replies as say
@@ -41,14 +42,17 @@ from bot.messages.approvals import (
     reminder,
     sent_to_approvers,
     settled,
+    skipped,
+    so_far,
     waiting,
+    without_approval,
     you_agreed,
     you_approved,
 )
 from bot.messages.batches import progress
 from bot.messages.click_replies import too_late
 from bot.messages.history import Line
-from bot.messages.modals import decision, trouble
+from bot.messages.modals import breaking_glass, decision, trouble
 from bot.messages.notices import Note, noted
 from bot.messages.words import Words, as_typed
 from bot.playground.slack.views import completed
@@ -56,7 +60,6 @@ from bot.policy.kinds import (
     Approvers,
     Effect,
     GroupUnreadable,
-    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -74,7 +77,7 @@ from tests.messages.hostile import (
     check_that_nobody_is_mentioned,
     check_that_slack_accepts,
 )
-from tests.messages.samples import NOW, sent_to
+from tests.messages.samples import FREEZE, NOW, sent_to
 
 APPID, OWNER = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 AT, UNTIL = 1_764_028_800.0, 1_764_036_000.0
@@ -98,6 +101,10 @@ ONE = Request(
 BARE = replace(ONE, reason=None, origin=replace(ORIGIN, channel_id="D1"))
 MANY = replace(ONE, appid="", appids=tuple(f"wx{n:016x}" for n in range(12)))
 APPROVED = replace(ONE, approval=Approval("U2APPROVER"))
+AGREED = replace(
+    ONE, approval=Approval("U2APPROVER"), agreed=(Agreement("U3", "fine"), Agreement("U4"))
+)
+BROKEN = replace(ONE, approval=BrokenGlass("U1REQUESTER", "the <shop> is down"))
 COMMENTED = replace(ONE, approval=Approval("U2APPROVER", "fine by <me> & the team"))
 GUIDANCE = all_guidance()[0]
 PAST = [
@@ -106,6 +113,7 @@ PAST = [
 ]
 MISSING = [Party(groups=frozenset({"S1"}), count=2), Party(frozenset({"*"}))]
 BATCHES = [Line(MANY, Finished(Tally(12, shared=n, failed=12 - n)), AT, None) for n in (12, 3, 1)]
+UNAPPROVED, LACKING = replace(AGREED, approval=None), Expired("approval", tuple(MISSING))
 RULE = Rule(
     "four eyes",
     Effect.APPROVE,
@@ -120,6 +128,7 @@ UNDECIDED: dict[str, Outcome] = {
     "not confirmed": Expired("confirmation"),
     "not decided": Expired("approval"),
     "denied": Denied(),
+    "frozen": Denied(Ground.FROZEN, NOW + 86_400),
     "several rules": Denied(Ground.SEVERAL_RULES),
     "another owner": Denied(Ground.OTHER_OWNER),
     "shared by another": Skipped(SkipReason.SHARED_BEFORE),
@@ -144,9 +153,21 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
         "confirmation of a retry": confirmation(words, request, NOW, "U2APPROVER"),
         "requester asked": say.requester_asked(words, request, NOW),
         "sent to the approvers": sent_to_approvers(words, request),
+        "sent to approvers whom they need not wait for": sent_to_approvers(
+            words, request, breakable=True
+        ),
+        "without approval": without_approval(words, request),
         "waiting": waiting(words, request),
         "question": question(words, request, [], UNTIL, "<!subteam^S1>"),
         "question with a past": question(words, request, PAST, UNTIL, ""),
+        "question after an agreement": question(
+            words,
+            request,
+            [],
+            UNTIL,
+            "<!subteam^S1>",
+            so_far(words, [Agreement("U2APPROVER", request.rule)], MISSING),
+        ),
         "question after batches": question(words, request, BATCHES, UNTIL, ""),
         "reminder": reminder(words, request, UNTIL, "<!subteam^S1>"),
         "reminder to everybody": reminder(words, request, UNTIL, ""),
@@ -182,6 +203,11 @@ def messages(words: Words, request: Request) -> dict[str, Message]:
             )
             for ground in Ground
         },
+        "over by policy, frozen": say.over_by_policy(
+            words, request, Denied(Ground.FROZEN, FREEZE.ends), FREEZE
+        ),
+        "opens later": say.opens_later(words, request, NOW, NOW + 60),
+        "opens too late": say.opens_later(words, request, NOW, NOW - 60),
         "denied to the requester": say.denied_for_them(words, ASKED, request.receivers),
     }
 
@@ -194,6 +220,20 @@ def about_approved(words: Words, request: Request) -> dict[str, Message]:
             f"decided: {name}": decided(words, request, outcome, AT)
             for name, outcome in CALLED.items()
         },
+        "decided: after others agreed": decided(words, AGREED, Shared(), AT),
+        "answer: after others agreed": conversation.answer(words, AGREED, Shared()),
+        "decided: nobody more agreed": decided(words, UNAPPROVED, LACKING, AT),
+        "decided: nobody more agreed, quietly": decided(
+            words, UNAPPROVED, LACKING, AT, quietly=True
+        ),
+        "answer: nobody more agreed": conversation.answer(words, UNAPPROVED, LACKING),
+        "reminder: somebody is missing": reminder(
+            words, request, UNTIL, "<!subteam^S1>", so_far(words, AGREED.agreed, MISSING)
+        ),
+        "skipped": skipped(words, BROKEN, "<!subteam^S1>", commented=True),
+        "skipped: others read": skipped(words, BROKEN, "", commented=False),
+        "decided: not waited for": decided(words, BROKEN, None, AT),
+        "answer: not waited for": conversation.answer(words, BROKEN, Shared()),
         "decided: left to another": decided(words, request, Skipped(SkipReason.UNDER_WAY), AT),
         "answer: shared": conversation.answer(words, request, CALLED["shared"]),
         "too late: under way": too_late(words, request, None),
@@ -291,6 +331,14 @@ def test_the_question_to_an_approver_is_worded_as_agreed(
     words: Words, act: Act, snapshot: SnapshotAssertion
 ) -> None:
     view = decision(words, ONE, act, '["k7m2p9qx"]')
+    assert json.dumps(view, ensure_ascii=False, indent=1) == snapshot
+
+
+@in_each_language
+def test_the_question_why_it_cannot_wait_is_worded_as_agreed(
+    words: Words, snapshot: SnapshotAssertion
+) -> None:
+    view = breaking_glass(words, ONE, "k7m2p9qx")
     assert json.dumps(view, ensure_ascii=False, indent=1) == snapshot
 
 

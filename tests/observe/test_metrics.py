@@ -24,6 +24,7 @@ from bot.observe.metrics import (
     OTHER,
     PATHS,
     REFUSALS,
+    WAITS,
     Metrics,
     kind_of,
 )
@@ -56,7 +57,7 @@ DETAIL = st.none() | WORD
 CLOSED = {
     value for _, closed in COUNTERS.values() for values in closed.values() for value in values or ()
 }
-KINDS = {*COMMANDS, *ENDED_BY, "delivered", "not delivered", "taken over", "left out"}
+KINDS = {*COMMANDS, *ENDED_BY, *WAITS, "delivered", "not delivered", "taken over", "left out"}
 """The events that are counted by their kind."""
 
 
@@ -178,10 +179,10 @@ def test_every_refusal_is_counted_by_its_reason() -> None:
 
 def test_every_click_that_may_end_a_request_is_counted() -> None:
     source = (ROOT / "bot/workflow/click_decisions.py").read_text(encoding="utf-8")
-    kinds = re.findall(r'(?:kind=|\bby, )"(\w+)"', source)
-    endings = {"confirmed", "approved", "rejected", "cancelled", "denied"}
-    assert endings | {"agreed"} == set(kinds)  # after which others have to agree too
-    assert endings <= set(ENDED_BY)
+    kinds = re.findall(r'(?:kind=|\bby,\s+)"([\w ]+)"', source)
+    ends = {"confirmed", "agreed", "approved", "broke glass", "rejected", "cancelled", "denied"}
+    assert ends == set(kinds)
+    assert ends <= set(ENDED_BY)
 
 
 # Counts of the ledger's events.
@@ -234,6 +235,14 @@ def test_every_click_that_may_end_a_request_is_counted() -> None:
             {"request": "r1", "detail": "too late"},
             {'deliveries_total{result="too late"}'},
         ),
+        ("agreed", {"request": "r1"}, {'approvals_total{event="agreed"}'}),
+        (
+            "agreed",  # while another request shared the same
+            {"request": "r1", "outcome": "skipped"},
+            {'requests_total{outcome="skipped"}'},
+        ),
+        ("escalated", {"request": "r1"}, {'approvals_total{event="escalated"}'}),
+        ("broke glass", {"request": "r1"}, {'approvals_total{event="broke glass"}'}),
         ("taken over", {"request": "r1"}, {"taken_over_total"}),
         ("call", {"request": "r1", "detail": "done"}, set()),
     ],

@@ -21,6 +21,12 @@ OTHER_OWNER = "wx00000000000000aa"
 NO_ANSWER = Trouble.TOKEN_SERVER_ANSWER.value.title
 TEST = f'[[test]]\nuser = "U0STRANGER"\nappid = "{B}"\nenv = "prod-1"\nexpect = "allow"\n'
 DENY = '[[rule]]\nname = "freeze"\neffect = "deny"\n'
+PAST = """
+[[freeze]]
+from = 2020-12-24T18:00:00+08:00
+until = 2021-01-04T09:00:00+08:00
+reason = "last year"
+"""
 ASKING = """
 [[rule]]
 name = "core"
@@ -583,6 +589,26 @@ BROKEN: dict[str, Broken] = {
         "“freeze” decides only for guests: “r”, which comes first, decides for all others",
         "Move “freeze” above “r”, or take it out.",
         rule(user="*", env="*") + DENY + 'envs = ["prod-*"]\n',
+    ),
+    "a freeze that is over": doubtful(
+        "policy-freezes",
+        "freeze 1 (“last year”) is over",
+        "Take it out, or correct its until.",
+        f"{rule()}{PAST}",
+    ),
+    "a group that a freeze excepts and that does not exist": policy(
+        "slack-groups",
+        "do not exist: S0NOSUCH1",
+        GROUPS,
+        rule() + PAST.replace("2021", "2999") + 'except = { groups = ["S0NOSUCH1"] }\n',
+        "",
+    ),
+    "a person whom a freeze excepts and who does not exist": policy(
+        "slack-people",
+        "do not exist: U0NOSUCH1",
+        PEOPLE,
+        rule() + PAST.replace("2021", "2999") + 'except = { users = ["U0NOSUCH1"] }\n',
+        "",
     ),
     "a rule for a channel that does not exist": doubtful(
         "slack-channels",

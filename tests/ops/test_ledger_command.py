@@ -1,15 +1,19 @@
 import asyncio
 import re
+from datetime import UTC, datetime
 
 import pytest
 
 from bot.guidance import for_code
-from bot.ops.ledger_command import audit, tell_request
+from bot.observe.collector.cloudevents import id_of
+from bot.ops.ledger_command import audit, change, tell_request
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, ended, rows, soon
+from tests.databases import Database
+from tests.ledger.test_events import ORIGIN
 from tests.ops.chinese import english_in
 from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, Rig
 
@@ -62,7 +66,7 @@ async def test_the_story_of_a_request_goes_from_the_requester_to_the_next_steps(
     assert english_in(what) == ""
     assert "微信说：85088 " in what
     for shape, told in (("table", False), ("jsonl", True), ("csv", True)):
-        await asyncio.to_thread(audit, rig.environ, {}, shape, None)
+        await asyncio.to_thread(audit, rig.environ, {}, shape)
         assert ("release 4.2" in capsys.readouterr().out) is told, shape
 
 
@@ -174,3 +178,34 @@ async def test_a_missing_request_and_a_missing_ledger_are_reported(
     rig.environ["DATABASE_URL"] = "sqlite:////no/such/ledger.db"
     code, _, err = await story_of(rig, "nosuch", capsys)
     assert (code, "there is no ledger" in err) == (2, True)
+
+
+async def test_what_the_collector_does_not_have_is_not_deleted_and_can_be_sent_again_or_left_out(
+    sqlite: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environ = {"DATABASE_URL": sqlite.url, "AUDIT_URL": "https://siem.example/events"}
+    past, today = datetime(2000, 1, 1, tzinfo=UTC), datetime.now(UTC)
+    ledger = sqlite.ledger("a")
+    await ledger.start()
+
+    def do(option: str, wanted: datetime | str) -> str:
+        code = change(environ, {}, option, wanted)
+        printed = capsys.readouterr()
+        assert code == (2 if printed.err else 0)
+        return printed.out + printed.err
+
+    await ledger.collector(environ["AUDIT_URL"]).due(9)
+    await ledger.record_event("first", ORIGIN, {})
+    await ledger.record_event("second", ORIGIN, {})
+    sqlite.execute("UPDATE events SET at = 1000")
+    first, second = map(id_of, sqlite.rows("SELECT id, at FROM events"))
+    assert do("--delete-before", today).startswith("AUDIT_URL does not have 2 events from before ")
+    assert do("--leave-out", second).endswith(f"The next one is {first}.\n")
+    assert do("--leave-out", first).startswith(f"AUDIT_URL does not get event {first}, but")
+    assert do("--send-since", past).startswith(
+        "Events that the bot sends to AUDIT_URL while it runs: 3, "
+    )
+    assert do("--leave-out", first).endswith(f"The next one is {second}.\n")
+    environ["AUDIT_URL"] = ""
+    assert do("--send-since", past).startswith("AUDIT_URL is missing. ")
+    assert do("--delete-before", today).startswith("Deleted 0 requests and 2 events from before ")

@@ -98,6 +98,7 @@ def test_a_policy_without_problems_is_summarised_in_lines(run: Run) -> None:
             "✅ policy-approvers: rules that ask for approval: 1; each has approvers; "
             "not checked with Slack: C0LEADS\n"
             f"✅ policy-owners: {OWNER}; every env that rules name has an owner\n"
+            "✅ policy-freezes: the policy has none\n"
         ),
         "",
     )
@@ -163,6 +164,10 @@ def test_a_failing_test_has_the_actual_decision_and_its_rule(run: Run) -> None:
     ) in out
 
 
+def freeze(begins: str, ends: str) -> str:
+    return f'[[freeze]]\nfrom = {begins}\nuntil = {ends}\nreason = "end of the year"\n'
+
+
 SUSPICIOUS = {
     "a rule that never decides": (
         ALLOW + ALLOW,
@@ -180,6 +185,16 @@ SUSPICIOUS = {
     "patterns only, and no owner": (
         ALLOW,
         "⚠️ policy-owners: no mini program is known to own any env",
+    ),
+    "a freeze that is over": (
+        ALLOW + freeze("2020-01-01T09:00:00Z", "2020-01-02T09:00:00Z"),
+        "⚠️ policy-freezes: freeze 1 (“end of the year”) is over\n   → Take it out, or correct its",
+    ),
+    "freezes that are on and to come": (
+        ALLOW
+        + freeze("2020-01-01T09:00:00Z", "2999-01-02T09:00:00Z")
+        + freeze("2998-01-01T09:00:00Z", "2999-01-02T09:00:00Z"),
+        "✅ policy-freezes: freezes: 2; on now: 1\n",
     ),
     "no env at all": (ALLOW.replace("allow", "deny"), "✅ policy-owners: no rule needs one"),
 }
@@ -347,6 +362,28 @@ def test_an_answer_without_groups_says_on_which_ones_it_depends(run: Run) -> Non
     assert "--group" not in out
 
 
+def test_an_answer_says_how_many_have_to_agree_who_is_mentioned_and_who_is_asked_later(
+    run: Run,
+) -> None:
+    plain = 'approvers = { users = ["U0BOB"], groups = ["S0LEADS"],'
+    assert plain in FILE
+    several = (
+        'approvers = { all_of = [{ users = ["U0BOB"] }, { groups = ["S0LEADS"] }], notify = {}, '
+        'escalate = { after = "30m", groups = ["S0ONCALL"], channel = "C0ONCALL" },'
+    )
+    _, out, _ = run(FILE.replace(plain, several), **about("core-1"))
+    assert "once you have confirmed it and 2 approvers have agreed." in lines(out)[2]
+    assert lines(out)[6:9] == [
+        "Have to agree: 1 of U0BOB, and 1 of S0LEADS",
+        "Mentioned: nobody",
+        "After 30m also: S0ONCALL; asked in C0ONCALL",
+    ]
+    _, out, _ = run(
+        FILE.replace(plain, several.replace("{}", '{ users = ["U0CAT"] }')), **about("core-1")
+    )
+    assert "Mentioned: U0CAT" in lines(out)
+
+
 def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
     _, out, _ = run(FILE, **about("core-1"))
     first, approvers = lines(out)[2], lines(out)[5]
@@ -363,6 +400,37 @@ def test_an_answer_says_what_has_to_happen_before_the_share(run: Run) -> None:
     _, out, _ = run(FILE, **about("test-1", guest=True))
     assert out.startswith("U0ANN, a guest, no channel given\n")
     assert "Rule “tests” allows it once you have confirmed it." in out
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        (
+            "2026-12-24T12:00:00Z",
+            f"You may not share prod-1 with {A} now. A freeze is on: “end of the year”. It ends 20",
+        ),
+        (
+            "2026-12-24T23:00:00Z",
+            "it does not apply at this hour, but from 2026-12-25 09:00 UTC on",
+        ),
+        ("2026-12-24T23:00:00Z", "1. “rule 1”: it is only for 09:00-18:00 UTC"),
+        ("2026-12-25T10:00:00+01:00", "Rule “rule 1” allows it."),
+    ],
+)
+def test_an_answer_is_for_the_time_asked_about(run: Run, at: str, said: str) -> None:
+    text = ALLOW + 'hours = "09:00-18:00 UTC"\n'
+    text += freeze("2026-12-24T09:00:00Z", "2026-12-24T23:00:00Z")
+    code, out, _ = run(text, **about("prod-1", at=at))
+    assert code == 0
+    assert said in out
+
+
+def test_a_time_without_its_offset_is_a_mistake(run: Run) -> None:
+    _, _, err = run(ALLOW, **about("prod-1", at="2026-12-24 12:00"))
+    assert err == (
+        "--at: “2026-12-24 12:00:00” is no date-time with its offset. "
+        "Write it as 2026-12-24T18:00:00+08:00, without quotes.\n"
+    )
 
 
 def test_an_answer_says_if_no_owner_is_known(run: Run) -> None:

@@ -85,7 +85,10 @@ async def test_every_action_of_the_page_has_a_line(prompt: Prompt, tmp_path: Pat
     assert "What you may share" in said
     assert '"text": "I am"' in said
     assert "approved demo0001" in said
-    assert "There is no “Nonsense” to click. There is “What is left to do”." in said
+    assert (
+        "There is no “Nonsense” to click. There is “What is left to do”, “Share without approval”."
+        in said
+    )
     assert '"event_type": "share_env_request"' in await prompt.play(":json demo0001")
     found = prompt.acts.stage.inside(prompt.acts.targets.message("U0REQUESTER", "demo0001"))
     assert "“core envs”: it matches" in str(found["decision"])
@@ -225,7 +228,10 @@ async def test_a_line_is_completed_with_the_possible_next_words(prompt: Prompt) 
         ("/share-env ", [APPID, *sorted(FIRST_WORDS)]),
         ("/share-env wh", ["whoami", "why"]),
         (f"/share-env why {APPID} c", ["core-1"]),
-        (f"/share-env {APPID} ", ["prod-1", "test-1", "live-1", "core-1", "pay-1"]),
+        (
+            f"/share-env {APPID} ",
+            ["prod-1", "test-1", "live-1", "core-1", "books-1", "pay-1", "vault-1"],
+        ),
         (f"/share-env {APPID} prod-1 --", []),
         ("/share-env help ", []),
         ("/lunch ", []),

@@ -27,6 +27,7 @@ from bot.policy.conditions import (
     ENVS as ABOUT_ENV,
 )
 from bot.policy.decide import decide, deciding_rule
+from bot.policy.hours import read_hours
 from bot.policy.kinds import ANYONE, Ask, Deny, Effect, NoRule, Person, Policy, Rule, Standing
 from bot.policy.lint import shadowed
 from bot.policy.shapes import ApproversEntry, Question, RuleEntry
@@ -42,6 +43,7 @@ NO_CONDITION = {"name", "effect", "confirm", "approvers", "self_approval"} | {
     "require_reason",
     "reason_pattern",
     "reason_url",
+    "break_glass",
 }
 
 WIDE = Rule("wide", Effect.ALLOW, users=frozenset({ANYONE}), guests=True)
@@ -59,6 +61,10 @@ NARROW: dict[str, tuple[Rule, Ask]] = {
     ),
     "workspaces": (replace(WIDE, workspaces=frozenset({"T1"})), replace(ASKED, workspace="T2")),
     "channels": (replace(WIDE, channels=frozenset({"C1"})), replace(ASKED, channel="")),
+    "hours": (
+        replace(WIDE, hours=read_hours("Mon 09:00-18:00 UTC")),
+        replace(ASKED, at=ASKED.at + 86_400),
+    ),
     "appids": (replace(WIDE, appids=("wx5*",)), replace(ASKED, appid="wx0123456789abcdef")),
     "envs": (replace(WIDE, envs=("prod-*",)), replace(ASKED, env="test-1")),
 }

@@ -1,11 +1,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bot.domain.outcome import Party
 from bot.policy.decide import (
     approver_users,
     covering,
@@ -21,6 +23,7 @@ from bot.policy.decide import (
     rights,
     whatever_reason,
 )
+from bot.policy.hours import read_hours
 from bot.policy.kinds import (
     ANYONE,
     Allow,
@@ -47,7 +50,7 @@ from bot.policy.kinds import (
     Verdict,
 )
 from tests import asking
-from tests.asking import at
+from tests.asking import NOW, at
 
 A, B = "wx5fe6bb43205e9e70", "wx0123456789abcdef"
 ANN, BOB, OPS, QA = "U0ANN", "U0BOB", "S0OPS", "S0QA"
@@ -579,6 +582,9 @@ def test_a_requester_is_not_named_as_an_approver_unless_the_rule_allows_self_app
 
 IDS = (ANN, BOB, "U0EVE")
 GROUPS = (OPS, QA, "S0X")
+BY_DAY = read_hours("09:00-18:00 UTC")
+BY_NIGHT = read_hours("20:00-06:00 UTC")
+AT_WEEKENDS = read_hours("Sat-Sun 00:00-24:00 UTC")
 DRAWN: dict[str, st.SearchStrategy[object]] = {
     "name": st.just("r"),
     "effect": st.sampled_from(Effect),
@@ -597,6 +603,8 @@ DRAWN: dict[str, st.SearchStrategy[object]] = {
     "require_reason": st.booleans(),
     "reason_pattern": st.sampled_from((None, "[A-Z]+-[0-9]+", "4[.]2")),
     "reason_url": st.sampled_from((None, "https://t.example/{reason}")),
+    "hours": st.sampled_from((None, BY_DAY, BY_NIGHT, AT_WEEKENDS)),
+    "break_glass": st.sampled_from((None, Party(frozenset({ANN}), frozenset({OPS})))),
 }
 RULES = st.builds(Rule, **DRAWN)
 POLICIES = st.lists(RULES, max_size=6).map(lambda rules: Policy(tuple(rules)))
@@ -616,6 +624,7 @@ ASKS = st.builds(
     PEOPLE,
     st.sampled_from(("T1", "T2", "T3")),
     st.sampled_from((HERE, THERE)),
+    st.sampled_from((NOW, NOW + 12 * 3600, NOW + 5 * 86_400)),
     st.sampled_from((A, B)),
     st.sampled_from(("prod-1", "prod-2", "test-1")),
 )
@@ -680,15 +689,18 @@ def test_a_person_who_is_not_denied_has_the_deciding_rule_among_their_rights(
 
 
 @given(POLICIES, ASKS)
-def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them(
+def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them_at_some_time(
     policy: Policy, asked: Ask
 ) -> None:
-    elsewhere = [
-        replace(asked, workspace=workspace, channel=channel)
-        for workspace in ("T1", "T2", "T3")
-        for channel in (HERE, THERE, "C0OTHER")
+    moments = [NOW + hours * 3600 for hours in range(7 * 24)]
+    places = product(("T1", "T2", "T3"), (HERE, THERE, "C0OTHER"))
+    decisions = [
+        whatever_reason(
+            decide(policy, replace(asked, workspace=workspace, channel=channel, at=at))
+        )
+        for workspace, channel in places
+        for at in moments
     ]
-    decisions = [whatever_reason(decide(policy, each)) for each in elsewhere]
     let_through = any(not isinstance(each, Deny) for each in decisions)
     assert may_share_somewhere(policy, asked, [asked.appid], asked.env) is let_through
 

@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.outcome import Party
 from bot.policy.kinds import Approvers, Effect, Operators, Owner, Policy, Rule
 from tests.checking import checks
 from tests.policy.reading import read_policy
@@ -356,6 +357,42 @@ PROBLEMS: dict[str, tuple[str, str]] = {
             "Keep all_of, or remove it."
         ),
     ),
+    "a notification of everybody": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "C1X", notify = { users = ["*"] } }\n',
+        "rule 1, approvers, notify, users, 1: “*” is not a user id. Copy it from the person's Slack profile: U….",
+    ),
+    "a misspelt key of notify": (
+        APPROVE + 'approvers = { users = ["U1X"], channel = "C1X", notify = { user = [] } }\n',
+        "rule 1, approvers, notify, user: there is no such key. Did you mean users?",
+    ),
+    "an escalation without a time": (
+        APPROVE
+        + 'approvers = { users = ["U1X"], channel = "C1X", escalate = { users = ["U2X"], channel = "C2X" } }\n',
+        "rule 1, approvers, escalate, after: it is missing. Add it.",
+    ),
+    "a misspelt key of escalate": (
+        APPROVE
+        + 'approvers = { users = ["U1X"], channel = "C1X", escalate = { after = "1h", group = ["S2X"], channel = "C2X" } }\n',
+        "rule 1, approvers, escalate, group: there is no such key. Did you mean groups?",
+    ),
+    "break-glass beside another effect": (
+        '[[rule]]\nname = "x"\nusers = ["*"]\neffect = "allow"\nbreak_glass = { users = ["U1X"] }\n',
+        'rule 1 (“x”): break_glass goes with effect = "approve" only. Change the effect or remove it.',
+    ),
+    "break-glass for nobody": (
+        NAMED + 'approvers = { users = ["U1X"], channel = "C1X" }\nbreak_glass = {}\n',
+        "rule 1 (“x”): break_glass names nobody. Add users or groups to it, or remove it.",
+    ),
+    "an escalation to nobody": (
+        NAMED
+        + 'approvers = { users = ["U1X"], channel = "C1X", escalate = { after = "1h", channel = "C2X" } }\n',
+        "rule 1 (“x”): escalate names nobody. Add users or groups to it, or remove it.",
+    ),
+    "an escalation when the request has expired": (
+        NAMED
+        + 'approvers = { users = ["U1X"], channel = "C1X", expires = "1h", escalate = { after = "1h", users = ["U2X"], channel = "C2X" } }\n',
+        "rule 1 (“x”): a request has expired before escalate asks anybody. Write a shorter after, or a longer expires.",
+    ),
     "an approval that nobody can give": (
         NAMED + 'approvers = { users = [], channel = "C1X" }\n',
         f"rule 1 (“x”): {NO_APPROVERS}",
@@ -577,6 +614,56 @@ IN_OPS = 'groups = ["S0OPS"]\nchannel = "C0OPS"'
 )
 def test_a_file_whose_own_test_passes_is_accepted(expect: str, env: str, more: str) -> None:
     assert policy(RULES_UNDER_TEST + case(expect, env, more)) == policy(RULES_UNDER_TEST)
+
+
+AGREED = """
+[[rule]]
+name = "careful"
+users = ["*"]
+effect = "approve"
+approvers.users = ["U0BOB"]
+approvers.groups = ["S0LEADS"]
+approvers.approvals = 2
+approvers.channel = "C0OPS"
+approvers.escalate = { after = "30m", users = ["U0EVE"], channel = "C0ONCALL" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("expect", "agreed", "waited"),
+    [
+        ("approve", "U0BOB", "1h"),
+        ("allow", "U0BOB U0CAT", "0h"),
+        ("approve", "U0BOB U0BOB", "0h"),
+        ("approve", "U0BOB U0ANN", "0h"),
+        ("approve", "U0BOB U0EVE", "29m"),
+        ("allow", "U0BOB U0EVE", "30m"),
+    ],
+)
+def test_a_test_tells_whether_those_who_agreed_are_enough(
+    expect: str, agreed: str, waited: str
+) -> None:
+    leads = {"U0CAT": ', groups = ["S0LEADS"]', "U0ANN": ', groups = ["S0LEADS"]'}
+    each = [f'{{ user = "{user}"{leads.get(user, "")} }}' for user in agreed.split()]
+    more = f"agreed = [{', '.join(each)}]\n" + (f'waited = "{waited}"' if waited != "0h" else "")
+    assert policy(AGREED + case(expect, "any", more)) == policy(AGREED)
+
+
+@pytest.mark.parametrize(("who", "named", "may"), [(IN_OPS, True, False), ("", False, True)])
+def test_a_test_tells_whether_they_need_not_wait_for_the_approval(
+    who: str, named: bool, may: bool
+) -> None:
+    rules = f'{AGREED}break_glass = {{ groups = ["S0OPS"] }}\n'
+    right, wrong = (
+        case("approve", "any", f"{who}\nbreak_glass = {str(each).lower()}\n")
+        for each in (named, may)
+    )
+    assert policy(rules + right).rules[0].break_glass == Party(groups=frozenset({"S0OPS"}))
+    place = f"test 1: U0ANN with {A} and any"
+    should, is_ = ("not ", "is") if named else ("", "is not")
+    assert problems(rules + wrong) == [
+        f"{place} should {should}be able to break the glass but {is_} (rule “careful”). Correct the rules or the test."
+    ]
 
 
 def test_a_file_whose_own_tests_fail_is_refused_with_the_actual_decisions() -> None:

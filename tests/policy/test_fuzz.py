@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,12 @@ from hypothesis import strategies as st
 from bot.policy.file import read_question
 from bot.policy.kinds import Effect, Person, Policy
 from bot.policy.shapes import (
+    AgreedEntry,
     ApproversEntry,
+    EscalateEntry,
     File,
-    OperatorsEntry,
+    FreezeEntry,
+    NamedEntry,
     OwnerEntry,
     Question,
     RuleEntry,
@@ -30,7 +33,7 @@ from tests.checking import checks
 from tests.policy.reading import read_policy
 
 A = "wx5fe6bb43205e9e70"
-PLACES = ("contact", "operators", "owner", "rule", "test")
+PLACES = ("contact", "operators", "owner", "rule", "freeze", "test")
 LONGEST = 600  # characters of a sentence
 
 Table = dict[str, object]
@@ -68,8 +71,12 @@ def file_of(tables: Mapping[str, object]) -> str:
 WORDS = st.sampled_from(
     ("U012ABCDEF", "S1X", "C1X", "*", A, "allow", "approve", "deny", "24h", "", "test-*", "[!")
 ) | st.text(max_size=5)
-TABLES = (File, OperatorsEntry, OwnerEntry, RuleEntry, ApproversEntry, TrialEntry)
-KEYS = st.sampled_from([key for table in TABLES for key in table.model_fields])
+TABLES = (
+    *(File, NamedEntry, OwnerEntry, RuleEntry, ApproversEntry, FreezeEntry),
+    *(EscalateEntry, AgreedEntry, TrialEntry),
+)
+NAMES = {field.alias or key for table in TABLES for key, field in table.model_fields.items()}
+KEYS = st.sampled_from(sorted(NAMES))
 HUGE: tuple[object, ...] = (
     "x" * 10_000,
     "\n" * 500,
@@ -105,6 +112,8 @@ LIKELY: dict[str, st.SearchStrategy[object]] = {
     "reason_url": WORDS | st.just("https://t.example/{reason}"),
     "name": WORDS,
     "approvers": st.just({"users": ["U1X"], "channel": "C1X"}),
+    "break_glass": st.just({"users": ["U1X"]}),
+    "hours": WORDS | st.just("Mon-Fri 09:00-18:00 Asia/Shanghai"),
 }
 EFFECTS = st.sampled_from(("allow", "approve", "deny"))
 LIKELY_RULES = st.fixed_dictionaries(
@@ -142,13 +151,26 @@ GOOD: Table = {
             "require_reason": True,
             "reason_pattern": "[A-Z]+-[0-9]+",
             "reason_url": "https://t.example/{reason}",
+            "hours": "Mon-Fri 09:00-18:00 Asia/Shanghai",
             "approvers": {"users": ["U1X"], "groups": ["S1X"], "channel": "C1X", "expires": "3h"},
         },
         {
             "name": "two",
             "users": ["U012ABCDEF"],
+            "break_glass": {"users": ["U1X"], "groups": ["S2X"]},
             "effect": "approve",
-            "approvers": {"groups": ["S1X"], "approvals": 2, "channel": "C1X"},
+            "approvers": {
+                "groups": ["S1X"],
+                "approvals": 2,
+                "channel": "C1X",
+                "notify": {"users": ["U1X"], "groups": ["S2X"]},
+                "escalate": {
+                    "after": "30m",
+                    "users": ["U1X"],
+                    "groups": ["S2X"],
+                    "channel": "C2X",
+                },
+            },
         },
         {
             "name": "both",
@@ -157,6 +179,15 @@ GOOD: Table = {
             "approvers": {"all_of": [{"groups": ["S1X"]}, {"users": ["U1X"]}], "channel": "C1X"},
         },
         {"effect": "deny"},
+    ],
+    "freeze": [
+        {
+            "from": datetime(2026, 12, 24, tzinfo=UTC),
+            "until": datetime(2027, 1, 4, tzinfo=UTC),
+            "envs": ["prod-*"],
+            "reason": "end of the year",
+            "except": {"users": ["U1X"], "groups": ["S1X"]},
+        }
     ],
     "test": [
         {
@@ -168,6 +199,10 @@ GOOD: Table = {
             "appid": A,
             "env": "prod-1",
             "reason": "OPS-12",
+            "agreed": [{"user": "U0NOBODY", "groups": ["S2X"]}],
+            "waited": "1h",
+            "break_glass": False,
+            "at": datetime(2026, 12, 1, 9, tzinfo=UTC),
             "expect": "approve",
         }
     ],
@@ -250,7 +285,7 @@ def changed(tables: Table, path: tuple[str | int, ...], change: object) -> Table
 def test_the_good_file_is_good_and_has_every_key() -> None:
     assert isinstance(read_policy(file_of(GOOD), None), Policy)
     held = {key for path in spots(GOOD) for key in path if isinstance(key, str)}
-    assert held == {key for table in TABLES for key in table.model_fields}
+    assert held == NAMES
 
 
 def test_no_key_of_the_file_is_read_for_nothing() -> None:
@@ -266,6 +301,7 @@ def test_no_part_of_a_question_is_read_for_nothing() -> None:
     asked = {"user": "U1X", "groups": ["S1X"], "guest": True}
     asked |= {"workspace": "T1X", "channel": "C1X"}
     asked |= {"appid": A, "env": "prod-1", "reason": "OPS-12"}
+    asked |= {"at": "2026-12-24T18:00:00+08:00"}
     whole = read_question(asked)
     assert asked.keys() == Question.model_fields.keys()
     assert isinstance(whole, Question)
@@ -273,13 +309,13 @@ def test_no_part_of_a_question_is_read_for_nothing() -> None:
         for part in asked:
             with at(part):
                 rest = read_question({key: value for key, value in asked.items() if key != part})
-                assert isinstance(rest, list) or rest.ask() != whole.ask()
+                assert isinstance(rest, list) or rest.ask(0.0) != whole.ask(0.0)
 
 
 def test_a_question_says_all_about_a_person_that_a_condition_depends_on() -> None:
     whole = read_question({"user": "U1X", "groups": ["S1X"], "guest": True, "appid": A, "env": "e"})
     assert isinstance(whole, Question)
-    person, unsaid = whole.ask().person, Person("", "")
+    person, unsaid = whole.ask(0.0).person, Person("", "")
     same = [e.name for e in fields(Person) if getattr(person, e.name) == getattr(unsaid, e.name)]
     assert same == ["team_id", "unreadable", "language"]  # no condition may
 
@@ -385,4 +421,4 @@ def test_a_question_with_any_values_is_valid_or_has_problems(asked: Table) -> No
             assert re.match(rf"--({OPTIONS}): .+\.\Z", problem)
             assert problem.isprintable()
     else:
-        assert read.ask().env == asked["env"]
+        assert read.ask(0.0).env == asked["env"]

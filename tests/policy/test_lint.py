@@ -1,6 +1,7 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from fnmatch import fnmatchcase
 
 import pytest
@@ -10,10 +11,22 @@ from hypothesis import strategies as st
 from bot.domain.finding import Finding
 from bot.policy.conditions import fits_any_case
 from bot.policy.decide import decide, deciding_rule, owner_of
-from bot.policy.kinds import ANYONE, Ask, Effect, Owner, Person, Policy, Rule, Standing
+from bot.policy.kinds import (
+    ANYONE,
+    Approvers,
+    Ask,
+    Effect,
+    Escalation,
+    Owner,
+    Person,
+    Policy,
+    Rule,
+    Standing,
+)
 from bot.policy.lint import (
     approval,
     envs_in_vain,
+    escalation,
     ownerless,
     owners,
     reach,
@@ -146,6 +159,20 @@ def test_a_rule_that_nobody_can_approve_is_named(
     assert findings(approval(asked, approvers, requesters)) == found
     own = replace(asked, self_approval=True)
     assert findings(approval(own, approvers, requesters)) == []
+
+
+def test_an_escalation_to_those_who_are_asked_already_is_named() -> None:
+    asked = Approvers(YOU, frozenset({"S1"}), "C1")
+    later = Escalation(timedelta(hours=1), YOU, frozenset(), "C1")
+    found = [("“r” escalates only to those who are asked from the beginning", False)]
+    for escalate, expected in (
+        (None, []),
+        (later, found),
+        (replace(later, channel="C2"), []),
+        (replace(later, users=ME), []),
+    ):
+        ruled = Rule("r", Effect.APPROVE, approvers=replace(asked, escalate=escalate))
+        assert findings(escalation(ruled)) == expected
 
 
 @pytest.mark.parametrize(

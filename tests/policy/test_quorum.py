@@ -1,14 +1,17 @@
 """Whether those who agreed are enough, each of them counted once."""
 
+from dataclasses import replace
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.domain.outcome import Party
 from bot.policy.decide import is_named
-from bot.policy.kinds import Approvers, Party, Person
-from bot.policy.quorum import impossible, missing
+from bot.policy.kinds import Approvers, Effect, Escalation, Person, Rule
+from bot.policy.quorum import escalated, impossible, missing
 
 
 def someone(name: str, *groups: str) -> Person:
@@ -64,6 +67,25 @@ def test_too_few_named_users_can_never_agree(
     approvers: Approvers, never: tuple[Party, ...]
 ) -> None:
     assert impossible(approvers) == never
+
+
+LATER = Escalation(timedelta(minutes=30), frozenset({"UEVE"}), frozenset({"SLATE"}), "C1")
+
+
+@pytest.mark.parametrize(
+    ("approvers", "agreed", "left"),
+    [
+        (replace(TWO, escalate=LATER), [ANN, EVE], ()),
+        (replace(BOTH, escalate=LATER), [EVE, ANN], ()),
+        (replace(BOTH, escalate=LATER), [EVE, someone("UZOE", "SLATE")], ()),
+        (BOTH, [EVE, ANN], (group("SOWN"),)),
+    ],
+)
+def test_whom_a_rule_escalates_to_fills_any_seat(
+    approvers: Approvers, agreed: list[Person], left: tuple[Party, ...]
+) -> None:
+    rule = escalated(Rule("r", Effect.APPROVE, approvers=approvers))
+    assert missing(rule.approvers, agreed) == left
 
 
 _PARTIES = st.lists(st.builds(users, st.sampled_from("ABC"), st.sampled_from("ABC")), max_size=4)

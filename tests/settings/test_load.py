@@ -119,7 +119,7 @@ def test_settings_that_are_not_set_have_their_defaults() -> None:
             A,
         ),
         database_url="sqlite:///share-env.db",
-        receiver=None,
+        collector=None,
         wechat_url="https://api.weixin.qq.com",
         wechat_timeout=10,
         language=Language.ENGLISH,

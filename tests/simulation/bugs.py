@@ -6,6 +6,14 @@ from tests.simulation.planted import Planted
 
 PLANTED: Final[tuple[Planted, ...]] = (
     Planted(
+        "the cursor moves before the collector has answered",
+        "bot/observe/collector/sender.py",
+        "        receipt = await self._post(due.rows)\n        if receipt.ok:",
+        "        await self.collector.took(due, int(str(due.rows[-1]['id'])))\n"
+        "        receipt = await self._post(due.rows)\n        if receipt.ok:",
+        "collector",
+    ),
+    Planted(
         "a lost answer of WeChat's counts as a failure",
         "bot/wechat/client.py",
         "in_doubt = in_doubt or guidance.in_doubt",
@@ -564,5 +572,33 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "for appid in group.appids]",
         "for appid in group.appids[:_APPIDS]]",
         "quota",
+    ),
+    Planted(
+        "a freeze is not looked at when a request is carried out",
+        "bot/workflow/worker.py",
+        "(late or self.brake.judge.depends_on_time(entry.request))",
+        "late",
+        "by the clock",
+    ),
+    Planted(
+        "one person's two clicks count twice",
+        "bot/workflow/click_decisions.py",
+        "able(rule, everybody.values(), request.origin.user_id)",
+        "able(rule, [*context.agreed, context.clicker], request.origin.user_id)",
+        "approvals",
+    ),
+    Planted(
+        "who is asked later may decide at once",
+        "bot/workflow/judge.py",
+        "[escalated(rule) if request.escalated else rule for rule in asking]",
+        "[escalated(rule) for rule in asking]",
+        "approvals",
+    ),
+    Planted(
+        "any reason is enough",
+        "bot/policy/reasons.py",
+        "return rule.reason_pattern is None or _fits(rule.reason_pattern, reason)",
+        "return True",
+        "rules",
     ),
 )

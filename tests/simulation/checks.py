@@ -19,17 +19,28 @@ from tests.simulation import (
     checks_of_state,
     checks_of_wechat,
     checks_of_words,
+    collector,
 )
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
 from tests.simulation.facts import Deed, Share
 from tests.simulation.loop import PROCESS
-from tests.simulation.oracle import Groups, may_decide, owner_of, verdict
+from tests.simulation.oracle import (
+    Groups,
+    Question,
+    Verdict,
+    are_enough,
+    may_decide,
+    owner_of,
+    verdict,
+)
 from tests.simulation.replica import AUTHORIZATION, Replica, policy_of
 
 if TYPE_CHECKING:
     from tests.simulation.network import Sent
     from tests.simulation.world import World
 
+_OVERLOOKED = 7.0
+"""Seconds for which a freeze or the end of hours may be overlooked: five between two looks at a batch, and the call."""
 _GRACE = 150.0
 """Seconds for which an earlier policy or group may still count: caches, and the minute without another check."""
 _CACHED = 75.0
@@ -136,17 +147,17 @@ def _covers(replica: Replica, share: Share) -> bool:
 
 def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     """Yield an error unless some policy of the last minutes allows the share, as confirmed and approved."""
-    id_, batch, user, channel, rule, told = world.database.rows(
-        'SELECT id, batch, "user", channel, rule, owner FROM requests WHERE id = :id',
+    id_, batch, user, channel, rule, told, reason = world.database.rows(
+        'SELECT id, batch, "user", channel, rule, owner, reason FROM requests WHERE id = :id',
         id=share.request,
     )[0]
     if world.wechat.owner_of(token) != told:
         yield f"asks with the owner's token: {id_} is about an env of {told}, and not {world.wechat.owner_of(token)}"
     about = {id_, batch}
     deeds = [deed for deed in world.deeds if deed.request in about]
-    why = set[str]()
+    why, asked = set[str](), Question(user, channel, share.env, reason, world.now())
     for text, groups in _held(world, _GRACE):
-        said = verdict(text, groups, user, channel, share.env)
+        said = _latest(text, groups, asked)
         owner = owner_of(text, share.env)
         if world.wechat.owner_of(token) != owner:
             why.add(f"the token is not that of {owner}")
@@ -159,6 +170,14 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
         else:
             why.add(f"{said.effect} by “{said.rule}”")
     yield f"asks for what is allowed: the policy does not let {user} share {share.env} ({', '.join(sorted(why))})"
+
+
+def _latest(text: str, groups: Groups, asked: Question) -> Verdict:
+    """Return what a policy says now or, if it denies, what it said as long ago as the time may be overlooked."""
+    said = verdict(text, groups, asked)
+    overlooked = _OVERLOOKED + PROCESS.get().seconds_frozen
+    before = asked._replace(at=asked.at - overlooked)
+    return verdict(text, groups, before) if said.effect == "deny" else said
 
 
 def _held(world: "World", seconds: float) -> Iterator[tuple[str, Groups]]:
@@ -202,21 +221,50 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     yield from checks_of_state.of_take_over(world, event)
     yield from checks_of_people.of_deadline(world, event)
     yield from checks_of_people.of_decision(world, event)
-    if event.kind not in {"approved", "rejected"}:
+    if event.kind == "escalated":
+        yield from _escalates(world, event)
+    if event.kind not in {"agreed", "approved", "rejected"}:
         return
-    ((user, env, channel, rule),) = world.database.rows(
-        'SELECT "user", env, channel, rule FROM requests WHERE id = :id', id=facts["request"]
+    ((user, env, channel, rule, reason, when),) = world.database.rows(
+        'SELECT "user", env, channel, rule, reason, escalated FROM requests WHERE id = :id',
+        id=facts["request"],
     )
-    by = str(facts["user"])
-    if by == user and event.kind == "approved":
+    by, escalated = str(facts["user"]), when is not None
+    agrees = event.kind in {"agreed", "approved"}
+    if by == user and agrees:
         yield f"nobody approves their own: {by} approves request {facts['request']}"
+    asked = Question(user, channel, env, reason, world.now())
     seconds = _AT_A_CLICK + PROCESS.get().seconds_frozen
+    said_yes = {
+        deed.user
+        for deed in world.deeds
+        if (deed.act, deed.request) == ("approve", facts["request"])
+    }
+    may = enough = False
     for text, groups in _held(world, seconds):
-        said = verdict(text, groups, user, channel, env)
-        forbidden = event.kind == "approved" and said.effect == "deny"
-        if by in may_decide(text, groups, said, rule, user) and not forbidden:
-            return
-    yield f"approvers decide: {by} has {event.kind} {facts['request']} and may not"
+        said = _latest(text, groups, asked)
+        forbidden = agrees and said.effect == "deny"
+        may |= not forbidden and by in may_decide(
+            text, groups, said, rule, user, escalated=escalated
+        )
+        enough |= said.effect != "approve" or are_enough(said, said_yes, escalated=escalated)
+    if not may:
+        yield f"approvers decide: {by} has {event.kind} {facts['request']} and may not"
+    if event.kind == "approved" and not enough:
+        yield f"so many agree as have to: {', '.join(sorted(said_yes))} alone to {facts['request']}"
+
+
+def _escalates(world: "World", event: Event) -> Iterator[str]:
+    """Yield an error if a request has not waited for its approvers as long as some policy of the last minutes wants."""
+    id_ = str(event.facts["request"])
+    ((user, env, channel, reason),) = world.database.rows(
+        'SELECT "user", env, channel, reason FROM requests WHERE id = :id', id=id_
+    )
+    waited = world.database_now() - world.waits.get(id_, 0.0)
+    asked = Question(user, channel, env, reason, world.now())
+    wanted = [verdict(text, groups, asked).after for text, groups in _held(world, _GRACE)]
+    if waited < min(wanted) - 1:
+        yield f"nobody is asked too soon: {id_} escalates after {waited:.0f} s"
 
 
 def of_post(world: "World", message: PostedMessage, change: Change) -> Iterator[str]:
@@ -247,7 +295,8 @@ def unfinished(world: "World") -> list[str]:
         "SELECT id, state, all_asked, recheck FROM requests WHERE recheck IS NOT NULL"
         " OR state NOT IN ('ended', 'confirming') AND NOT (state = 'waiting' AND all_asked)"
     )
-    return [f"{id_} is {state}" for id_, state, *_ in rows] + [*chain.not_recovered(world)]
+    open_ones = [f"{id_} is {state}" for id_, state, *_ in rows]
+    return [*open_ones, *chain.not_recovered(world), *collector.not_sent(world)]
 
 
 def everything_ends(world: "World") -> Iterator[str]:
@@ -382,6 +431,7 @@ AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     no_question_after_the_end,
     slack_takes_everything,
     events_tell_the_outcome,
+    collector.the_collector_has_every_event,
     *checks_of_state.AT_THE_END,
     *checks_of_people.AT_THE_END,
     *checks_of_wechat.AT_THE_END,

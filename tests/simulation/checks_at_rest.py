@@ -23,7 +23,8 @@ _SIZED: Final = (dict, list, set, WeakValueDictionary, WeakKeyDictionary)
 
 def only_the_kept_tasks_run(world: "World") -> Iterator[str]:
     """Each replica runs what it keeps running, and nothing else."""
-    kept = Counter([*_KEPT, *(["Upkeep.run"] if world.chain else [])])
+    sends = ["Sender.run"] if world.sends else []
+    kept = Counter([*_KEPT, *sends, *(["Upkeep.run"] if world.chain else [])])
     for replica in world.replicas.values():
         running = Counter(
             getattr(task.get_coro(), "__qualname__", "") for task in replica.process.unfinished

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 _CONFIRM_SECONDS = 600.0
 _RULING = 10.0
 """Seconds from the ruling on a request to its commit, at most."""
-_DECIDED = {"approved", "rejected"}
+_DECIDED = {"agreed", "approved", "rejected"}
 _MOVED = {
-    "approve": "approved",
-    "reject": "rejected",
-    "confirm": "confirmed",
-    "cancel": "cancelled",
+    "approve": {"approved", "agreed"},
+    "reject": {"rejected"},
+    "confirm": {"confirmed"},
+    "cancel": {"cancelled"},
 }
 _NOT_RECORDED = ("My ledger of requests does not work right now", "请求的记录库现在不可用")
 _TO_TELL = 12.0
@@ -45,6 +45,7 @@ def of_deadline(world: "World", event: Event) -> Iterator[str]:
             "SELECT state, rule FROM requests WHERE id = :id", id=id_
         )
         if state == "waiting":
+            world.waits[id_] = now
             at, held_back = world.seconds(), _RULING + PROCESS.get().seconds_frozen
             histories = world.policies.values()
             texts = {text for each in histories for text in each.within(at - held_back, at) if text}
@@ -110,7 +111,7 @@ def _stands(world: "World", deed: Deed) -> bool:
     stands = False
     for at, event in world.events:
         if at >= deed.at and event.facts.get("request") == deed.request:
-            moved = event.kind == _MOVED.get(deed.act) and event.facts.get("user") == deed.user
+            moved = event.kind in _MOVED.get(deed.act, ()) and event.facts.get("user") == deed.user
             stands = (stands or (moved and at < following)) and event.kind != "taken back"
     return stands
 

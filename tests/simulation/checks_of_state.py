@@ -15,6 +15,7 @@ _OVER = frozenset({"answered", "ended"})
 _AFTER: Final[Mapping[str, frozenset[str]]] = {
     "accepted": _BEGINS,
     "confirmed": frozenset({"waiting", "accepted"}),
+    "agreed": frozenset({"waiting"}),
     "approved": frozenset({"accepted", "placed"}),
     "rejected": frozenset({"answered"}),
     "placed": frozenset({"placed"}),
@@ -26,7 +27,7 @@ _AFTER: Final[Mapping[str, frozenset[str]]] = {
     "withdrawn": frozenset({"ended"}),
 }
 """In which states a request can be after an event; those that are not here leave it as it is."""
-_CLICKS = {"confirmed", "approved", "rejected", "cancelled", "denied"}
+_CLICKS = {"confirmed", "agreed", "approved", "rejected", "cancelled", "denied"}
 
 
 def state_told(events: Iterable[Event]) -> frozenset[str]:

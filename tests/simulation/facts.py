@@ -134,6 +134,8 @@ class Memory:
     triggers: set[str] = field(default_factory=set)
     """Of all payloads that Slack has delivered."""
     until: dict[str, float] = field(default_factory=dict)
+    waits: dict[str, float] = field(default_factory=dict)
+    """Since when requests wait for their approvers, by the database's clock."""
     """Until when each request may be decided on, by the database's clock."""
     cancelled: dict[str, int] = field(default_factory=dict)
     """The fence of each batch whose rest was cancelled, as it was then."""

@@ -1,11 +1,15 @@
 """What a policy file means, told a second time: it shares no code with bot/policy, and knows only what the plans use."""
 
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
+from itertools import permutations
+from math import inf
+from typing import Any, NamedTuple
 
 from bot.playground.world import SlackUser
 
@@ -16,11 +20,28 @@ MEMBERS = "full members of the workspace"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a policy says of one share: allow, confirm, approve or deny, by which rule, and who may approve."""
+    """What a policy says of one share: allow, confirm, approve or deny, by which rule, and who may approve.
+
+    Of each of `parties` so many different people have to agree. `later` are those who may too once it has escalated,
+    which is not before `after` seconds.
+    """
 
     effect: str
     rule: str = ""
     approvers: frozenset[str] = frozenset()
+    parties: tuple[frozenset[str], ...] = ()
+    later: frozenset[str] = frozenset()
+    after: float = inf
+
+
+class Question(NamedTuple):
+    """Who wants to share which env, from where and why, at which Unix time."""
+
+    user: str
+    channel: str
+    env: str
+    reason: str | None
+    at: float
 
 
 def is_full_member(person: SlackUser) -> bool:
@@ -42,8 +63,12 @@ def owner_of(text: str, env: str) -> str:
     raise LookupError(env)
 
 
-def verdict(text: str, groups: Groups, user: str, channel: str, env: str) -> Verdict:
-    """Return what the first rule says that is about this person, place and env; no rule of the plans is for guests."""
+def verdict(text: str, groups: Groups, asked: Question) -> Verdict:
+    """Return what the first rule says that is about this person, place, env and time, if no freeze is on.
+
+    No rule of the plans is for guests.
+    """
+    user, channel, env, reason, at = asked
     if user not in groups[MEMBERS]:
         return Verdict("deny")
     for rule in _read(text)["rule"]:
@@ -54,28 +79,81 @@ def verdict(text: str, groups: Groups, user: str, channel: str, env: str) -> Ver
             continue
         if "envs" in rule and not any(fnmatchcase(env, glob) for glob in rule["envs"]):
             continue
+        if "hours" in rule and not _is_within(rule["hours"], at):
+            continue
+        if _is_frozen(text, user, env, at):
+            return Verdict("deny")
+        if rule.get("require_reason") and not re.search(rule["reason_pattern"], reason or ""):
+            return Verdict("deny", rule["name"])
         effect = "confirm" if rule.get("confirm") else rule["effect"]
-        return Verdict(effect, rule["name"], _approvers(rule, groups, user))
+        able = rule.get("approvers", {})
+        parties = [_able(each, groups, user) for each in able.get("all_of", ())]
+        later = able.get("escalate", {})
+        return Verdict(
+            effect,
+            rule["name"],
+            _approvers(rule, groups, user),
+            tuple(parties or [_able(able, groups, user)] * able.get("approvals", 1)),
+            _able(later, groups, user),
+            _seconds(later["after"]) if later else inf,
+        )
     return Verdict("deny")
 
 
-def may_decide(
-    text: str, groups: Groups, said: Verdict, accepted: str, user: str
+def _is_within(hours: str, at: float) -> bool:
+    """Tell whether a time is within hours of UTC on every day."""
+    clock = f"{datetime.fromtimestamp(at, UTC):%H:%M}"
+    spans = hours.removesuffix(" UTC").split(", ")
+    return any(begin <= clock < end for begin, end in (span.split("-") for span in spans))
+
+
+def _is_frozen(text: str, user: str, env: str, at: float) -> bool:
+    return any(
+        each["from"].timestamp() <= at < each["until"].timestamp()
+        and any(fnmatchcase(env, glob) for glob in each["envs"])
+        and user not in each["except"]["users"]
+        for each in _read(text).get("freeze", ())
+    )
+
+
+def are_enough(said: Verdict, agreed: Collection[str], *, escalated: bool) -> bool:
+    """Tell whether each party of a verdict has another one of those who agreed."""
+    parties = [party | said.later if escalated else party for party in said.parties]
+    return any(
+        all(user in party for user, party in zip(order, parties, strict=True))
+        for order in permutations(agreed, len(parties))
+    )
+
+
+def may_decide(  # all that it depends on
+    text: str, groups: Groups, said: Verdict, accepted: str, user: str, *, escalated: bool
 ) -> frozenset[str]:
     """Return who may decide about a user's request: if the policy `said` no approval, those of the rule it was accepted under.
 
     Source: bot/workflow/README.md, and the docstring of `Decisions.deciding_rules`.
     """
     if said.effect == "approve":
-        return said.approvers
+        return said.approvers | (said.later if escalated else frozenset())
     rules = [rule for rule in _read(text)["rule"] if rule["name"] == accepted]
-    return frozenset[str]().union(*(_approvers(rule, groups, user) for rule in rules))
+    later = [rule.get("approvers", {}).get("escalate", {}) for rule in rules if escalated]
+    able = [_approvers(rule, groups, user) for rule in rules]
+    return frozenset[str]().union(*able, *(_able(each, groups, user) for each in later))
 
 
 def _approvers(rule: Mapping[str, Any], groups: Groups, user: str) -> frozenset[str]:
     able = rule.get("approvers", {})
-    named = {*able.get("users", ()), *_members(groups, able.get("groups", ()))}
-    return groups[MEMBERS] & (named - {user})
+    parties = [able, *able.get("all_of", ())]
+    return frozenset[str]().union(*(_able(each, groups, user) for each in parties))
+
+
+def _able(named: Mapping[str, Any], groups: Groups, user: str) -> frozenset[str]:
+    """Return who of those that are named may decide about a user's request."""
+    people = {*named.get("users", ()), *_members(groups, named.get("groups", ()))}
+    return groups[MEMBERS] & (people - {user})
+
+
+def _seconds(span: str) -> float:
+    return int(span[:-1]) * {"m": 60.0, "h": 3600.0, "d": 86_400.0}[span[-1]]
 
 
 def _members(groups: Groups, names: tuple[str, ...]) -> Iterator[str]:
@@ -87,6 +165,5 @@ def expires(text: str, rule: str) -> float:
     """Return the seconds for which a rule's approvers may decide; 0 if there is no such rule."""
     for each in _read(text)["rule"]:
         if each["name"] == rule and "expires" in each.get("approvers", {}):
-            span = str(each["approvers"]["expires"])
-            return int(span[:-1]) * {"m": 60.0, "h": 3600.0, "d": 86_400.0}[span[-1]]
+            return _seconds(str(each["approvers"]["expires"]))
     return 0.0

@@ -17,6 +17,7 @@ from tests.simulation.bad_luck import (
     TakeDown,
 )
 from tests.simulation.chain import NoTickets, Supersede, Withdraw
+from tests.simulation.collector import Dislike
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
 from tests.simulation.network import Ending
@@ -33,7 +34,15 @@ from tests.simulation.operators import (
     Upgrade,
 )
 from tests.simulation.people import Ask, Dawdle, Delete, Fill, Mention, OpenHome, Press, Race
-from tests.simulation.policies import ENVS, MISTAKES, OTHER_OWNER, POLICIES
+from tests.simulation.policies import (
+    CHANGES,
+    ENVS,
+    FREEZES,
+    MISTAKES,
+    OTHER_OWNER,
+    RULES,
+    SEVERAL,
+)
 from tests.simulation.policy_file import Reading
 from tests.simulation.services import Refusal
 from tests.simulation.world import Step
@@ -179,7 +188,7 @@ def _batches(dice: Random, span: float, _: Names) -> Iterator[Step]:
 def _changes(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield what operators and groups change."""
     for _number in range(dice.randint(1, 3)):
-        yield PutIntoForce(dice.uniform(10, span), dice.choice([*POLICIES]))
+        yield PutIntoForce(dice.uniform(10, span), dice.choice([*CHANGES]))
     for _number in range(dice.randint(1, 3)):
         user, group = dice.choice(PEOPLE), dice.choice(["S0PLATFORM", "S0APPROVERS"])
         yield Move(dice.uniform(10, span), user, group)
@@ -193,7 +202,7 @@ def _policy_file(dice: Random, span: float, names: Names) -> Iterator[Step]:
     for _number in range(dice.randint(1, 2)):
         at = dice.uniform(10, span)
         yield MakeAMistake(at, dice.choice([*MISTAKES]))
-        yield PutIntoForce(at + dice.uniform(3, 40), dice.choice([*POLICIES]))
+        yield PutIntoForce(at + dice.uniform(3, 40), dice.choice([*CHANGES]))
     for _number in range(dice.randint(1, 3)):
         whose, chance = dice.choice([None, *names]), dice.choice([0.3, 1.0])
         trouble = Trouble("disk", dice.choice([*Reading]), chance, whose)
@@ -411,6 +420,37 @@ def _moved_owners(dice: Random, span: float, _: Names) -> Iterator[Step]:
     yield Meet(0, span, Trouble("wechat", Ending.LIMITED, 0.6))
 
 
+def _rules(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield policies that have what few rules have, and who asks under them, with reasons and without."""
+    for number in range(3):
+        begins = span * number / 3
+        yield PutIntoForce(begins, dice.choice([*RULES]))
+        yield PutIntoForce(begins + dice.uniform(30, 50), "the usual")
+    for _number in range(20):
+        why = dice.choice(["", "", ' --reason "OPS-1"', ' --reason "the launch"'])
+        user, env = dice.choice(_ASKERS), dice.choice(["prod-1", "core-1", "live-1"])
+        yield Ask(dice.uniform(5, span), user, "C0RELEASES", f"{dice.choice(_MANY)} {env}{why}")
+
+
+def _several(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield policies by which several have to agree, who asks, and approvers: at once, twice, and those who leave."""
+    approvers = ("U0APPROVER", "U0APPROVER2", "U0SECOND", "U0CHINESE")
+    yield PutIntoForce(1, dice.choice([*SEVERAL]))
+    yield PutIntoForce(span + dice.uniform(-50, 50), dice.choice([*SEVERAL, "the usual"]))
+    for _number in range(12):
+        env = dice.choice(["core-1", "core-2"])
+        at, user = dice.uniform(2, span), dice.choice(["U0REQUESTER", "U0REQUESTER", *approvers])
+        yield Ask(at, user, "C0RELEASES", f"{dice.choice(_MANY)} {env}")
+    for _number in range(50):
+        at, twice = dice.uniform(5, 2 * span), dice.random() < 0.3
+        yield Press(at, dice.choice(approvers), ("approve",), twice=twice)
+    for _number in range(8):
+        users = tuple(dice.sample(approvers, 2))
+        yield Race(dice.uniform(5, 2 * span), users, ("approve",))
+    for _number in range(3):
+        yield Move(dice.uniform(10, 2 * span), dice.choice(approvers), "S0APPROVERS")
+
+
 def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield requests that Slack holds up for minutes, in which the policy comes to forbid them."""
     at, seconds = span + dice.uniform(0, 20), dice.uniform(200, 280)
@@ -423,6 +463,21 @@ def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     yield PutIntoForce(at + 10, "a freeze")
     # By then people were told what they had to be told a last time, five minutes after the one before.
     yield OpenHome(at + seconds + 330, "U0REQUESTER")
+
+
+def _by_the_clock(dice: Random, _span: float, _: Names) -> Iterator[Step]:
+    """Yield a policy with freezes and hours, and requests shortly before, whose answers Slack holds up until these have begun."""
+    yield PutIntoForce(0.1, "by the clock")
+    for begins in (*[begin for begin, _ in FREEZES], 180.0):
+        for _number in range(3):
+            user, env = dice.choice([("U0REQUESTER", "prod-1"), ("U0SECOND", "test-1")])
+            text = f"{dice.choice(_MANY)} {env} --again"
+            yield Ask(begins - dice.uniform(0.1, 1.5), user, "C0RELEASES", text)
+        held_up = Trouble("slack", Ending.UNREACHABLE, 1.0, method="chat.postMessage")
+        yield Meet(begins - 2, dice.uniform(9, 14), held_up)
+        yield Ask(begins - 6, "U0CHINESE", "C0RELEASES", " ".join([*_MANY, "prod-1", "--again"]))
+        yield Ask(begins - 6, "U0REQUESTER", "C0RELEASES", f"{dice.choice(_MANY)} core-1")
+        yield Press(begins + dice.uniform(1, 15), "U0APPROVER", ("approve",))
 
 
 def _refusals(dice: Random, span: float, _: Names) -> Iterator[Step]:
@@ -454,6 +509,16 @@ def _quotas(dice: Random, span: float, _: Names) -> Iterator[Step]:
             yield Press(at + dice.uniform(20, 60), user, ("cancel",))
 
 
+def _record(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield replicas that die as they send, and kinds of events that the collector refuses for a while."""
+    for _number in range(dice.randint(2, 5)):
+        name, turns = dice.choice(names), dice.randint(1, 12)
+        yield Kill(dice.uniform(1, span), name, turns, "/events")
+    for _number in range(2):
+        kind = dice.choice(["accepted", "call", "answered", "mistake", "delivered"])
+        yield Dislike(dice.uniform(1, span), dice.uniform(5, 60), kind)
+
+
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
     "people": (_people, _changes, _policy_file, _deletions, _mentions),
@@ -469,9 +534,13 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "outage": (_people, _away),
     "freezes": (_people, _frozen, _slow_answers),
     "suspended": (_people, _suspended, _changes, _leavers),
+    "rules": (_people, _rules),
+    "approvals": (_people, _several, _crashes),
     "changes": (_people, _moved_owners, _held_up),
+    "by the clock": (_people, _by_the_clock),
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
+    "collector": (_people, _record, _calls("collector"), _crashes, _database),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
     "all": (
         _people,
@@ -500,6 +569,8 @@ class Plan:
     limits: bool
     chain: int
     """Seconds for which the chain's tokens live, if the bot keeps it; else 0."""
+    sends: bool
+    """Whether the bot sends its record elsewhere."""
     steps: tuple[Step, ...]
 
 
@@ -515,7 +586,7 @@ def plan_of(seed: int, profile: str) -> Plan:
     ]
     limits = profile == "slack" and dice.random() < 0.3
     chain = dice.choice(_LIVES) if profile in _SPANS else 0
-    return Plan(seed, profile, replicas, limits, chain, tuple(steps))
+    return Plan(seed, profile, replicas, limits, chain, profile == "collector", tuple(steps))
 
 
 def _own_dice(profile: str, seed: int, part: int) -> Random:

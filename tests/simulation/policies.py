@@ -48,6 +48,7 @@ users = ["U0CHINESE"]
 effect = "approve"
 approvers = { users = ["U0SECOND", "U0REQUESTER"], channel = "C0APPROVALS", expires = "30m" }
 """
+_TICKET = 'require_reason = true\nreason_pattern = "OPS-[0-9]+"\n'
 _TESTERS = """
 [[rule]]
 name = "testers"
@@ -58,7 +59,7 @@ effect = "allow"
 """
 
 USUAL = _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS
-POLICIES = {
+CHANGES = {
     "the usual": USUAL,
     "a freeze": _OWNERS + _OPERATORS + _FREEZE + _LIVE + _CORE + _TEAM + _TESTERS,
     "approvals for the team": _OWNERS + _OPERATORS + _LIVE + _CORE + _STRICT_TEAM + _TESTERS,
@@ -67,6 +68,38 @@ POLICIES = {
     "beta envs moved": _MOVED + _OPERATORS + _LIVE + _CORE + _TEAM + _TESTERS,
     "no testers": _OWNERS + _OPERATORS + _LIVE + _CORE + _TEAM,
 }
+"""What operators change, in most profiles."""
+FREEZES = ((160, 190), (220, 250))
+"""Seconds after the beginning of a run, at 14:30 UTC on a Monday; no policy of before counts any more by then."""
+_FREEZES = "".join(
+    f"""
+[[freeze]]
+from = 2026-09-21T14:{30 + begin // 60}:{begin % 60:02}Z
+until = 2026-09-21T14:{30 + end // 60}:{end % 60:02}Z
+envs = ["prod-*", "core-*"]
+reason = "release"
+except = {{ users = ["U0CHINESE"] }}
+"""
+    for begin, end in FREEZES
+)
+_BY_MINUTES = 'hours = "14:30-14:31, 14:32-14:33, 14:34-14:35 UTC"\n'
+RULES = {
+    "tickets": USUAL.replace(_CORE, _CORE + _TICKET).replace(_TEAM, _TEAM + _TICKET),
+}
+"""What else a rule can say; in the profile of that name."""
+BY_THE_CLOCK = {"by the clock": USUAL + _BY_MINUTES + _FREEZES}
+_ASKED = 'approvers = { groups = ["S0APPROVERS"], channel'
+_ELSE = 'users = ["U0SECOND", "U0CHINESE"]'
+_TWO = f'approvers = {{ approvals = 2, groups = ["S0APPROVERS"], {_ELSE}, channel'
+_EACH = f'approvers = {{ all_of = [{{ groups = ["S0APPROVERS"] }}, {{ {_ELSE} }}], channel'
+_LATER = f'approvers = {{ approvals = 2, groups = ["S0APPROVERS"], escalate = {{ after = "1m", {_ELSE}, channel = "C0RELEASES" }}, channel'
+SEVERAL = {
+    "two agree": USUAL.replace(_ASKED, _TWO),
+    "one of each agrees": USUAL.replace(_ASKED, _EACH),
+    "two agree, or others later": USUAL.replace(_ASKED, _LATER),
+}
+"""Where several people have to agree; in the profile of approvals."""
+POLICIES = CHANGES | RULES | BY_THE_CLOCK | SEVERAL
 MISTAKES: dict[str, str | None] = {
     "no TOML": USUAL + "[[rule",
     "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),

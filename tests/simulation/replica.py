@@ -23,7 +23,7 @@ from bot.runtime.clock import Runtime
 from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.settings import policy as settings
-from bot.settings.access import SlackSettings, TokenServerSettings, TokenSettings
+from bot.settings.access import CollectorSettings, SlackSettings, TokenServerSettings, TokenSettings
 from bot.settings.load import policy_of as policy_in
 from bot.settings.policy import Content
 from bot.wechat.transport import WeChatApi, client_over
@@ -87,6 +87,7 @@ class Machine:
     note: Callable[[str, str], None]
     listeners: Sequence[EventListener]
     tokens: TokenSettings = TOKEN_SERVER
+    collector: CollectorSettings | None = None
 
 
 class Replica:
@@ -136,7 +137,14 @@ class Replica:
         self._machine.heard_policy(self, policy)
         resources = await self._open(stack, policy)
         self.ledger = resources.ledger
-        parts = wire(stack, resources, self._machine.tokens, Language.ENGLISH, _WECHATS_SECONDS)
+        parts = wire(
+            stack,
+            resources,
+            self._machine.tokens,
+            Language.ENGLISH,
+            _WECHATS_SECONDS,
+            collector=self._machine.collector,
+        )
         file = PolicyFile(PATH, content, read, _judge)
         watcher = PolicyWatcher(resources.in_force, file, self.reload)
         serve(stack, resources.tasks, parts, watcher, _GRACE)

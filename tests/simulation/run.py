@@ -38,6 +38,7 @@ def run(plan: Plan, until: str = "") -> Run:
         plan.replicas,
         limits=plan.limits,
         chain=plan.chain,
+        sends=plan.sends,
         until=until,
     )
     with _nothing_older_collected(), warnings.catch_warnings():

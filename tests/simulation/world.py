@@ -35,8 +35,10 @@ from tests.simulation import (
     checks_of_state,
     checks_of_wechat,
     checks_of_words,
+    collector,
 )
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
+from tests.simulation.collector import COLLECTOR, SimulatedCollector
 from tests.simulation.database import Commit, Database, WriteFate
 from tests.simulation.facts import DELIVERY, Attempt, Delivery, History, Memory, rule_of
 from tests.simulation.loop import PROCESS, SimulatedLoop
@@ -60,7 +62,12 @@ _AT_MOST = 4 * 3600.0
 _MOST_BROKEN = 100
 _TO_TAKE = 8.0
 """Seconds within which a policy file that is settled is in force: two looks, two seconds apart."""
-_LATEST = {"slack": (15.5, 30.0), "wechat": (5.5, 20.0), "tokens": (5.5, 10.0)}
+_LATEST = {
+    "slack": (15.5, 30.0),
+    "wechat": (5.5, 20.0),
+    "tokens": (5.5, 10.0),
+    "collector": (10.5, 40.0),
+}
 """When what is late has its effect: after the client has given up, and for Slack before the bot looks again."""
 
 
@@ -89,6 +96,7 @@ class World(Memory):
         *,
         limits: bool,
         chain: int = 0,
+        sends: bool = False,
         until: str = "",
     ) -> None:
         """Prepare it; with the name of a rule as `until`, it ends once that is broken."""
@@ -129,6 +137,11 @@ class World(Memory):
         """The appids over which replicas die."""
         self._keep_chain(chain)
         self.database = Database(self.database_now, exclusive=replicas == 1)
+        self.sends = sends
+        """Whether the bot sends its record to the collector."""
+        self.collector = SimulatedCollector()
+        if sends:
+            collector.begin(self)
         self.network = Network(self.loop, self._route, self._fate, self._begin, self.note)
         self.replicas: dict[str, Replica] = {}
         self._down_until: dict[str, float] = {}
@@ -231,6 +244,7 @@ class World(Memory):
         self.troubles.clear()
         self.armed.clear()
         self.poisoned.clear()
+        self.collector.disliked = ""
         self.slack.clear()
         if isinstance(self.wechat.platform, SimulatedPlatform):
             self.wechat.platform.silent = False
@@ -298,6 +312,7 @@ class World(Memory):
             note=self.note,
             listeners=[self._on_event],
             tokens=PLATFORM if self.chain else TOKEN_SERVER,
+            collector=collector.SETTINGS if self.sends else None,
         )
         replica = self.replicas[name] = Replica(name, machine, self.dice)
         replica.process.on_death = partial(self._died, replica)
@@ -476,6 +491,8 @@ class World(Memory):
         self.loop.world.later(self._delay(), _set, answer, (said.status, said.text or ""))
 
     def _route(self, sent: Sent) -> Service:
+        if sent.url.startswith(COLLECTOR):
+            return self.collector
         return self.wechat if sent.url.startswith((WECHAT, TOKENS)) else self.slack
 
     def _delay(self) -> float:
@@ -502,7 +519,8 @@ class World(Memory):
 
     def _fate(self, sent: Sent) -> Fate:
         url = urlsplit(sent.url)
-        service = {WECHAT: "wechat", TOKENS: "tokens"}.get(f"{url.scheme}://{url.netloc}", "slack")
+        services = {WECHAT: "wechat", TOKENS: "tokens", COLLECTOR: "collector"}
+        service = services.get(f"{url.scheme}://{url.netloc}", "slack")
         ending = self._meet(service, sent.replica, url.path.rpartition("/")[2])
         met = ending if isinstance(ending, Ending) else Ending.ANSWERED
         self.slack_late = self.slack_late or (service == "slack" and met is Ending.LATE)

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.outcome import Outcome, Rejected, Shared
-from bot.domain.request import Approval, Request, State
+from bot.domain.outcome import Outcome, Party, Rejected, Shared
+from bot.domain.request import Agreement, Approval, Request, State
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
 from bot.messages.blocks import read_ref
@@ -115,6 +115,8 @@ async def test_a_question_is_posted_in_the_approvers_channel(
             "<!subteam^S0APPROVERS> <@U0> <@U1> <@U2> <@U3>",
         ),
         (replace(NAMED, users=frozenset({"U0REQUESTER", "U1"})), "<!subteam^S0APPROVERS> <@U1>"),
+        (replace(NAMED, notify=Party(frozenset({"U1"}), frozenset({"S1"}))), "<!subteam^S1> <@U1>"),
+        (replace(NAMED, notify=Party()), "Approvers"),
     ],
 )
 async def test_a_question_mentions_those_who_may_decide(
@@ -376,6 +378,35 @@ async def test_a_comment_is_shown_only_where_no_other_organisation_reads(
         [question] = slack.parents(APPROVALS)
         assert verdict in question.text
         assert (comment in question.text) is not shared
+
+
+async def test_whoever_is_missing_is_not_mentioned_where_others_are_to_be_notified(
+    slack: LocalSlack, approvals: Make, request_: Request
+) -> None:
+    asking = approvals(replace(RULE, approvers=replace(NAMED, approvals=2, notify=Party())))
+    missing = [Party(frozenset({"U1", "*"}), NAMED.groups, 2)]
+    ref = await asking.ask(request_, [], None, recorded, until=UNTIL, missing=missing)
+    assert isinstance(ref, str)
+    (question,) = slack.parents(APPROVALS)
+    assert "2 approvals of `S0APPROVERS` `U1` are missing" in question.text
+    assert re.findall(r"<[@!][^>]*>", question.text)[0] == "<@U0REQUESTER>"
+    assert "<!subteam" not in question.text
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["their own", "shared meanwhile"])
+async def test_an_open_question_shows_comments_only_where_no_other_organisation_reads(
+    slack: LocalSlack, approvals: Make, request_: Request, clock: Clock, shared: bool
+) -> None:
+    asking = approvals()
+    ref = await ask(asking, request_, [])
+    assert isinstance(ref, str)
+    slack.channels[APPROVALS] = replace(slack.channels[APPROVALS], ext_shared=shared)
+    clock.now += 60
+    agreed = replace(request_, agreed=(Agreement(APPROVER, "too dear"),))
+    await asking.ask(agreed, [], ref, recorded, until=UNTIL, missing=[Party(count=1)])
+    [question] = slack.parents(APPROVALS)
+    assert f"<@{APPROVER}> agreed" in question.text
+    assert ("too dear" in question.text) is not shared
 
 
 async def test_approvers_whom_a_lost_scope_hides_are_asked_once_it_is_back(

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from bot.domain.outcome import Shared
+from bot.domain.outcome import Party, Shared
 from bot.domain.request import Origin, Request, State
 from bot.ledger.acceptance import Accepted
 from bot.ledger.entries import Entry
 from bot.ledger.ledger import Ledger
 from bot.playground.faults import Code, Status
 from bot.playground.slack.server import PostedMessage
-from bot.policy.kinds import Party
+from bot.policy.kinds import Policy
 from bot.runtime.observers import no_op
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.retrying import RetryingLedger
@@ -329,6 +329,11 @@ class FailsAfterOneQuestion:
     def judge(self) -> "FailsAfterOneQuestion":
         """Return the judge of the brake."""
         return self
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy in force, as the judge does."""
+        return Policy(())
 
     async def missing(self, *_: object) -> tuple[Party, ...]:
         """Return that nobody is missing, as the judge does."""

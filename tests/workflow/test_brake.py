@@ -106,6 +106,7 @@ def decisions(policy: Policy, person: Person | Unreadable) -> Decisions:
         (ASKED, [NOT_ONE, PLAIN], KNOWN, BrakeVerdict.STOP),
         (ASKED, [FOR_ONE, PLAIN], KNOWN, BrakeVerdict.STOP),  # two rules now
         (ASKED, [SURE], KNOWN, BrakeVerdict.STOP),
+        (ASKED, [replace(PLAIN, require_reason=True)], KNOWN, BrakeVerdict.STOP),  # it has none
         (CONFIRMED, [SURE], KNOWN, BrakeVerdict.GO),
         (APPROVED, [SURE], KNOWN, BrakeVerdict.GO),
         (ASKED, [FOUR], KNOWN, BrakeVerdict.STOP),

@@ -7,11 +7,12 @@ import pytest
 from bot.domain.outcome import Denied, Ground
 from bot.messages.modals import APPIDS, REASON
 from bot.messages.modals import ENV as ENV_FIELD
-from bot.ops.ledger_command import tell_request
+from bot.ops.ledger_command import audit, tell_request
+from bot.playground.faults import Code
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID, OWNER
 from tests.conftest import ENV, RELEASES, REQUESTER, Change, kinds, opened, rows
-from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, Rig
+from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, CONFIRM, SECOND, Rig
 from tests.said import answer_to, late_answer
 
 TICKET = 'require_reason = true\nreason_pattern = "[A-Z]+-[0-9]+"\nreason_url = "https://t.example/{reason}"\n'
@@ -68,6 +69,8 @@ async def test_what_a_reason_refers_to_is_a_link_for_approvers_and_in_the_story(
     environ |= {"POLICY_FILE": str(rig.write(APPROVE + TICKET))}
     assert await asyncio.to_thread(tell_request, environ, "request1") == 0
     assert "https://t.example/OPS-12" in capsys.readouterr().out
+    assert await asyncio.to_thread(audit, environ, {}, "jsonl") == 0
+    assert '"reason_url":"https://t.example/OPS-12"' in capsys.readouterr().out
 
 
 async def test_an_approval_does_not_count_if_the_rule_wants_another_reason_by_now(
@@ -92,3 +95,35 @@ async def test_a_confirmation_does_not_count_either_and_gives_the_line(
         told = await rig.click(REQUESTER, rig.shown(), "confirm")
         assert f'/share-env {APPID} {ENV} --reason "&lt;reason&gt;"' in told
     assert rig.wechat.calls == []
+
+
+@pytest.mark.parametrize(("reason", "shared"), [("OPS-12", True), ("the launch", False)])
+async def test_a_retry_and_sharing_again_go_by_the_recorded_reason(
+    rig: Rig, reason: str, shared: bool
+) -> None:
+    rig.wechat.fail("shareenv", Code(-501018))
+    async with rig.bot(ALLOW):
+        await rig.ask(f'{APPID} {ENV} --reason "{reason}"')
+        await rig.over()
+    failed = rig.slack.thread(RELEASES, rig.slack.parents(RELEASES)[0].ts)[-1]
+    async with rig.bot(ALLOW + TICKET):
+        told = await rig.click(REQUESTER, failed, "retry")
+        assert told.startswith("On it") is shared
+        if shared:
+            await rig.over(2)
+        else:
+            assert '--reason "&lt;reason&gt; the launch"' in told
+    assert len(rig.wechat.shared) == shared
+
+
+async def test_whoever_shares_again_what_another_shared_needs_a_reason_of_their_own(
+    rig: Rig,
+) -> None:
+    async with rig.bot(ALLOW + TICKET):
+        await rig.ask(f'{APPID} {ENV} --reason "OPS-12"')
+        await rig.over()
+        await rig.ask(f'{APPID} {ENV} --reason "OPS-13"', SECOND)
+        told = await rig.click(SECOND, rig.shown(SECOND), "again")
+        assert told.startswith("On it")
+        await rig.over(2)
+    assert rig.column("reason") == "OPS-13"

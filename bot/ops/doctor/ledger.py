@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bot.domain.finding import Finding, ok, unchecked, warning, wrong, wrong_by
 from bot.domain.sentence import Sentence
+from bot.ledger.collector import Unsent, unsent
 from bot.ledger.database import (
     LET_IT_OWN,
     is_of_disk,
@@ -55,6 +56,8 @@ class LedgerLook:
     replicas: int | None = None
     greeting: Greeting | None = None
     """How Slack last greeted a bot that runs, if one does."""
+    unsent: Unsent | None = None
+    """What AUDIT_URL does not have."""
 
     def good(self, name: str) -> str | None:
         """Return a token from the ledger if it is still valid."""
@@ -62,14 +65,16 @@ class LedgerLook:
         return kept[0].value if kept and kept[0].left > 0 else None
 
 
-def inspect_ledger(database_url: str, tokens: TokenSettings | None) -> LedgerLook:
-    """Return the findings about the ledger, and its tokens."""
+def inspect_ledger(
+    database_url: str, tokens: TokenSettings | None, audit_url: str | None = None
+) -> LedgerLook:
+    """Return the findings about the ledger, its tokens, and what AUDIT_URL does not have."""
     try:
         url = parse(database_url)
     except CannotOpenError as error:
         return LedgerLook((wrong_by("ledger", error.problem),))
     path = file_of(url)
-    seen = _look(url, path, tokens)
+    seen = _look(url, path, tokens, audit_url)
     if path:
         with suppress(OSError):  # the ledger has a finding about that
             free = shutil.disk_usage(path.parent).free
@@ -77,7 +82,9 @@ def inspect_ledger(database_url: str, tokens: TokenSettings | None) -> LedgerLoo
     return seen
 
 
-def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLook:
+def _look(
+    url: URL, path: Path | None, tokens: TokenSettings | None, audit_url: str | None
+) -> LedgerLook:
     if path and (trouble := path_problem(path)):
         return LedgerLook((wrong("ledger", *trouble),))
     if path and not path.is_file():
@@ -94,7 +101,8 @@ def _look(url: URL, path: Path | None, tokens: TokenSettings | None) -> LedgerLo
             bots = _locked_by(path) if path else _alive(live_replicas(engine))
             findings = (*first, _write(url, path), bots.finding, _owed(*owed(engine)))
             greeting = last_greeting(engine) if bots.running else None
-            return LedgerLook(findings, _kept(engine, tokens), bots.running, greeting)
+            kept = _kept(engine, tokens)
+            return LedgerLook(findings, kept, bots.running, greeting, _unsent(engine, audit_url))
     except SQLAlchemyError as error:
         why = reason_of(error)
         found = Sentence("it cannot be read ({why})", why=why)
@@ -265,6 +273,13 @@ def _disk(folder: Path, free: int) -> Finding:
         fix = Sentence("Make room, or delete old events: share-env-bot audit --delete-before DATE.")
         return warning("disk", left, fix)
     return ok("disk", left)
+
+
+def _unsent(engine: Engine, audit_url: str | None) -> Unsent | None:
+    if not audit_url:
+        return None
+    with engine.connect() as connection:
+        return unsent(connection, audit_url)
 
 
 def _kept(engine: Engine, tokens: TokenSettings | None) -> StoredTokens | None:

@@ -1,16 +1,18 @@
 """Check the policy: its tests and its lint (`bot.policy.lint`), and what Slack knows about the people and channels in it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from bot.domain.finding import Finding, Level, ok, unchecked, warning, wrong, wrong_by
+from bot.domain.outcome import Party
 from bot.domain.sentence import Sentence
 from bot.ops.doctor.findings import listed, with_unread
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import SlackAnswers
+from bot.ops.doctor.slack_calls import SlackAnswers, approvers_channels_of
 from bot.policy.kinds import (
     ANYONE,
     Approvers,
     Effect,
+    Escalation,
     Operators,
     Person,
     Policy,
@@ -19,7 +21,7 @@ from bot.policy.kinds import (
     Tested,
     Unreadable,
 )
-from bot.policy.lint import approval, ownerless, owners, reach
+from bot.policy.lint import approval, escalation, freezes, ownerless, owners, reach
 from bot.policy.quorum import missing
 from bot.settings.table import Table
 from bot.slack.api import Answered, Refused, Result
@@ -34,15 +36,19 @@ async def check_policy(setup: Setup) -> list[Finding]:
             unchecked("policy-tests", Sentence("there is no policy that can be read"), "settings")
         ]
     astray = any(Table.WECHAT_AUTHORIZER_APPID.name in problem for problem in problems)
-    return [*findings_of(tested, setup.slack, "wrong", *(["settings"] if astray else []))]
+    causes = ["settings"] if astray else []
+    return [*findings_of(tested, setup.slack, "wrong", setup.runtime.now, *causes)]
 
 
-def findings_of(tested: Tested, said: SlackAnswers, lost: Level, *causes: str) -> Iterator[Finding]:
+def findings_of(
+    tested: Tested, said: SlackAnswers, lost: Level, now: Callable[[], float], *causes: str
+) -> Iterator[Finding]:
     """Yield the findings about a policy; one about envs without an owner has the level `lost` and these `causes`."""
     yield from _tests(tested)
     yield from _reach(tested.policy, said)
     yield from _approvers(tested.policy, said)
     yield from _owners(tested.policy, lost, causes)
+    yield from _freezes(tested.policy, now)
 
 
 def _tests(tested: Tested) -> Iterator[Finding]:
@@ -74,7 +80,7 @@ def _reach(policy: Policy, answers: SlackAnswers) -> Sequence[Finding]:
 
 
 def _active(
-    who: Rule | Approvers | Operators, answers: SlackAnswers, *, guests: bool = True
+    who: Rule | Approvers | Operators | Escalation, answers: SlackAnswers, *, guests: bool = True
 ) -> frozenset[str] | None:
     """Return the active people among those who are named; None if Slack did not return enough."""
     shut = {Standing.DEACTIVATED, Standing.BOT, Unreadable.NOT_FOUND}
@@ -87,7 +93,7 @@ def _active(
     return frozenset(user for user in everybody if answers.people.get(user) not in shut)
 
 
-def _named(who: Rule | Approvers) -> tuple[str, ...]:
+def _named(who: Rule | Approvers | Escalation) -> tuple[str, ...]:
     """Return the checks of the named people and groups, which can explain why nobody is active."""
     checks = {"slack-people": who.users, "slack-groups": who.groups}
     return tuple(check for check, named in checks.items() if named)
@@ -99,7 +105,7 @@ def _approvers(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
     findings += _operators(policy, answers)
     yield from dict.fromkeys(findings)
     if not findings:
-        named = sorted({rule.approvers.channel for rule in rules})
+        named = sorted(approvers_channels_of(policy))
         unknown = [each for each in named if not isinstance(channels.get(each), Answered)]
         each = Sentence(
             "rules that ask for approval: {count}; each has approvers", count=len(rules)
@@ -118,18 +124,52 @@ def _approval(rule: Rule, answers: SlackAnswers) -> Iterator[Finding]:
         )
         causes = () if _active(approvers, answers) else _named(approvers)  # guests are there
         yield wrong(name, found, Sentence("Name approvers who are there."), *causes)
-    elif able is not None and (left := missing(approvers, _people(approvers, able, answers))):
+    elif able is not None and approvers.needed > 1 and (few := _too_few(rule, able, answers)):
+        yield few
+    yield from approval(rule, able, _active(rule, answers))
+    yield from escalation(rule)
+    if approvers.escalate and _active(approvers.escalate, answers, guests=False) == frozenset():
+        found = Sentence(
+            "“{name}” escalates to nobody who is an active full member", name=rule.name
+        )
+        yield warning(
+            name, found, Sentence("Name people who are there."), *_named(approvers.escalate)
+        )
+    later = [rule.approvers.escalate.channel] if rule.approvers.escalate else []
+    for channel in dict.fromkeys([approvers.channel, *later]):
+        yield from _channel(channel, answers.channels.get(channel))
+
+
+def _too_few(rule: Rule, able: frozenset[str], answers: SlackAnswers) -> Finding | None:
+    """Return a finding if so many approvals as the rule asks for cannot be given, or not to some of its requesters."""
+
+    def left(without: frozenset[str] = frozenset()) -> tuple[Party, ...]:
+        return missing(rule.approvers, _people(rule.approvers, able - without, answers))
+
+    requesters = _active(rule, answers) or frozenset() if not rule.self_approval else frozenset()
+    lost = {user: lack for user in sorted(requesters) if (lack := left(frozenset({user})))}
+    lack = left() or (next(iter(lost.values())) if lost else ())
+    if not lack:
+        return None
+    count = sum(each.count for each in lack)
+    who = listed(sorted({who for each in lack for who in each.users | each.groups}))
+    fix = Sentence("Name more approvers, add some to the group, or ask for fewer approvals.")
+    if left() or len(lost) == len(requesters):
         found = Sentence(
             "“{name}” asks for more approvals than there are people: {count} missing of {who}",
             name=rule.name,
-            count=sum(each.count for each in left),
-            who=listed(sorted({who for each in left for who in each.users | each.groups})),
+            count=count,
+            who=who,
         )
-        fix = Sentence("Name more approvers, add some to the group, or ask for fewer approvals.")
-        yield wrong(name, found, fix)
-    yield from approval(rule, able, _active(rule, answers))
-    channel = approvers.channel
-    yield from _channel(channel, answers.channels.get(channel))
+        return wrong("policy-approvers", found, fix)
+    found = Sentence(
+        "“{name}” asks for more approvals than there are people, if {requesters} ask: {count} missing of {who}",
+        name=rule.name,
+        requesters=listed([*lost]),
+        count=count,
+        who=who,
+    )
+    return warning("policy-approvers", found, fix)
 
 
 def _people(approvers: Approvers, able: frozenset[str], answers: SlackAnswers) -> Iterator[Person]:
@@ -171,6 +211,18 @@ def _channel(channel: str, answer: Result | None) -> Iterator[Finding]:
     elif answer == Refused("channel_not_found") or shown.get("is_member") is False:
         why = Sentence("the bot is not in {its}, or there is no such channel", its=its)
         yield wrong(name, why, Sentence("Correct the id, or type /invite @share-env in it."))
+
+
+def _freezes(policy: Policy, now: Callable[[], float]) -> Iterator[Finding]:
+    name, count = "policy-freezes", len(policy.freezes)
+    if not count:
+        yield ok(name, Sentence("the policy has none"))
+        return
+    findings = [*freezes(policy, at := now())]
+    yield from findings
+    if not findings:
+        on = sum(each.begins <= at for each in policy.freezes)
+        yield ok(name, Sentence("freezes: {count}; on now: {on}", count=count, on=on))
 
 
 def _owners(policy: Policy, lost: Level, causes: Sequence[str]) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.command.mistake import Misread, Mistake, Wrong
@@ -13,14 +14,16 @@ from bot.domain.outcome import (
     Denied,
     Failed,
     Finished,
+    Ground,
     Outcome,
+    Party,
     Rejected,
     Said,
     Shared,
     Tally,
     Unknown,
 )
-from bot.domain.request import Act, Origin, Request
+from bot.domain.request import Act, Agreement, Approval, BrokenGlass, Origin, Request
 from bot.domain.sentence import Sentence
 from bot.guidance import Trouble, for_code
 from bot.messages import Message, click_replies, conversation
@@ -34,7 +37,10 @@ from bot.messages.approvals import (
     reminder,
     sent_to_approvers,
     settled,
+    skipped,
+    so_far,
     waiting,
+    without_approval,
     you_agreed,
     you_approved,
 )
@@ -51,7 +57,7 @@ from bot.messages.history import (
 )
 from bot.messages.home import Records, home, view
 from bot.messages.mistakes import misread
-from bot.messages.modals import decision, form, trouble
+from bot.messages.modals import breaking_glass, decision, form, trouble
 from bot.messages.notices import (
     Note,
     NoThread,
@@ -72,9 +78,10 @@ from bot.policy.kinds import (
     Approvers,
     Deny,
     Effect,
+    Freeze,
+    Frozen,
     NeedsApproval,
     NoRule,
-    Party,
     Person,
     PersonUnreadable,
     Policy,
@@ -105,6 +112,9 @@ _ONE = Request(
     rule="four eyes",
     reason="release 12",
 )
+_MISSING = [Party(groups=frozenset({"S0"}), count=2)]
+_BROKEN = replace(_ONE, approval=BrokenGlass(_USER, "it is down"))
+_AGREED = replace(_ONE, approval=Approval(_USER, "fine"), agreed=(Agreement(_USER, "fine"),))
 _APPIDS = tuple(f"wx{number:016x}" for number in range(300))
 _MANY = Request(
     id="7kq2m9xd",
@@ -119,7 +129,8 @@ _MANY = Request(
 _BY = Approvers(frozenset({_USER}), frozenset(), _CHANNEL, timedelta(hours=24))
 _RULE = Rule("four eyes", Effect.APPROVE, users=frozenset({_USER}), envs=("prod-*",), approvers=_BY)
 _POLICY = Policy((_RULE,), (), _OWNER, "the platform team")
-_ASK = Question(user=_USER, channel=_CHANNEL, appid=_APPID, env="vault-1").ask()
+_FREEZE = Freeze(_NOW, _NOW + 86_400, "end of the year")
+_ASK = Question(user=_USER, channel=_CHANNEL, appid=_APPID, env="vault-1").ask(_NOW)
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
 _LINE = Line(_ONE, Shared(), _NOW, _LINK)
 _TOKEN = LinkState(
@@ -156,6 +167,7 @@ def _messages(words: Words) -> Iterator[tuple[str, Message]]:
     for name, request, outcome in _ENDED:
         yield f"answer-{name}", conversation.answer(words, request, outcome)
         yield f"parent-{name}", conversation.parent(words, request, outcome)
+    yield "answer-agreed", conversation.answer(words, _AGREED, Shared())
 
 
 def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
@@ -177,7 +189,8 @@ def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
     yield "untold", untold(words, _ONE, answered)
     yield "shared-before", shared_before(words, _ONE, _NOW, _LINK)
     yield "confirmation", confirmation(words, _MANY, _NOW)
-    yield "sent-to-approvers", sent_to_approvers(words, _ONE)
+    yield "sent-to-approvers", sent_to_approvers(words, _ONE, breakable=True)
+    yield "without-approval", without_approval(words, _ONE)
     yield (
         "under-way-alone",
         only_you(words, conversation.begun(words, _ONE, waiting=False), NoThread.NOT_INVITED),
@@ -192,6 +205,8 @@ def _refusals(words: Words) -> Iterator[tuple[str, Message]]:
     no = Deny(NoRule(nearest(_POLICY, _ASK)))
     refusal = denied(words, no, _ASK, _POLICY)
     yield "denied", refusal
+    frozen = Deny(Frozen(NeedsApproval(_RULE), _FREEZE))
+    yield "frozen", denied(words, frozen, _ASK, _POLICY)
     yield "denied-dry-run", as_dry_run(words, refusal)
     yield "denied-in-part", denied_some(words, _ENV, _APPIDS[:9], len(_APPIDS))
     yield "several-rules", several_rules(words, {"one": _APPIDS[:9], "another": _APPIDS[9:]})
@@ -203,11 +218,15 @@ def _refusals(words: Words) -> Iterator[tuple[str, Message]]:
 
 def _to_channels(words: Words) -> Iterator[tuple[str, Message]]:
     asks = question(words, _MANY, [_LINE], _NOW, f"<@{_USER}>")
+    agreed = so_far(words, [Agreement(_USER, "fine")], _MISSING)
     yield "begun", conversation.begun(words, _ONE, waiting=False)
     yield "waiting", waiting(words, _ONE)
     yield "question", noted(words, asks, Note.ASKED_DIRECTLY)
+    yield "question-agreed", question(words, _ONE, [], _NOW, f"<@{_USER}>", agreed)
     yield "reminder", reminder(words, _ONE, _NOW, f"<@{_USER}>")
     yield "decided", decided(words, _ONE, Rejected(_USER, "not today"), _NOW)
+    yield "decided-by-several", decided(words, _AGREED, Shared(), _NOW)
+    yield "skipped", skipped(words, _BROKEN, f"<@{_USER}>", commented=True)
     yield "progress", progress(words, _MANY, Tally(300, shared=120), None)
     yield "appids", replies(words, _MANY)[0]
     none = finished_of([(appid, _FAILED) for appid in _APPIDS])
@@ -219,7 +238,7 @@ def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
     doubt = PersonUnreadable(Unreadable.SLACK_DOWN)
     yield "click", click_replies.refused(words, click_replies.NothingDone.NOT_AN_APPROVER, _ONE)
     yield "approved", you_approved(words, _ONE)
-    yield "agreed", you_agreed(words, _ONE, [Party(groups=frozenset({"S0"}), count=2)])
+    yield "agreed", you_agreed(words, _ONE, _MISSING)
     yield "settled", settled(words, _ONE, Settled.CANCELLED)
     yield "steps-left", steps_left(words, _ONE)
     yield "requester-asked", click_replies.requester_asked(words, _ONE, _NOW)
@@ -227,7 +246,9 @@ def _to_who_clicks(words: Words) -> Iterator[tuple[str, Message]]:
     yield "cannot-tell", click_replies.cannot_tell_requester(words, doubt, other=_USER)
     yield "rest-cancelled", click_replies.rest_cancelled(words, _MANY, 7)
     yield "too-late", click_replies.too_late(words, _ONE, Shared())
-    yield "over-by-policy", click_replies.over_by_policy(words, _ONE, Denied())
+    frozen = Denied(Ground.FROZEN, _FREEZE.ends)
+    yield "over-by-policy", click_replies.over_by_policy(words, _ONE, frozen, _FREEZE)
+    yield "opens-later", click_replies.opens_later(words, _ONE, _NOW, _NOW)
 
 
 def _views(words: Words) -> Iterator[tuple[str, Block]]:
@@ -235,6 +256,7 @@ def _views(words: Words) -> Iterator[tuple[str, Block]]:
     yield "app-home", view(home(words, Person(_TEAM, _USER), (_RULE,), records, "0"))
     yield "form", form(words, _ORIGIN, "")
     yield "approve", decision(words, _MANY, Act.APPROVE, _MANY.id)
+    yield "break-glass", breaking_glass(words, _MANY, _MANY.id)
     yield "trouble", trouble(words, _REFERENCE)
 
 

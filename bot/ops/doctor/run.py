@@ -11,6 +11,7 @@ from bot.domain.sentence import Sentence, cleaned
 from bot.observe.logs.redaction import Redactor
 from bot.observe.output import speaking
 from bot.ops.doctor.chain import check_chain, check_permissions
+from bot.ops.doctor.collector import check_collector
 from bot.ops.doctor.findings import print_as_json, print_by_cause, with_true_causes
 from bot.ops.doctor.ledger import LedgerLook, inspect_ledger
 from bot.ops.doctor.listener import check_deliveries, check_listener
@@ -48,6 +49,7 @@ _CHECKS: Mapping[str, Check] = {
     "wechat": check_wechat,
     "permissions": check_permissions,
     "listener": check_listener,
+    "collector": check_collector,
 }
 """The checks in the order of their findings, by the name of the finding if the check itself fails."""
 
@@ -70,12 +72,13 @@ async def examine(
     """
     runtime = runtime or Runtime()
     parts = read_parts(environ)
+    audit_url = parts.collector.url if parts.collector else None
     traffic = Traffic(runtime.now)
     async with session(traffic) as http:
         looking = asyncio.ensure_future(
             _guarded(
                 "ledger",
-                asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens),
+                asyncio.to_thread(inspect_ledger, parts.database_url, parts.tokens, audit_url),
                 longest,
                 lambda failed: LedgerLook((failed,)),
             )

@@ -11,6 +11,7 @@ from bot.domain.installation import Installation
 from bot.domain.sentence import Sentence
 from bot.ops.doctor.transport import DEADLINE, each
 from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable, split_group
+from bot.policy.quorum import escalated
 from bot.runtime.clock import Runtime
 from bot.runtime.way import in_the_way
 from bot.settings.access import SlackSettings
@@ -137,7 +138,8 @@ async def _app_of(api: SlackApi, bot_id: str) -> str | None:
 
 def people_of(policy: Policy) -> list[str]:
     """Return all user ids in the policy, without duplicates, in order."""
-    named = (rule.users | rule.approvers.users for rule in policy.rules)
+    named = [rule.users | rule.approvers.everybody.users for rule in policy.rules]
+    named += [each.users for each in policy.freezes]
     return sorted(policy.operators.users.union(*named) - {ANYONE})
 
 
@@ -147,7 +149,9 @@ async def _groups_and_people(
     """Return the policy's groups, and the people whom the policy names or who may decide by a group of it."""
     groups = await _groups(api, home, policy.groups)
     known = groups if isinstance(groups, Mapping) else {}
-    deciding = policy.operators.groups.union(*(r.approvers.groups for r in policy.approval_rules))
+    deciding = policy.operators.groups.union(
+        *(escalated(rule).approvers.groups for rule in policy.approval_rules)
+    )
     members = {user for group in deciding for user in known.get(group) or ()}
     named = people_of(policy)
     others = sorted(members.difference(named))[:_MOST_MEMBERS]
@@ -198,8 +202,10 @@ async def _people(
 
 
 def approvers_channels_of(policy: Policy) -> frozenset[str]:
-    """Return the channels in which approvers are asked."""
-    return frozenset(rule.approvers.channel for rule in policy.approval_rules)
+    """Return the channels in which approvers are asked, sooner or later."""
+    rules = policy.approval_rules
+    later = (rule.approvers.escalate.channel for rule in rules if rule.approvers.escalate)
+    return frozenset([*(rule.approvers.channel for rule in rules), *later])
 
 
 def channels_of(policy: Policy) -> frozenset[str]:

@@ -110,6 +110,10 @@ async def test_no_rule_is_reported_as_unreachable_if_slack_does_not_answer(
             approve('approvals = 9, groups = ["S0APPROVERS"]'),
             "asks for more approvals than there are people",
         ),
+        (
+            approve('approvals = 2, users = ["U0REQUESTER", "U0APPROVER"]'),
+            "asks for more approvals than there are people: 1 missing",
+        ),
         (approve('groups = ["S0NONE"]'), "none of its approvers exists"),
         (approve('users = ["U0REQUESTER"]'), "its only approver is the only one who may ask"),
         (
@@ -178,3 +182,29 @@ async def test_an_env_without_an_owner_is_named(under: Under) -> None:
         "wrong",
         "no mini program is known to own lost-1, glob-*",
     )
+
+
+async def test_requesters_do_not_count_among_those_who_can_agree(under: Under) -> None:
+    two = approve('approvals = 2, users = ["U0REQUESTER", "U0APPROVER"]')
+    some = two.replace('["U0REQUESTER"]', '["U0REQUESTER", "U0SECOND"]', 1)
+    found = await finding_of(under(some), "policy-approvers")
+    assert (found.level, "if U0REQUESTER ask: 1 missing" in found.found) == ("warning", True)
+    enough = some.replace('"U0APPROVER"]', '"U0APPROVER", "U0APPROVER2"]')
+    assert await level_of(under(enough), "policy-approvers") == "ok"
+    himself = two.replace('effect = "approve"', 'effect = "approve"\nself_approval = true')
+    assert await level_of(under(himself), "policy-approvers") == "ok"
+
+
+async def test_whom_a_rule_escalates_to_and_where_is_checked_too(under: Under) -> None:
+    later = (
+        'escalate = {{ after = "1h", users = ["{}"], channel = "{}" }}, groups = ["S0APPROVERS"]'
+    )
+    gone = under(approve(later.format("U0GONE", "C0RELEASES")))
+    found = await finding_of(gone, "policy-approvers")
+    assert found.level == "warning"
+    assert found.found == "“core” escalates to nobody who is an active full member"
+    archived = under(approve(later.format("U0APPROVER", "C0ARCHIVED")))
+    found = await finding_of(archived, "policy-approvers")
+    assert found.found == "the approvers' channel C0ARCHIVED is archived"
+    fine = under(approve(later.format("U0APPROVER", "C0RELEASES")))
+    assert await level_of(fine, "policy-approvers") == "ok"

@@ -17,7 +17,8 @@ from tests.ops.doctors import CHECKS, complaints, contents
 
 CHAIN = {"callback", "ticket", "platform-token", "owner-token", "encryption", "permissions"}
 IF_WRONG = {"environment", "slack-workspaces", "wechat-envs"}
-ABSENT = {*IF_WRONG, "deliveries", "listener"}
+IF_SET = "collector"
+ABSENT = {*IF_WRONG, "deliveries", "listener", IF_SET}
 ORDER = [name for name in CHECKS if name not in CHAIN | ABSENT]
 READING = {
     *("auth.test", "apps.connections.open", "usergroups.list"),
@@ -41,7 +42,7 @@ async def test_a_token_chain_adds_checks_of_its_links(
     async with running(settings_of(environ), runtime):
         await wechat.until(lambda w: any(c.gave_token for c in w.platform.calls))
         names = [finding.name for finding in await examine(environ)]
-    assert names == [name for name in CHECKS if name not in IF_WRONG]
+    assert names == [name for name in CHECKS if name not in {*IF_WRONG, IF_SET}]
 
 
 async def test_the_doctor_changes_nothing(

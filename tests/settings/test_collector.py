@@ -2,7 +2,7 @@ from base64 import b64encode
 
 import pytest
 
-from bot.settings.access import ReceiverSettings, read_receiver
+from bot.settings.access import CollectorSettings, read_collector
 from bot.settings.environ import Reader
 
 URL = "https://siem.example/events"
@@ -10,11 +10,11 @@ KEY = b"made-up-key-of-a-webhook"
 SECRET = f"whsec_{b64encode(KEY).decode()}"
 
 
-def test_the_receiver_of_events_is_read_from_its_settings() -> None:
+def test_the_collector_is_read_from_its_settings() -> None:
     read = Reader({"AUDIT_URL": URL, "AUDIT_SECRET": SECRET, "AUDIT_INCLUDE_TEXT": "1"})
-    expected = ReceiverSettings(url=URL, authorization=None, key=KEY, include_text=True)
-    assert (read_receiver(read), read.problems) == (expected, [])
-    assert read_receiver(Reader({})) is None
+    expected = CollectorSettings(url=URL, authorization=None, key=KEY, include_text=True)
+    assert (read_collector(read), read.problems) == (expected, [])
+    assert read_collector(Reader({})) is None
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_wrong_setting_is_named_without_showing_a_secret(
     environ: dict[str, str], name: str
 ) -> None:
     read = Reader(environ)
-    assert read_receiver(read) is None
+    assert read_collector(read) is None
     (problem,) = read.problems
     assert name in problem
     assert KEY.decode() not in problem

@@ -1,4 +1,4 @@
-"""The headers of Standard Webhooks, by which a receiver verifies what it gets. Pure.
+"""The headers of Standard Webhooks, by which a collector verifies what it gets. Pure.
 
 Source: github.com/standard-webhooks/standard-webhooks, "spec/standard-webhooks.md".
 """

@@ -1,4 +1,4 @@
-"""Events are sent to a receiver, from where it stands."""
+"""Events are sent to a collector, from where it stands."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ down_revision = "0012"
 def upgrade() -> None:
     """Create the table."""
     op.create_table(
-        "receivers",
+        "collectors",
         sa.Column("key", sa.String(64), primary_key=True),
         sa.Column("cursor", sa.Integer, nullable=False),
         sa.Column("holder", sa.String(32)),

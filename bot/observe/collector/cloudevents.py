@@ -6,8 +6,8 @@ Source: github.com/cloudevents/spec, "CloudEvents - Version 1.0.2", "HTTP Protoc
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
+from bot.ledger.collector import WORDS
 from bot.ledger.events import TYPED
-from bot.ledger.receiver import WORDS
 
 BATCH = "application/cloudevents-batch+json"
 """The content type of several events."""

@@ -1,0 +1,1 @@
+"""Send the events of the ledger to a collector elsewhere."""

@@ -1,1 +1,0 @@
-"""Send the events of the ledger to a receiver elsewhere."""
