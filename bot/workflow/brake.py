@@ -10,7 +10,6 @@ from bot.domain.outcome import Called, Failed, Stopped, Unknown, doubted
 from bot.domain.request import BrokenGlass
 from bot.guidance import Trouble
 from bot.ledger.entries import Entry
-from bot.policy.decide import may_break_glass
 from bot.policy.kinds import (
     Allow,
     Decided,
@@ -20,7 +19,7 @@ from bot.policy.kinds import (
     NeedsConfirmation,
     Unreadable,
 )
-from bot.workflow.judge import Decisions, Judge, doubt_in
+from bot.workflow.judge import Decisions, Judge, doubt_in, need_not_wait
 from bot.workflow.leased import LeasedSteps
 
 CHECK_AGAIN = 1.0
@@ -110,17 +109,16 @@ def _is_covered(entry: Entry, decided: Decided) -> bool:
     An approval counts only for the rule under which it was given, and also as a confirmation; a requester who did not wait
     for it still has to be one who need not.
     """
-    ask, decision = decided
-    match decision:
+    match decided.decision:
         case Allow():
             return True
         case NeedsConfirmation():
             return entry.decided is not None
         case NeedsApproval(rule):
             approval = entry.request.approval
-            whole = not isinstance(approval, BrokenGlass) or may_break_glass(rule, ask.person)
-            return approval is not None and whole and entry.request.rule == rule.name
+            counts = not isinstance(approval, BrokenGlass) or need_not_wait(decided)
+            return approval is not None and counts and entry.request.rule == rule.name
         case Deny():
             return False
         case _:
-            assert_never(decision)
+            assert_never(decided.decision)

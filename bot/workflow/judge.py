@@ -7,6 +7,7 @@ from bot.domain.outcome import Denied, Ground, Party
 from bot.domain.request import Origin, Request
 from bot.policy.decide import (
     decide_all,
+    deciding_rule,
     depends_on_time,
     in_general,
     is_operator,
@@ -112,12 +113,8 @@ class Decisions:
     @property
     def breakable(self) -> Rule | None:
         """The rule whose approval the requester need not wait for; None if there is none for all of it."""
-        glass = [
-            decision.rule
-            for ask, decision in self.of_each
-            if isinstance(decision, NeedsApproval) and may_break_glass(decision.rule, ask.person)
-        ]
-        return glass[0] if len(glass) == len(self.of_each) and len({*glass}) == 1 else None
+        rules = {deciding_rule(each.decision) for each in self.of_each}
+        return rules.pop() if len(rules) == 1 and all(map(need_not_wait, self.of_each)) else None
 
     def deciding_rules(self, request: Request) -> tuple[Rule, ...]:
         """Return the rules whose approvers may decide: the one rule that now requires an approval for all of it.
@@ -135,6 +132,12 @@ class Decisions:
         if before := approving_rule(self.policy, request):
             rules[before.name] = before
         return tuple(rules.values())
+
+
+def need_not_wait(decided: Decided) -> bool:
+    """Return whether it takes an approval for which the requester need not wait."""
+    ask, decision = decided
+    return isinstance(decision, NeedsApproval) and may_break_glass(decision.rule, ask.person)
 
 
 @dataclass(frozen=True, slots=True)

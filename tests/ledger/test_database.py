@@ -137,7 +137,7 @@ OLDER = {
     "0011": ("ALTER TABLE requests DROP COLUMN agreed",),
     "0012": ("DROP TABLE collectors",),
     "0013": ("ALTER TABLE requests DROP COLUMN escalated",),
-    "0016": ("ALTER TABLE requests DROP COLUMN broke_glass",),
+    "0014": ("ALTER TABLE requests DROP COLUMN broke_glass",),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 
