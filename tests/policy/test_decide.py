@@ -695,9 +695,7 @@ def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them_a
     moments = [NOW + hours * 3600 for hours in range(7 * 24)]
     places = product(("T1", "T2", "T3"), (HERE, THERE, "C0OTHER"))
     decisions = [
-        whatever_reason(
-            decide(policy, replace(asked, workspace=workspace, channel=channel, at=at))
-        )
+        whatever_reason(decide(policy, replace(asked, workspace=workspace, channel=channel, at=at)))
         for workspace, channel in places
         for at in moments
     ]
