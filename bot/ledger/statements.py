@@ -116,6 +116,7 @@ PAIR = and_(compared(requests.c.env), compared(requests.c.appid))
 ASKED_BY = and_(compared(requests.c.team), compared(requests.c.user))
 """The request is this person's, in this workspace."""
 
+OF_TEAM = unindexed(requests.c.team)
 OPEN_OF = and_(OPEN, unindexed(requests.c.user))
 """The request is this person's and has not ended, in whichever workspace of an organisation they asked."""
 

@@ -64,12 +64,11 @@ class Home:
         """Return the page's records, with those of others for somebody who decides; None if the ledger is down or too slow."""
         missing = "the ledger does not tell the records of an App Home"
         past = await in_time(self.ledger.history(who, None, LISTED + 1), missing)
-        others = await in_time(self.ledger.stoppable(), missing) if decides else ()
+        of_workspace = None if self.installation.is_wide else who[0]
+        others = await in_time(self.ledger.stoppable(of_workspace), missing) if decides else ()
         if past is None or others is None:
             return None
-        serves = self.installation.serves
-        ours = [entry for entry in others if serves(entry.request.origin.team_id)]
-        waiting, stoppable = await self._for(asker, ours)
+        waiting, stoppable = await self._for(asker, others)
         lines, stop = (
             [line_of(entry, self.link, who[1]) for entry in some] for some in (past, stoppable)
         )

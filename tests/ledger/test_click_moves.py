@@ -273,7 +273,9 @@ async def test_requests_that_can_be_cancelled_are_listed_for_operators_and_appro
     await ended(ledger, new_request(), Shared())
     gone = await asked(ledger)
     await ledger.clicks.move(gone, Move(State.PLACED, "U2", "approved"))
-    listed = [entry.request.id for entry in await ledger.stoppable()]
+    listed = [entry.request.id for entry in await ledger.stoppable("T1")]
+    assert [entry.request.id for entry in await ledger.stoppable(None)] == listed
+    assert await ledger.stoppable("T2") == []
     assert listed == [entry.request.id for entry in (confirming, waiting, batch)]
 
 
@@ -288,7 +290,7 @@ async def test_of_very_many_that_wait_the_oldest_are_listed(
         connection.execute(
             insert(requests), [{**row, **id_, "created": first.created + 1} for id_ in ids]
         )
-    listed = await ledger.stoppable()
+    listed = await ledger.stoppable("T1")
     assert (len(listed), listed[0].request.id) == (1000, first.request.id)
 
 
