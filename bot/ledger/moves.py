@@ -32,7 +32,9 @@ _MOVE = {
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
 _WITH_PLACE = _WAITS.values(**NOTHING_OWED)
 _ASKING = _WAITS.values(asked=value_of(_r.asked))
-_ESCALATE = _ASKING.where(_r.escalated.is_(None)).values(escalated=NOW, all_asked=False)
+_ESCALATE = _ASKING.where(_r.escalated.is_(None)).values(
+    escalated=NOW, all_asked=False, **NOTHING_OWED
+)
 _ASKED = _ASKING.values(all_asked=True, holder=None, owed=None, wake=seconds("the_wake"))
 
 # The event `delivered` has the detail "ready" if the answer had no remaining steps. Events of older versions have no

@@ -91,7 +91,7 @@ class Note(Enum):
     ASKED_DIRECTLY = msgid(
         "I ask approvers directly, since another organisation may be able to read their channel. The first decision counts."
     )
-    ESCALATED = msgid("Nobody has decided yet, so you are asked too. Any of you may decide.")
+    ESCALATED = msgid("It is not decided yet, so you are asked too, and may decide.")
 
 
 def noted(words: Words, said: Message, note: Note) -> Message:

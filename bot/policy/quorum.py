@@ -17,6 +17,16 @@ def missing(approvers: Approvers, agreed: Iterable[Person]) -> tuple[Party, ...]
     return _unfilled(approvers.parties, agreed)
 
 
+def still_to_agree(rule: Rule, agreed: Sequence[Person], requester_id: str) -> tuple[Party, ...]:
+    """Return the parties of `missing` as people read them: without users who agreed, and the requester if they may not."""
+    done = {person.user_id for person in agreed}
+    done |= set() if rule.self_approval else {requester_id}
+    return tuple(
+        replace(party, users=party.users - done) if party.groups or party.users - done else party
+        for party in missing(rule.approvers, agreed)
+    )
+
+
 def escalated(rule: Rule) -> Rule:
     """Return the rule for a request that has escalated: whom its `escalate` names may agree too, for any party."""
     approvers, more = rule.approvers, rule.approvers.escalate

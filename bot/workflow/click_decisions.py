@@ -45,7 +45,7 @@ from bot.messages.conversation import answer
 from bot.messages.words import Words
 from bot.policy.decide import approver_groups, approver_users
 from bot.policy.kinds import Deny, Doubt, NeedsApproval, Person, Rule, Standing, Unreadable
-from bot.policy.quorum import missing
+from bot.policy.quorum import missing, still_to_agree
 from bot.workflow.judge import Asker, Decisions, able
 from bot.workflow.ruling import denial
 
@@ -310,7 +310,7 @@ def _agree(context: ClickContext, rules: Sequence[Rule], move: Callable[..., Mov
     unread = (each.person for each in context.agreed if isinstance(each.person, Unreadable))
     if trouble := next((each for each in unread if each.passes), None):
         return _cannot_tell(context, trouble)
-    left = missing(rules[0].approvers, counted[rules[0]])
+    left = still_to_agree(rules[0], counted[rules[0]], request.origin.user_id)
     if len(before) < len(entry.agreed):
         return Reply(you_agreed(words, request, left, before=True))
     agreement = move(

@@ -41,7 +41,7 @@ from bot.policy.kinds import (
     Standing,
     Unreadable,
 )
-from bot.policy.quorum import escalated, missing
+from bot.policy.quorum import escalated, still_to_agree
 from bot.workflow.ports import People, PolicyInForce
 
 _ANYBODY = Person("", "")
@@ -265,7 +265,8 @@ class Judge:
             return ()
         origins = [replace(request.origin, user_id=user_id) for user_id in agreed]
         askers = await self.askers(origins, policy, fresh=True)
-        return missing(rule.approvers, able(rule, askers, request.origin.user_id))
+        requester_id = request.origin.user_id
+        return still_to_agree(rule, able(rule, askers, requester_id), requester_id)
 
     async def again(
         self, request: Request, appids: Sequence[str] | None = None, *, fresh: bool = False

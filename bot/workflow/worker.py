@@ -203,7 +203,9 @@ class Worker:
             return None
         _log.info("escalated", extra={"request": request.id})
         escalated = replace(request, escalated=True)
-        return replace(entry, request=escalated, asked=ref, all_asked=False)
+        return replace(
+            entry, request=escalated, asked=ref, all_asked=False, owed_since=None, wake=None
+        )
 
     async def _missing(self, entry: Entry) -> tuple[Party, ...]:
         """Return of whom somebody still has to agree to a request that waits."""

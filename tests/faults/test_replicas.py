@@ -9,11 +9,14 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 
 import pytest
+from sqlalchemy import NullPool, create_engine, text
 
 from bot.ledger.lease import LEASE
-from bot.playground.slack.server import LocalSlack
+from bot.playground.faults import Slow
+from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View
-from bot.playground.world import APPID, World
+from bot.playground.world import APPID, BOT, SCOPES, World
+from bot.slack.preflight import MENTIONS
 from tests.conftest import RELEASES, REQUESTER, opened, soon
 from tests.databases import PostgreSQL
 from tests.faults.bots import (
@@ -27,7 +30,7 @@ from tests.faults.bots import (
     two_bots,
 )
 from tests.pgbouncer import pgbouncer
-from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER
+from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER, has_button
 from tests.token_server import TokenWeChat
 
 pytestmark = pytest.mark.slow
@@ -138,6 +141,29 @@ async def test_replicas_that_are_stopped_under_load_leave_the_rest_to_the_next_s
         assert_recorded_once(database, load.accepted)
 
 
+async def test_a_mention_that_slack_delivers_to_both_replicas_is_shared_and_answered_once(
+    database: str, tmp_path: Path
+) -> None:
+    async with (
+        LocalSlack(World(scopes=SCOPES | {MENTIONS})) as slack,
+        TokenWeChat() as wechat,
+        two_bots(environ(slack, wechat, database), tmp_path) as bots,
+    ):
+        for number in range(6):
+            said = f"<@{BOT}> {APPID} prod-{number}"
+            ack = await slack.say("U0REQUESTER", RELEASES, said)
+            assert ack
+            assert (await slack.redeliver(ack)).error is None
+            await slack.command("U0REQUESTER", RELEASES, "help")  # the other is first next time
+        await all_ended(database, 10)
+        assert len(rows(database, "SELECT id FROM requests")) == 6
+        assert all(bot.logged("accepted") for bot in bots)
+        assert len(wechat.calls) == 6
+        for parent in slack.parents(RELEASES):
+            answers = [each.text[:1] for each in slack.thread(RELEASES, parent.ts)]
+            assert answers.count("✅") == 2  # the message about the request, and the answer
+
+
 APPROVE = """
 [[rule]]
 name = "four eyes"
@@ -238,3 +264,49 @@ async def test_agreements_on_two_replicas_count_each_person_once_while_they_may_
     (question,) = slack.parents(APPROVALS)
     assert f"<@{APPROVER}> agreed" in question.text
     assert f"<@{SECOND_APPROVER}>" not in question.text
+
+
+LATER = """
+[[rule]]
+name = "four eyes"
+users = ["U0REQUESTER"]
+effect = "approve"
+[rule.approvers]
+users = ["U0APPROVER"]
+channel = "C0APPROVALS"
+escalate = { after = "30m", users = ["U0APPROVER2"], channel = "C0RELEASES" }
+"""
+
+
+async def test_a_request_escalates_once_though_the_replica_that_asks_is_killed(
+    database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text(LATER, encoding="utf-8")
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
+        ruled = environ(slack, wechat, database) | {"POLICY_FILE": str(tmp_path / "policy.toml")}
+        del ruled["SHARE_ENV_ALLOWED_USERS"]
+
+        def asked() -> list[PostedMessage]:
+            return [each for each in slack.parents(RELEASES) if has_button(each, "approve")]
+
+        async with two_bots(ruled, tmp_path) as (one, other):
+            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
+            waits = "SELECT id FROM requests WHERE all_asked AND holder IS NULL"
+            await soon(lambda: rows(database, waits))
+            slack.fail("chat.postMessage", Slow(3), channel=RELEASES)
+            change(database, "UPDATE requests SET created = created - 1800, wake = wake - 1800")
+            await soon(lambda: rows(database, "SELECT id FROM events WHERE kind = 'escalated'"))
+            (holder,) = (bot for bot in (one, other) if bot.logged("escalated"))
+            await holder.end(SIGKILL)
+            await slack.until(lambda _: bool(asked()) and bool(rows(database, waits)), 60)
+            (question,) = asked()
+            await agree(slack, question.ts, SECOND_APPROVER)
+            await all_ended(database, 20)
+    assert len(wechat.calls) == 1
+    assert rows(database, "SELECT kind FROM events").count("escalated") == 1
+
+
+def change(database: str, statement: str) -> None:
+    """Change a bot's database."""
+    with create_engine(database, poolclass=NullPool).begin() as connection:
+        connection.execute(text(statement))

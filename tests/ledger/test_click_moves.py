@@ -256,6 +256,7 @@ async def test_a_request_escalates_once_and_only_for_its_holder(
     assert await other.escalate(taken, "C2/1.6 C3/")  # its first result was lost
     now = await current(ledger, entry)
     assert (now.asked, now.all_asked, now.request.escalated) == ("C2/1.6 C3/", False, True)
+    assert now.wake is None  # so that after a crash it is looked for what was posted
     assert database.kinds().count("escalated") == 1
 
 

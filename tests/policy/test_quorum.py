@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain.outcome import Party
 from bot.policy.decide import is_named
 from bot.policy.kinds import Approvers, Effect, Escalation, Person, Rule
-from bot.policy.quorum import escalated, impossible, missing
+from bot.policy.quorum import escalated, impossible, missing, still_to_agree
 
 
 def someone(name: str, *groups: str) -> Person:
@@ -67,6 +67,35 @@ def test_too_few_named_users_can_never_agree(
     approvers: Approvers, never: tuple[Party, ...]
 ) -> None:
     assert impossible(approvers) == never
+
+
+@pytest.mark.parametrize(
+    ("approvers", "agreed", "left"),
+    [
+        (
+            Approvers(frozenset({"UANN", "UBEN", "UREQ"}), approvals=2),
+            [ANN],
+            (users("UBEN"),),
+        ),
+        (
+            Approvers(frozenset({"UANN"}), frozenset({"SOWN"}), approvals=2),
+            [ANN],
+            (group("SOWN"),),
+        ),
+        (Approvers(all_of=(users("UREQ"), users("UANN"))), [ANN], (users("UREQ"),)),
+        (Approvers(frozenset({"UANN", "*"}), approvals=2), [ANN], (users("*"),)),
+    ],
+)
+def test_who_still_has_to_agree_are_others_than_those_who_did(
+    approvers: Approvers, agreed: list[Person], left: tuple[Party, ...]
+) -> None:
+    assert still_to_agree(Rule("r", Effect.APPROVE, approvers=approvers), agreed, "UREQ") == left
+
+
+def test_who_may_approve_their_own_request_has_to_agree_as_others_have() -> None:
+    asked = Approvers(frozenset({"UANN", "UREQ"}), approvals=2)
+    rule = Rule("r", Effect.APPROVE, approvers=asked, self_approval=True)
+    assert still_to_agree(rule, [ANN], "UREQ") == (users("UREQ"),)
 
 
 LATER = Escalation(timedelta(minutes=30), frozenset({"UEVE"}), frozenset({"SLATE"}), "C1")

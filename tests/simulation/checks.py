@@ -29,6 +29,7 @@ from tests.simulation.oracle import (
     Question,
     Verdict,
     are_enough,
+    escalates,
     may_decide,
     owner_of,
     verdict,
@@ -255,15 +256,14 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
 
 
 def _escalates(world: "World", event: Event) -> Iterator[str]:
-    """Yield an error if a request has not waited for its approvers as long as some policy of the last minutes wants."""
+    """Yield an error if a request escalates again, or before it waited as long as some policy of the last minutes wants."""
     id_ = str(event.facts["request"])
-    ((user, env, channel, reason),) = world.database.rows(
-        'SELECT "user", env, channel, reason FROM requests WHERE id = :id', id=id_
-    )
+    times = [each.facts.get("request") for _, each in world.events if each.kind == "escalated"]
+    if times.count(id_) > 1:
+        yield f"a request escalates once: {id_} does so again"
+    ((rule,),) = world.database.rows("SELECT rule FROM requests WHERE id = :id", id=id_)
     waited = world.database_now() - world.waits.get(id_, 0.0)
-    asked = Question(user, channel, env, reason, world.now())
-    wanted = [verdict(text, groups, asked).after for text, groups in _held(world, _GRACE)]
-    if waited < min(wanted) - 1:
+    if waited < min(escalates(text, rule) for text, _ in _held(world, _GRACE)) - 1:
         yield f"nobody is asked too soon: {id_} escalates after {waited:.0f} s"
 
 

@@ -22,8 +22,7 @@ MEMBERS = "full members of the workspace"
 class Verdict:
     """What a policy says of one share: allow, confirm, approve or deny, by which rule, and who may approve.
 
-    Of each of `parties` so many different people have to agree. `later` are those who may too once it has escalated,
-    which is not before `after` seconds.
+    Of each of `parties` another person has to agree. `later` are those who may too once it has escalated.
     """
 
     effect: str
@@ -31,7 +30,6 @@ class Verdict:
     approvers: frozenset[str] = frozenset()
     parties: tuple[frozenset[str], ...] = ()
     later: frozenset[str] = frozenset()
-    after: float = inf
 
 
 class Question(NamedTuple):
@@ -88,14 +86,12 @@ def verdict(text: str, groups: Groups, asked: Question) -> Verdict:
         effect = "confirm" if rule.get("confirm") else rule["effect"]
         able = rule.get("approvers", {})
         parties = [_able(each, groups, user) for each in able.get("all_of", ())]
-        later = able.get("escalate", {})
         return Verdict(
             effect,
             rule["name"],
             _approvers(rule, groups, user),
             tuple(parties or [_able(able, groups, user)] * able.get("approvals", 1)),
-            _able(later, groups, user),
-            _seconds(later["after"]) if later else inf,
+            _able(able.get("escalate", {}), groups, user),
         )
     return Verdict("deny")
 
@@ -167,3 +163,10 @@ def expires(text: str, rule: str) -> float:
         if each["name"] == rule and "expires" in each.get("approvers", {}):
             return _seconds(str(each["approvers"]["expires"]))
     return 0.0
+
+
+def escalates(text: str, rule: str) -> float:
+    """Return after how many seconds of waiting a rule asks others too; infinite if it does not."""
+    found = (each.get("approvers", {}) for each in _read(text)["rule"] if each["name"] == rule)
+    later = [each["escalate"] for each in found if "escalate" in each]
+    return _seconds(later[0]["after"]) if later else inf

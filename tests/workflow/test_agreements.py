@@ -115,7 +115,7 @@ async def test_the_reminder_and_the_end_name_who_agreed_and_who_is_missing(rig: 
         (reminder,) = rig.slack.thread(APPROVALS, question.ts)
         rig.pass_time(3600)
         await rig.over()
-    missing = f"1 approval of <@{APPROVER}> <@{SECOND_APPROVER}> <@{REQUESTER}> is missing"
+    missing = f"1 approval of <@{SECOND_APPROVER}> is missing"
     for text in (reminder.text, shown(rig)):
         assert f"<@{APPROVER}> agreed\nThey said: “fine”" in text
         assert missing in text

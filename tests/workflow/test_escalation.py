@@ -43,7 +43,7 @@ async def test_a_request_escalates_once_and_those_who_are_asked_then_may_decide(
         await escalated(rig)
         (question,) = questions(rig)
         assert question.text.startswith(f"🕓 <@{SECOND_APPROVER}>: ")
-        assert "Nobody has decided yet" in question.text
+        assert "It is not decided yet" in question.text
         rig.pass_time(AFTER)
         await soon(lambda: rig.column("wake") == rig.column("until"))
     async with rig.bot(LATER):
