@@ -13,13 +13,12 @@ from bot.ledger.entries import Entry
 from bot.policy.kinds import (
     Allow,
     Decided,
-    Decision,
     Deny,
     NeedsApproval,
     NeedsConfirmation,
     Unreadable,
 )
-from bot.workflow.judge import Decisions, Judge, doubt_in, need_not_wait
+from bot.workflow.judge import Decisions, Judge, doubt_in, glass_doubt, need_not_wait
 from bot.workflow.leased import LeasedSteps
 
 CHECK_AGAIN = 1.0
@@ -89,16 +88,18 @@ class Brake:
 
 def brake_verdict(entry: Entry, decisions: Decisions) -> BrakeVerdict:
     """Return the verdict of the current `decisions` on an accepted request; one rule and the same owner must cover it."""
-    sure = tuple(each for each in decisions.of_each if not _is_transient(each.decision))
+    sure = tuple(each for each in decisions.of_each if not _is_transient(entry, each))
     covered = all(_is_covered(entry, each) for each in sure)
     if not covered or replace(decisions, of_each=sure).ground_against(entry.request):
         return BrakeVerdict.STOP
     return BrakeVerdict.GO if sure == decisions.of_each else BrakeVerdict.IN_DOUBT
 
 
-def _is_transient(decision: Decision) -> bool:
-    """Tell whether it is a denial only because Slack is away or busy, or a scope is lost; a deleted group is permanent."""
-    doubt = doubt_in(decision)
+def _is_transient(entry: Entry, decided: Decided) -> bool:
+    """Tell whether it is against the request only because Slack is away or busy, or a scope is lost; a deleted group is permanent."""
+    doubt = doubt_in(decided.decision)
+    if isinstance(entry.request.approval, BrokenGlass):
+        doubt = doubt or glass_doubt(decided)
     gone = {Unreadable.NOT_FOUND, Unreadable.PAID_PLAN}
     return doubt is not None and doubt.trouble not in gone
 

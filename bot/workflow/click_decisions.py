@@ -234,7 +234,9 @@ def _break_glass(context: ClickContext) -> ClickStep:
     if no_more := decisions.against(request):
         move = Move(State.ANSWERED, by, "denied", outcome=no_more)
         return _opens_later(context, no_more) or ApplyMove(move, answer(words, request, no_more))
-    if (rule := decisions.breakable) is None:
+    if (rule := decisions.breakable) is None and (unread := decisions.glass_doubt):
+        return _in_doubt(context, unread)
+    if rule is None:
         why = NothingDone.NOT_FOR_BREAK_GLASS
         return Reply(refused(words, why, request), refused=True)
     if not click.comment:

@@ -116,6 +116,12 @@ class Decisions:
         rules = {deciding_rule(each.decision) for each in self.of_each}
         return rules.pop() if len(rules) == 1 and all(map(need_not_wait, self.of_each)) else None
 
+    @property
+    def glass_doubt(self) -> Doubt | None:
+        """What Slack did not return, if whether the requester need not wait depends on it."""
+        doubts = map(glass_doubt, self.of_each)
+        return next((doubt for doubt in doubts if doubt), None)
+
     def deciding_rules(self, request: Request) -> tuple[Rule, ...]:
         """Return the rules whose approvers may decide: the one rule that now requires an approval for all of it.
 
@@ -138,6 +144,16 @@ def need_not_wait(decided: Decided) -> bool:
     """Return whether it takes an approval for which the requester need not wait."""
     ask, decision = decided
     return isinstance(decision, NeedsApproval) and may_break_glass(decision.rule, ask.person)
+
+
+def glass_doubt(decided: Decided) -> Doubt | None:
+    """Return what Slack did not return, if whether the requester need not wait for an approval depends on it."""
+    ask, decision = decided
+    if not isinstance(decision, NeedsApproval) or need_not_wait(decided):
+        return None
+    glass, unreadable = decision.rule.break_glass, ask.person.unreadable
+    unread = glass.groups & set(unreadable) if glass else frozenset[str]()
+    return GroupUnreadable(decision.rule, unreadable[min(unread)]) if unread else None
 
 
 @dataclass(frozen=True, slots=True)

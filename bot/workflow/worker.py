@@ -304,7 +304,11 @@ class Worker:
         state = State.WAITING if waits else State.PLACED
         placed = replace(entry, state=state, place=ref, owed_since=None, wake=None)
         # Before anything else: after a crash it would be unknown that WeChat may have been called.
-        return placed if await self.ledger.place(entry, ref) else None
+        if await self.ledger.place(entry, ref):
+            return placed
+        # Whoever broke the glass meanwhile let it go on, with a place of its own.
+        self.ledger.once.rechecks.soon(request.id)
+        return None
 
     async def _call(self, entry: Entry, *, called_again: bool, late: bool) -> Entry | None:
         """Call WeChat, unless the policy stops it or it was taken over too often, and record the outcome."""

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 
 from bot.ledger.lease import LEASE
-from bot.playground.faults import Slow
+from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View
 from bot.playground.world import APPID, BOT, SCOPES, World
@@ -310,3 +310,62 @@ def change(database: str, statement: str) -> None:
     """Change a bot's database."""
     with create_engine(database, poolclass=NullPool).begin() as connection:
         connection.execute(text(statement))
+
+
+OUTAGE = 20.0  # seconds; the simulation has outages of up to an hour
+WHY = "the shop is down"
+
+
+@pytest.mark.parametrize(
+    ("channel", "asked"),
+    [(APPROVALS, {APPROVALS}), ("C0PARTNERS", {APPROVER, SECOND_APPROVER})],
+    ids=["in their channel", "directly"],
+)
+async def test_approvers_who_were_skipped_are_told_once_after_an_outage_in_which_a_replica_died(
+    database: str, tmp_path: Path, channel: str, asked: set[str]
+) -> None:
+    glass = f'break_glass = {{ users = ["{REQUESTER}"] }}\n'
+    rules = APPROVE.replace(APPROVALS, channel) + glass
+    (tmp_path / "policy.toml").write_text(rules, encoding="utf-8")
+    async with LocalSlack(World()) as slack, TokenWeChat() as wechat:
+        ruled = environ(slack, wechat, database) | {"POLICY_FILE": str(tmp_path / "policy.toml")}
+        del ruled["SHARE_ENV_ALLOWED_USERS"]
+
+        def questions() -> list[PostedMessage]:
+            direct = [slack.direct_message(each) for each in asked if each.startswith("U")]
+            where = [each.id for each in direct if each] or [channel]
+            return [question for each in where for question in slack.parents(each)]
+
+        async with two_bots(ruled, tmp_path) as bots:
+            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
+            await soon(lambda: len(questions()) == len(asked))
+            await soon(lambda: rows(database, "SELECT holder FROM requests") == [None])
+            await slack.click(REQUESTER, slack.shown_to(REQUESTER)[-1], "break-glass")
+            view = await opened(slack, REQUESTER)
+            slack.fail("chat.postMessage", Status(503), times=None)
+            began = time.monotonic()
+            assert (await slack.submit(REQUESTER, view, {"comment": WHY})).error is None
+            outcome = "SELECT outcome FROM requests"
+            await soon(lambda: rows(database, outcome) == ["shared"])
+            (broke,) = (bot for bot in bots if bot.logged("broke glass"))
+            await broke.end(SIGKILL)
+            await asyncio.sleep(began + OUTAGE - time.monotonic())
+            assert all(len(slack.thread(each.channel, each.ts)) == 0 for each in questions())
+            slack.clear("chat.postMessage")
+            await all_ended(database, 30)
+            (other,) = (bot for bot in bots if bot is not broke)
+            assert await other.end(SIGTERM) == 0
+            assert other.logged("delivered")
+    assert len(wechat.calls) == 1
+    assert len(questions()) == len(asked)
+    for question in questions():
+        (told,) = slack.thread(question.channel, question.ts)
+        assert f"<@{REQUESTER}> did not wait for your approval" in told.text
+        assert "`prod-1`" in told.text
+        assert WHY in told.text
+    kinds = rows(database, "SELECT kind FROM events ORDER BY id")
+    once = ("broke glass", "answered", "delivered")
+    assert [kinds.count(kind) for kind in once] == [1, 1, 1]
+    (parent,) = slack.parents(RELEASES)
+    assert len(slack.thread(RELEASES, parent.ts)) == 1
+    assert slack.violations == []

@@ -331,6 +331,7 @@ async def test_a_click_that_could_not_be_answered_is_undone(
         asked="C9/9.8",
         place="C9/9.9",
         agreed=(Agreement("U2", "no"),),
+        broke_glass=True,
     )
     await cancel_at_commit(database, ledger.clicks.move(entry, change))
     await ledger.replica.heartbeat()

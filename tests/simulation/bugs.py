@@ -184,8 +184,8 @@ PLANTED: Final[tuple[Planted, ...]] = (
     Planted(
         "WeChat is asked before it is recorded where the answer goes",
         "bot/workflow/worker.py",
-        "return placed if await self.ledger.place(entry, ref) else None",
-        "return placed",
+        "        if await self.ledger.place(entry, ref):\n",
+        "        if placed:\n",
         "calm",
     ),
     Planted(
@@ -593,6 +593,20 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "[escalated(rule) if request.escalated else rule for rule in asking]",
         "[escalated(rule) for rule in asking]",
         "approvals",
+    ),
+    Planted(
+        "approvers are not told that they were skipped",
+        "bot/workflow/worker.py",
+        "            await self.approvals.tell_skipped(entry)\n",
+        "            pass\n",
+        "glass",
+    ),
+    Planted(
+        "nobody has to wait for the approvers",
+        "bot/policy/decide.py",
+        "able = rule.break_glass is not None and is_named(rule.break_glass, requester)",
+        "able = rule.break_glass is not None",
+        "glass",
     ),
     Planted(
         "any reason is enough",

@@ -21,6 +21,7 @@ from tests.simulation import (
     checks_of_words,
     collector,
 )
+from tests.simulation.checks_of_people import broke_glass
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
 from tests.simulation.facts import Deed, Share
 from tests.simulation.loop import PROCESS
@@ -166,6 +167,7 @@ def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
             said.effect == "allow"
             or (said.effect == "confirm" and _is_confirmed(deeds, user))
             or (said.effect == "approve" and said.rule == rule and _is_approved(deeds, user))
+            or (user in said.hasty and said.rule == rule and broke_glass(deeds, user))
         ):
             return
         else:
@@ -222,6 +224,8 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     yield from checks_of_state.of_take_over(world, event)
     yield from checks_of_people.of_deadline(world, event)
     yield from checks_of_people.of_decision(world, event)
+    if event.kind == "broke glass":
+        yield from _breaks_glass(world, event)
     if event.kind == "escalated":
         yield from _escalates(world, event)
     if event.kind not in {"agreed", "approved", "rejected"}:
@@ -265,6 +269,21 @@ def _escalates(world: "World", event: Event) -> Iterator[str]:
     waited = world.database_now() - world.waits.get(id_, 0.0)
     if waited < min(escalates(text, rule) for text, _ in _held(world, _GRACE)) - 1:
         yield f"nobody is asked too soon: {id_} escalates after {waited:.0f} s"
+
+
+def _breaks_glass(world: "World", event: Event) -> Iterator[str]:
+    """Yield an error if no policy of the last seconds lets somebody share without the approval, or they did not say why."""
+    id_, by = str(event.facts["request"]), str(event.facts["user"])
+    ((user, env, channel, reason),) = world.database.rows(
+        'SELECT "user", env, channel, reason FROM requests WHERE id = :id', id=id_
+    )
+    asked = Question(user, channel, env, reason, world.now())
+    held = _held(world, _AT_A_CLICK + PROCESS.get().seconds_frozen)
+    may = any(by in _latest(text, groups, asked).hasty for text, groups in held)
+    if by != user or not may:
+        yield f"who does not wait need not: {by} does not wait with {id_} of {user}"
+    if not broke_glass([deed for deed in world.deeds if deed.request == id_], by):
+        yield f"who does not wait says why: {by} does not of {id_}"
 
 
 def of_post(world: "World", message: PostedMessage, change: Change) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What must hold of decisions: who may decide, when, and what they were shown before."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -28,8 +28,10 @@ _MOVED = {
     "reject": {"rejected"},
     "confirm": {"confirmed"},
     "cancel": {"cancelled"},
+    "break-glass": {"broke glass"},
 }
 _NOT_RECORDED = ("My ledger of requests does not work right now", "请求的记录库现在不可用")
+INVISIBLE = "\u3164"
 _TO_TELL = 12.0
 """Seconds within which a person is told what became of a click, at most."""
 
@@ -129,4 +131,34 @@ def _is_about(message: "PostedMessage", id_: str) -> bool:
     return any(str(each.element.get("value", "")).split(" ")[0] == id_ for each in buttons)
 
 
-AT_THE_END = (a_click_that_did_nothing_did_nothing,)
+def broke_glass(deeds: Iterable[Deed], user: str) -> bool:
+    """Tell whether somebody did not want to wait for an approval, and wrote why."""
+    acts = [deed for deed in deeds if deed.act == "break-glass" and deed.user == user]
+    return any(deed.wrote.strip(f"{INVISIBLE} ") for deed in acts)
+
+
+def approvers_are_told_that_they_were_skipped(world: "World") -> Iterator[str]:
+    """Below each question that still stands, or where it would, is one message with who did not wait, and why."""
+    delivered = {e.facts.get("request") for _, e in world.events if e.kind == "delivered"}
+    for id_, user, why, asked in world.database.rows(
+        'SELECT id, "user", comment, asked FROM requests'
+        " WHERE broke_glass AND state = 'ended' AND batch IS NULL"
+    ):
+        places = [each.split("/") for each in (asked or "").split()]
+        if id_ not in delivered or world.closed.intersection(channel for channel, _ in places):
+            continue
+        told = [m for m in world.slack.messages if mark_of(m) == f"{id_}-glass" and not m.deleted]
+        asked_in = [world.slack.sought(ts) for _, ts in places]
+        stand = [question.ts for question in asked_in if question and not question.deleted]
+        times = [sum(each.thread_ts == ts for each in told) for ts in stand]
+        if times.count(1) < len(times) or not told:
+            yield f"of {id_} it is told {times or len(told)} times below {stand or 'no question'}"
+        for each in told:
+            if f"<@{user}>" not in each.text or why not in each.text:
+                yield f"who did not wait with {id_}, and why, is not in “{each.text}”"
+
+
+AT_THE_END = (
+    a_click_that_did_nothing_did_nothing,
+    approvers_are_told_that_they_were_skipped,
+)

@@ -17,6 +17,7 @@ _AFTER: Final[Mapping[str, frozenset[str]]] = {
     "confirmed": frozenset({"waiting", "accepted"}),
     "agreed": frozenset({"waiting"}),
     "approved": frozenset({"accepted", "placed"}),
+    "broke glass": frozenset({"accepted", "placed"}),
     "rejected": frozenset({"answered"}),
     "placed": frozenset({"placed"}),
     "answered": frozenset({"answered"}),
@@ -27,7 +28,7 @@ _AFTER: Final[Mapping[str, frozenset[str]]] = {
     "withdrawn": frozenset({"ended"}),
 }
 """In which states a request can be after an event; those that are not here leave it as it is."""
-_CLICKS = {"confirmed", "agreed", "approved", "rejected", "cancelled", "denied"}
+_CLICKS = {"confirmed", "agreed", "approved", "broke glass", "rejected", "cancelled", "denied"}
 
 
 def state_told(events: Iterable[Event]) -> frozenset[str]:

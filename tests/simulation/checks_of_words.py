@@ -50,7 +50,10 @@ _NAMED = re.compile(r"(?:[Rr]equest|申请|请求) ?`([2-9a-z]{8})`")
 NOTHING = ("Nothing was done", "nothing was done", "未执行任何操作")
 _PROBABLY_NOTHING = ("so this probably did not happen", "很可能没有生效")
 _PRIVATE = {"chat.postEphemeral", "chat.postMessage", "views.open", "views.update"}
-_DONE = {"confirming", "waiting", "accepted", "confirmed", "approved", "rejected", "cancelled"}
+_DONE = {
+    *("confirming", "waiting", "accepted", "confirmed", "approved", "broke glass", "rejected"),
+    "cancelled",
+}
 _TAKEN_BACK = {"taken back", "withdrawn"}
 _MALFORMED = {
     "cannot_parse_attachment",

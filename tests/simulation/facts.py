@@ -31,12 +31,13 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """A click or a decision that somebody sent, about a request."""
+    """A click or a decision that somebody sent, about a request, and what they wrote."""
 
     at: float
     user: str
     act: str
     request: str
+    wrote: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ class Verdict:
     """What a policy says of one share: allow, confirm, approve or deny, by which rule, and who may approve.
 
     Of each of `parties` another person has to agree. `later` are those who may too once it has escalated.
+    `hasty` are those who need not wait for the approval, if they say why.
     """
 
     effect: str
@@ -30,6 +31,7 @@ class Verdict:
     approvers: frozenset[str] = frozenset()
     parties: tuple[frozenset[str], ...] = ()
     later: frozenset[str] = frozenset()
+    hasty: frozenset[str] = frozenset()
 
 
 class Question(NamedTuple):
@@ -92,6 +94,7 @@ def verdict(text: str, groups: Groups, asked: Question) -> Verdict:
             _approvers(rule, groups, user),
             tuple(parties or [_able(able, groups, user)] * able.get("approvals", 1)),
             _able(able.get("escalate", {}), groups, user),
+            groups[MEMBERS] & _named(rule.get("break_glass", {}), groups),
         )
     return Verdict("deny")
 
@@ -144,8 +147,11 @@ def _approvers(rule: Mapping[str, Any], groups: Groups, user: str) -> frozenset[
 
 def _able(named: Mapping[str, Any], groups: Groups, user: str) -> frozenset[str]:
     """Return who of those that are named may decide about a user's request."""
-    people = {*named.get("users", ()), *_members(groups, named.get("groups", ()))}
-    return groups[MEMBERS] & (people - {user})
+    return groups[MEMBERS] & (_named(named, groups) - {user})
+
+
+def _named(named: Mapping[str, Any], groups: Groups) -> set[str]:
+    return {*named.get("users", ()), *_members(groups, named.get("groups", ()))}
 
 
 def _seconds(span: str) -> float:

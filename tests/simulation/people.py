@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 
-from bot.messages.modals import APPIDS, ENV
+from bot.messages.modals import APPIDS, COMMENT, ENV
 from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.slack.surfaces import Placed, View, placed
 from bot.playground.slack.transcript import Ack, PostedMessage
@@ -19,7 +19,8 @@ from tests.simulation.world import World
 
 _LATEST_BUTTONS = 12
 _LATEST_MESSAGES = 12
-_DECISIONS = {"approve", "reject"}
+_GLASS = "break-glass"
+_DECISIONS = {"approve", "reject", _GLASS}
 _MODAL_SECONDS = 10
 
 
@@ -139,6 +140,8 @@ class Press:
     old: bool = False
     twice: bool = False
     reads: tuple[float, float] = (1, 30)
+    why: str = "the shop is down"
+    """What they write if they do not wait for an approval."""
 
     async def act(self, world: World, dice: Random) -> None:
         """Press it and, if a decision's modal opens, decide; a person does one thing at a time."""
@@ -149,7 +152,9 @@ class Press:
                 stale = " as it was" if self.old else ""
                 reads = dice.uniform(*self.reads)
                 for _ in range(1 + self.twice):
-                    await _press(world, self.user, message, button, reads=reads, stale=stale)
+                    await _press(
+                        world, self.user, message, button, reads=reads, stale=stale, why=self.why
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +270,7 @@ async def _press(  # who presses what, where, and how
     reads: float,
     stale: str = "",
     sends_at: float | None = None,
+    why: str = "",
 ) -> None:
     """Press a button and, if a decision's modal opens, decide after so many seconds, or at that time."""
     act, request = button.action_id, str(button.element.get("value", "")).partition(" ")[0]
@@ -276,10 +282,10 @@ async def _press(  # who presses what, where, and how
     with suppress(ImpossibleError):
         ack = await world.slack.click(user, where, act, block=button.block_id)
         if act in _DECISIONS and ack.error is None:
-            await _decide(world, user, reads, sends_at)
+            await _decide(world, user, reads, sends_at, why)
 
 
-async def _decide(world: World, user: str, reads: float, sends_at: float | None) -> None:
+async def _decide(world: World, user: str, reads: float, sends_at: float | None, why: str) -> None:
     view = await _modal(world, user)
     if view is None or view.body.get("callback_id") not in _DECISIONS:
         return
@@ -287,9 +293,10 @@ async def _decide(world: World, user: str, reads: float, sends_at: float | None)
     act, value = str(view.body["callback_id"]), str(view.body.get("private_metadata", ""))
     request = value.partition(" ")[0]
     world.note(user, f"sends {act} of {request}")
-    world.deeds.append(Deed(world.seconds(), user, act, request))
+    wrote = why if act == _GLASS else ""
+    world.deeds.append(Deed(world.seconds(), user, act, request, wrote))
     with suppress(ImpossibleError):
-        await world.slack.submit(user, view)
+        await world.slack.submit(user, view, {COMMENT: wrote} if wrote else {})
     _close(world, user)
 
 

@@ -17,6 +17,7 @@ from tests.simulation.bad_luck import (
     TakeDown,
 )
 from tests.simulation.chain import NoTickets, Supersede, Withdraw
+from tests.simulation.checks_of_people import INVISIBLE
 from tests.simulation.collector import Dislike
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
@@ -38,6 +39,7 @@ from tests.simulation.policies import (
     CHANGES,
     ENVS,
     FREEZES,
+    GLASS,
     MISTAKES,
     OTHER_OWNER,
     RULES,
@@ -451,6 +453,28 @@ def _several(dice: Random, span: float, _: Names) -> Iterator[Step]:
         yield Move(dice.uniform(10, 2 * span), dice.choice(approvers), "S0APPROVERS")
 
 
+def _glass(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield policies by which some need not wait for approvers, who does not, Slack that takes no posts, and a death then."""
+    yield PutIntoForce(1, dice.choice([*GLASS]))
+    yield PutIntoForce(span + dice.uniform(-50, 50), dice.choice([*GLASS, "the usual", "a freeze"]))
+    users = ("U0REQUESTER", "U0REQUESTER", "U0APPROVER", "U0APPROVER2")
+    for _number in range(16):
+        at, user = dice.uniform(2, span + 60), dice.choice(users)
+        appids = dice.sample(_MANY, dice.choice([1, 1, 1, 3, 20]))
+        yield Ask(at, user, "C0RELEASES", " ".join([*appids, dice.choice(["core-1", "core-2"])]))
+        why = dice.choice(["the shop is down", "the shop is down", "the shop is down", INVISIBLE])
+        yield Press(at + dice.uniform(2, 20), user, ("break-glass",), reads=(1, 15), why=why)
+    for _number in range(10):
+        user, old = dice.choice(users), dice.random() < 0.5
+        yield Press(dice.uniform(10, span + 60), user, ("break-glass",), old=old)
+    for _number in range(2):
+        yield Move(dice.uniform(10, span), "U0REQUESTER", "S0PLATFORM")
+    at, seconds = dice.uniform(10, span), dice.choice([20.0, 130.0, 600.0])
+    no_posts = Trouble("slack", Ending.UNREACHABLE, 1.0, method="chat.postMessage")
+    yield Meet(at, seconds, no_posts)
+    yield Kill(at + dice.uniform(0, 30), dice.choice(names), 1)
+
+
 def _held_up(dice: Random, span: float, _: Names) -> Iterator[Step]:
     """Yield requests that Slack holds up for minutes, in which the policy comes to forbid them."""
     at, seconds = span + dice.uniform(0, 20), dice.uniform(200, 280)
@@ -536,6 +560,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "suspended": (_people, _suspended, _changes, _leavers),
     "rules": (_people, _rules),
     "approvals": (_people, _several, _crashes),
+    "glass": (_people, _glass, _crashes),
     "changes": (_people, _moved_owners, _held_up),
     "by the clock": (_people, _by_the_clock),
     "batches": (_batches, _crashes),

@@ -99,7 +99,15 @@ SEVERAL = {
     "two agree, or others later": USUAL.replace(_ASKED, _LATER),
 }
 """Where several people have to agree; in the profile of approvals."""
-POLICIES = CHANGES | RULES | BY_THE_CLOCK | SEVERAL
+_HASTY = 'break_glass = { groups = ["S0PLATFORM"], users = ["U0APPROVER2"] }\n'
+_GLASS = USUAL.replace(_CORE, _CORE + _HASTY)
+GLASS = {
+    "break-glass": _GLASS,
+    "break-glass beside freezes": _GLASS + _FREEZES,
+    "break-glass where approvers are asked directly": _GLASS.replace("C0APPROVALS", "C0PARTNERS"),
+}
+"""Where some need not wait for the approvers, if they say why; in the profile of break-glass."""
+POLICIES = CHANGES | RULES | BY_THE_CLOCK | SEVERAL | GLASS
 MISTAKES: dict[str, str | None] = {
     "no TOML": USUAL + "[[rule",
     "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),

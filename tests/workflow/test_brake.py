@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.request import Approval, Origin, Request, State
+from bot.domain.outcome import Party
+from bot.domain.request import Approval, BrokenGlass, Origin, Request, State
 from bot.ledger.acceptance import Accepted
 from bot.ledger.database import open_database
 from bot.ledger.entries import Entry
@@ -86,7 +87,13 @@ REQUEST = Request(
 ASKED = Entry(REQUEST, State.PLACED, 1, 0.0)
 CONFIRMED = replace(ASKED, decided=1.0)
 APPROVED = replace(CONFIRMED, request=replace(REQUEST, rule="four eyes", approval=Approval("U2")))
+BROKEN = replace(
+    CONFIRMED, request=replace(REQUEST, rule="four eyes", approval=BrokenGlass("U1", "it is down"))
+)
+GLASS = replace(FOUR, break_glass=Party(groups=frozenset({"S1"})))
 KNOWN = Person("T1", "U1")
+ON_CALL = replace(KNOWN, groups=frozenset({"S1"}))
+GONE = replace(KNOWN, unreadable={"S1": Unreadable.NOT_FOUND})
 IN_DOUBT = Person("T1", "U1", unreadable={"S1": Unreadable.RATE_LIMITED})
 
 
@@ -117,6 +124,15 @@ def decisions(policy: Policy, person: Person | Unreadable) -> Decisions:
         (APPROVED, [PLAIN], KNOWN, BrakeVerdict.GO),
         (APPROVED, [SIX], KNOWN, BrakeVerdict.STOP),  # others should have approved it
         (APPROVED, [NO], KNOWN, BrakeVerdict.STOP),
+        (BROKEN, [GLASS], ON_CALL, BrakeVerdict.GO),
+        (BROKEN, [GLASS], KNOWN, BrakeVerdict.STOP),  # left the group
+        (BROKEN, [FOUR], ON_CALL, BrakeVerdict.STOP),
+        (BROKEN, [replace(GLASS, name="six eyes")], ON_CALL, BrakeVerdict.STOP),
+        (BROKEN, [GLASS], IN_DOUBT, BrakeVerdict.IN_DOUBT),
+        (BROKEN, [GLASS], GONE, BrakeVerdict.STOP),
+        (BROKEN, [NO], ON_CALL, BrakeVerdict.STOP),
+        (APPROVED, [GLASS], KNOWN, BrakeVerdict.GO),
+        (APPROVED, [GLASS], IN_DOUBT, BrakeVerdict.GO),
         (ASKED, [PLAIN], Unreadable.SLACK_DOWN, BrakeVerdict.IN_DOUBT),
         (ASKED, [PLAIN], Unreadable.MISSING_SCOPE, BrakeVerdict.IN_DOUBT),
         (ASKED, [BY_GROUP_ONLY], IN_DOUBT, BrakeVerdict.IN_DOUBT),

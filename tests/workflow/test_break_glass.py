@@ -1,14 +1,33 @@
 """Requests whose requester need not wait for the approval, if they say why."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
+from bot.messages import modals
 from bot.ops.ledger_command import audit
-from bot.playground.faults import Code, Status
-from tests.conftest import REQUESTER, Change, appids, kinds, opened, soon, states
-from tests.rig import APPROVALS, APPROVE, APPROVER, DENY, SECOND, Rig, has_button
+from bot.playground.faults import Code, Slow, Status
+from bot.playground.slack.server import PostedMessage
+from bot.playground.world import APPID, BOT
+from bot.runtime.clock import Runtime
+from bot.slack.preflight import MENTIONS
+from tests.conftest import (
+    ENV,
+    RELEASES,
+    REQUESTER,
+    Change,
+    Clock,
+    appids,
+    calls_of,
+    kinds,
+    opened,
+    soon,
+    states,
+)
+from tests.rig import APPROVALS, APPROVE, APPROVER, DENY, SECOND, SECOND_APPROVER, Rig, has_button
 from tests.workflow.test_batches import line
 
 GLASS = f'{APPROVE}break_glass = {{ users = ["{REQUESTER}"] }}\n'
@@ -19,9 +38,9 @@ BUTTON = "break-glass"
 WHY = "the shop is down"
 
 
-async def break_glass(rig: Rig, why: str = WHY) -> str:
-    """Click the button in the private answer, say why, and return the reply."""
-    ack = await rig.slack.click(REQUESTER, rig.shown(), BUTTON)
+async def break_glass(rig: Rig, why: str = WHY, where: PostedMessage | None = None) -> str:
+    """Click the button in the private answer, the last one unless `where` says another, say why, and return the reply."""
+    ack = await rig.slack.click(REQUESTER, where or rig.shown(), BUTTON)
     assert ack.error is None
     return await rig.send(REQUESTER, await opened(rig.slack, REQUESTER), why)
 
@@ -121,6 +140,117 @@ async def test_who_left_the_group_since_waits_for_the_approval(rig: Rig) -> None
     assert rig.wechat.calls == []
 
 
+@pytest.mark.parametrize(
+    ("method", "unknown"),
+    [("users.info", "who you are"), ("usergroups.list", "which groups you are in")],
+)
+async def test_nothing_is_done_while_slack_does_not_tell_who_the_requester_is(
+    rig: Rig, method: str, unknown: str
+) -> None:
+    async with rig.bot(f'{APPROVE}break_glass = {{ groups = ["S0PLATFORM"] }}\n'):
+        await rig.ask()
+        await rig.question()
+        offer = rig.shown()
+        rig.slack.fail(method, Status(503), times=None)
+        assert (await break_glass(rig)).startswith(f"I could not find out {unknown}")
+        assert states(rig.database) == ["waiting"]
+        rig.slack.clear(method)
+        await break_glass(rig, where=offer)
+        await rig.over()
+    assert "not an approver" not in kinds(rig.database)
+    assert len(rig.wechat.calls) == 1
+
+
+async def test_outside_of_the_hours_it_waits_and_is_told_from_when_it_may_be(
+    rig: Rig, runtime: Runtime
+) -> None:
+    time = Clock()
+    time.now = datetime(2026, 12, 3, 17, 55, tzinfo=UTC).timestamp()
+    rig.runtime = replace(runtime, now=time)
+    async with rig.bot(GLASS + 'hours = "Mon-Fri 09:00-18:00 UTC"\n'):
+        await rig.ask()
+        await rig.question()
+        time.now += 600
+        assert "2026-12-04 09:00 UTC" in await break_glass(rig)
+        assert states(rig.database) == ["waiting"]
+    assert rig.wechat.calls == []
+
+
+async def test_what_failed_waits_for_the_approval_when_it_is_tried_again(rig: Rig) -> None:
+    rig.wechat.fail("shareenv", Code(85088))
+    async with rig.bot(GLASS):
+        await rig.ask()
+        await rig.question()
+        await break_glass(rig)
+        await rig.over()
+        (parent,) = rig.slack.parents(RELEASES)
+        answer = rig.slack.thread(RELEASES, parent.ts)[-1]
+        await rig.click(REQUESTER, answer, "retry")
+        await soon(lambda: sorted(states(rig.database)) == ["ended", "waiting"])
+        assert len(rig.wechat.calls) == 1
+        await rig.question()
+        await break_glass(rig, "it still is")
+        await rig.over(2)
+    assert len(rig.wechat.calls) == 2
+    told = [rig.slack.thread(APPROVALS, each.ts) for each in rig.slack.parents(APPROVALS)]
+    assert [len(each) for each in told] == [1, 1]
+    assert "“it still is”" in told[1][0].text
+
+
+async def by_form(rig: Rig) -> None:
+    """Ask by the form."""
+    await rig.slack.command(REQUESTER, RELEASES, "")
+    view = await opened(rig.slack, REQUESTER)
+    await rig.slack.options(REQUESTER, view, modals.ENV, ENV)
+    await rig.slack.submit(REQUESTER, view, {modals.ENV: ENV, modals.APPIDS: APPID})
+
+
+async def by_mention(rig: Rig) -> None:
+    """Ask by a mention."""
+    await rig.slack.say(REQUESTER, RELEASES, f"<@{BOT}> {APPID} {ENV}")
+
+
+@pytest.mark.parametrize("ask", [by_form, by_mention])
+async def test_whoever_asks_in_another_way_is_offered_it_too(
+    rig: Rig, ask: Callable[[Rig], Awaitable[None]]
+) -> None:
+    rig.slack.scopes.add(MENTIONS)
+    async with rig.bot(GLASS):
+        await ask(rig)
+        await rig.question()
+        await soon(lambda: rig.slack.shown_to(REQUESTER))
+        await break_glass(rig)
+        await rig.over()
+    assert len(rig.wechat.calls) == 1
+
+
+async def test_approvers_who_were_asked_directly_are_told_directly(rig: Rig) -> None:
+    rig.slack.channels[APPROVALS] = replace(rig.slack.channels[APPROVALS], ext_shared=True)
+    async with rig.bot(GLASS):
+        await rig.ask()
+        await soon(lambda: rig.column("wake") is not None)
+        await break_glass(rig)
+        await rig.over()
+    for user in (APPROVER, SECOND_APPROVER):
+        (question,) = rig.direct_messages(user)
+        (told,) = rig.slack.thread(question.channel, question.ts)
+        assert f"<@{REQUESTER}> did not wait for your approval" in told.text
+        assert WHY in told.text
+
+
+async def test_approvers_who_were_not_asked_yet_are_told_where_they_would_be(rig: Rig) -> None:
+    rig.slack.fail("chat.postMessage", Slow(), channel=APPROVALS)
+    async with rig.bot(GLASS):
+        await rig.ask()
+        await rig.slack.until(lambda slack: calls_of(slack, "chat.postMessage") > 1)
+        await break_glass(rig)
+        await rig.over()
+        rig.slack.clear("chat.postMessage")
+        told = [each.text for each in rig.slack.parents(APPROVALS)]
+    assert sum("did not wait for your approval" in each for each in told) == 1
+    assert len(rig.wechat.calls) == 1
+
+
 async def test_a_reason_of_which_nothing_can_be_seen_is_none(rig: Rig) -> None:
     async with rig.bot(GLASS):
         await rig.ask()
@@ -144,6 +274,19 @@ async def test_the_approvers_are_told_once_slack_is_back_and_once_only(rig: Rig)
     async with rig.bot(GLASS):
         await rig.over()
     assert len(below(rig)) == 1
+
+
+async def test_what_was_being_posted_when_the_glass_was_broken_stands_once(rig: Rig) -> None:
+    rig.slack.fail("chat.postMessage", Slow())
+    async with rig.bot(GLASS):
+        await rig.ask()
+        await rig.slack.until(lambda slack: calls_of(slack, "chat.postMessage") > 0)
+        await break_glass(rig)
+        await rig.over()
+        rig.slack.clear("chat.postMessage")
+        await soon(lambda: len(rig.slack.parents(RELEASES)) == 2)
+        await soon(lambda: len(rig.slack.parents(RELEASES)) == 1)
+    assert rig.parent().startswith("✅")
 
 
 async def test_who_cannot_be_told_is_in_the_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
