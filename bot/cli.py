@@ -140,6 +140,7 @@ def _policy_options(policy: argparse.ArgumentParser) -> None:
     add("--user", metavar="ID", help="who asks")
     add("--appid", help="the mini program that is to receive access")
     add("--env", help="the env that is to be shared")
+    add("--workspace", metavar="ID", help="in which workspace of an organisation they ask")
     add("--channel", metavar="ID", help="where they ask")
     add("--group", dest="groups", action="append", metavar="ID", help=group)
     add("--guest", action="store_true", default=None, help="they are a guest")

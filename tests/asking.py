@@ -8,7 +8,7 @@ NOW = 1_764_583_200.0
 
 def at(person: Person, channel: str = "C1", when: float = NOW) -> Circumstances:
     """Return the circumstances of a person who asks in this channel."""
-    return Circumstances(person, channel, when)
+    return Circumstances(person, person.team_id, channel, when)
 
 
 def ask(

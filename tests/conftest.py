@@ -32,7 +32,6 @@ from bot.app.running import running
 from bot.domain.request import Origin, Request
 from bot.ledger.database import open_database
 from bot.ledger.writer import PATIENCE
-from bot.playground.faults import Status
 from bot.playground.loopback import Handler, Loopback, free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.slack.surfaces import View
@@ -58,14 +57,6 @@ if TYPE_CHECKING:
 RELEASES = "C0RELEASES"
 REQUESTER = "U0REQUESTER"
 ENV = "prod-1"
-FOR_AN_ORGANISATION = Status(
-    200,
-    b'{"ok": true, "url": "https://made-up.enterprise.slack.com/", "team": "made-up", "user": "share-env", '
-    b'"team_id": "E0MADEUP", "user_id": "U0SHAREENV", "bot_id": "B0SHAREENV", "enterprise_id": "E0MADEUP", '
-    b'"is_enterprise_install": true}',
-    "application/json",
-)
-"""What auth.test answers for an app that is installed for an organisation of Enterprise Grid (slackapi/java-slack-sdk)."""
 ASK = f"{APPID} {ENV}"
 Change = Callable[[str], Awaitable[None]]
 Start = Callable[..., AbstractAsyncContextManager[str]]
@@ -186,8 +177,14 @@ def ack_timeout() -> float:
 
 
 @pytest.fixture
-async def slack(ack_timeout: float) -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(World(), ack_timeout=ack_timeout) as slack:
+def world() -> World:
+    """Slack's initial state."""
+    return World()
+
+
+@pytest.fixture
+async def slack(world: World, ack_timeout: float) -> AsyncIterator[LocalSlack]:
+    async with LocalSlack(world, ack_timeout=ack_timeout) as slack:
         yield slack
 
 

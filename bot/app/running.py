@@ -49,7 +49,12 @@ async def running(
         watcher = PolicyWatcher(resources.in_force, file, reload, reloaded=on_reload)
         serve(stack, resources.tasks, parts, watcher, settings.shutdown_grace)
         ready = resources.slack.ready
-        where = Sentence("{team} as {user}", team=ready.field("team"), user=ready.field("user"))
+        team, user = ready.field("team"), ready.field("user")
+        where = (
+            Sentence("the organisation {team} as {user}", team=team, user=user)
+            if ready.installation.is_wide
+            else Sentence("{team} as {user}", team=team, user=user)
+        )
         yield Sentence(
             "share-env-bot {version} is ready: {where}, {how}.",
             version=__version__,

@@ -96,6 +96,7 @@ def wire(  # noqa: PLR0913  # each of the settings that it passes on
     new_reference = partial(runtime.token_hex, _REFERENCE)
     private = PrivateReplies(api, slack.languages.channel, start, ended, new_reference)
     ports = Ports(
+        installation=ready.installation,
         people=slack.people,
         ledger=resources.ledger,
         process=worker.process,
@@ -200,6 +201,7 @@ def _wechat(resources: Resources, source: Source, timeout: float) -> WeChat:
 def _homes(resources: Resources, source: Source, slack: _Slack) -> Homes:
     runtime = resources.runtime
     home = Home(
+        installation=resources.slack.ready.installation,
         judge=slack.judge,
         ledger=resources.ledger,
         languages=slack.languages,

@@ -10,6 +10,8 @@ from bot.domain.language import Language
 class Origin:
     """Who asked or clicked, where, and how to answer there; the user is known by (team_id, user_id) alone.
 
+    `team_id` is the workspace; where the app is installed for an organisation, `user_id` is the same in all of its own.
+
     `thread_ts` is the thread in which a shortcut or a button was used; a command has none. `active_thread` is the same
     thread if it has replies, since Slack shows ephemeral messages in no other; the ledger does not store it.
     """
@@ -153,6 +155,7 @@ class Click:
 
     `message` is the reference of the clicked message, in the format of an entry's `place` and `asked`; None for an
     ephemeral message. `reason` comes from the button's value, `comment` from the modal that the button opened.
+    `organisation` is that of the person, if they have one.
     """
 
     origin: Origin
@@ -160,3 +163,4 @@ class Click:
     message: str | None = None
     reason: str | None = None
     comment: str | None = None
+    organisation: str = ""

@@ -57,9 +57,7 @@ _END_BEGUN, _END_NOT_BEGUN = _END_LEFT.where(_r.begun), _END_LEFT.where(~_r.begu
 # batch run before an earlier one.
 _ONE = requests.alias("one").c
 _HELD = exists().where(replicas.c.id == _ONE.holder, replicas.c.lease_until > NOW)
-# Concatenated, so that no index is used that covers ended requests.
-_WHO = _ONE.team.concat(" ").concat(_ONE.user)
-_NTH = func.row_number().over(partition_by=_WHO, order_by=(_ONE.created, _ONE.id))
+_NTH = func.row_number().over(partition_by=_ONE.user, order_by=(_ONE.created, _ONE.id))
 _WANTING = (
     select(_ONE.id, _NTH.label("nth"), func.coalesce(_ONE.turn, _ONE.created).label("since"))
     .where(OPEN, _ONE.state.in_([state.value for state in BEGUN]))
@@ -236,5 +234,4 @@ def _end_all(
 
 def requeue_others(on: Connection, batch: Entry) -> None:
     """Put the same person's other batches at the end of the queue, if this one has the lane and is about to end."""
-    whose = {"the_team": batch.request.origin.team_id, "the_user": batch.request.origin.user_id}
-    on.execute(_REQUEUE_OTHERS, {**key_of(batch), **whose})
+    on.execute(_REQUEUE_OTHERS, {**key_of(batch), "the_user": batch.request.origin.user_id})

@@ -30,7 +30,7 @@ from bot.ledger.statements import (
 Member = TypeVar("Member", bound=Enum)
 T = TypeVar("T")
 
-_MOST_WAITING = 1000  # of one workspace, by all rules: each approver sees those of their own
+_MOST_WAITING = 1000  # by all rules: each approver sees those of their own
 
 _r = requests.c
 
@@ -42,7 +42,10 @@ _MADE_BY = _FOUND.where(
 )
 _ASKED = and_(among([State.WAITING]), _r.asked.is_not(None))
 _STOPPABLE = or_(among([State.CONFIRMING]), _ASKED, and_(among(BEGUN), _r.appids.is_not(None)))
-_FIND_STOPPABLE = _FOUND.where(OPEN, OF_TEAM, _STOPPABLE).order_by(_r.created).limit(_MOST_WAITING)
+_FIND_STOPPABLE_IN = (
+    _FOUND.where(OPEN, OF_TEAM, _STOPPABLE).order_by(_r.created).limit(_MOST_WAITING)
+)
+_FIND_STOPPABLE = _FOUND.where(OPEN, _STOPPABLE).order_by(_r.created).limit(_MOST_WAITING)
 
 _FIND_STANDING = Prepared(select(_r.id).where(STANDS).with_for_update())
 
@@ -176,9 +179,11 @@ def made_by(on: Connection, trigger_id: str) -> Entry | None:
     return next(iter(read_entries(on, _MADE_BY, the_trigger_id=trigger_id)), None)
 
 
-def stoppable(on: Connection, team_id: str) -> list[Entry]:
-    """Return what can be cancelled in a workspace, oldest first: requests that wait for people, and batches under way."""
-    return read_entries(on, _FIND_STOPPABLE, the_team=team_id)
+def stoppable(on: Connection, team_id: str | None) -> list[Entry]:
+    """Return what can be cancelled in a workspace, or in all, oldest first: what waits for people, and batches under way."""
+    if team_id is None:
+        return read_entries(on, _FIND_STOPPABLE)
+    return read_entries(on, _FIND_STOPPABLE_IN, the_team=team_id)
 
 
 def history(on: Connection, mine: tuple[str, str], about: str | None, limit: int) -> list[Entry]:

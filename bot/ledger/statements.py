@@ -114,11 +114,11 @@ PAIR = and_(compared(requests.c.env), compared(requests.c.appid))
 """The request shares this env with this appid."""
 
 ASKED_BY = and_(compared(requests.c.team), compared(requests.c.user))
-"""The request is this person's."""
+"""The request is this person's, in this workspace."""
 
 OF_TEAM = unindexed(requests.c.team)
-OPEN_OF = and_(OPEN, OF_TEAM, unindexed(requests.c.user))
-"""The request is this person's and has not ended."""
+OPEN_OF = and_(OPEN, unindexed(requests.c.user))
+"""The request is this person's and has not ended, in whichever workspace of an organisation they asked."""
 
 MINE = and_(compared(requests.c.id), compared(requests.c.fence))
 """It is this request, and no other replica has taken it over; parameters from `key_of`."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 
 from bot.domain.outcome import Expired, Finished, Outcome, Party, Rejected
-from bot.domain.request import Act, Agreement, BrokenGlass, Request
+from bot.domain.request import Act, Agreement, Approval, BrokenGlass, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
 from bot.messages.endings import became, mark
 from bot.messages.history import Line
@@ -90,12 +90,13 @@ def without_approval(words: Words, request: Request) -> Announcement:
 def skipped(words: Words, request: Request, approvers: str, *, commented: bool) -> Message:
     """Tell the approvers that their approval was not waited for; why, only if `commented`."""
     say = words.about(request)
+    why = request.approval.comment if request.approval and commented else None
     return message(
         say(
             "🚨 {approvers}: {who} did not wait for your approval to share {env} with {receivers}.",
             approvers=Mrkdwn(approvers) or words("Everybody here"),
         ),
-        _they_said(words, request.approval.comment) if request.approval and commented else None,
+        words("*Why it could not wait:* {why}", why=why) if why else None,
         appids(request, words("All of them are listed with the question.")),
         details(words, request),
         small(sentences(words, words(FOR_GOOD), name(words, request))),
@@ -267,11 +268,7 @@ def agreed_before(words: Words, request: Request, outcome: Outcome) -> Part | No
 
 def with_comment(words: Words, told: str, comment: str | None) -> str:
     """Return `told` and, below it, the approver's comment, if any."""
-    return f"{told}\n{_they_said(words, comment)}" if comment else told
-
-
-def _they_said(words: Words, comment: str | None) -> str | None:
-    return words("They said: “{comment}”", comment=comment) if comment else None
+    return f"{told}\n{words('They said: “{comment}”', comment=comment)}" if comment else told
 
 
 def _comment(request: Request, outcome: Outcome | None) -> str | None:
@@ -282,19 +279,15 @@ def _comment(request: Request, outcome: Outcome | None) -> str | None:
 
 def _verdict(words: Words, request: Request, outcome: Outcome | None, at: float) -> str:
     sign, ended = mark(outcome) if outcome else "⏳", became(words, request, outcome)
-    if request.approval and outcome:
-        by = request.approval.by
-        text = msgid("{mark} <@{by}> approved this, {when}: {state}.")
-        if isinstance(request.approval, BrokenGlass):
+    by, text = "", msgid("{mark} {when}: {state}.")
+    match request.approval:
+        case BrokenGlass(by):
             text = msgid("{mark} <@{by}> did not wait for an approval, {when}: {state}.")
-        return words(
-            text,
-            mark=sign,
-            by=by,
-            when=when(at),
-            state=ended,
-        )
-    return words("{mark} {when}: {state}.", mark=sign, when=when(at), state=ended)
+        case Approval(by) if outcome:
+            text = msgid("{mark} <@{by}> approved this, {when}: {state}.")
+        case _:
+            pass
+    return words(text, mark=sign, by=by, when=when(at), state=ended)
 
 
 def you_approved(words: Words, request: Request) -> Announcement:

@@ -21,7 +21,7 @@ from bot.domain.outcome import (
     Tally,
     Unknown,
 )
-from bot.domain.request import BrokenGlass, Request
+from bot.domain.request import Approval, Request
 from bot.messages.words import Mrkdwn, Words, code, msgid, when, why_command
 
 Kind = type[Outcome] | Ground | SkipReason | Literal["confirmation", "approval"]
@@ -179,9 +179,7 @@ def became(words: Words, request: Request, outcome: Outcome | None) -> Mrkdwn:
     """Return in a few words how a request ended, that it was approved, or that it is under way."""
     if outcome:
         return state(words, outcome)
-    if isinstance(request.approval, BrokenGlass):
-        return words("without an approval")
-    if request.approval:
+    if isinstance(request.approval, Approval):
         return words("approved by <@{by}>", by=request.approval.by)
     return words("under way")
 

@@ -121,6 +121,7 @@ def decision(words: Words, request: Request, act: Act, private_metadata: str) ->
         act,
         private_metadata,
         title=title,
+        submit=title,
         says=(words.about(request)(ASKS), words(FOR_GOOD) if act is Act.APPROVE else None),
         comment=words("Comment for the requester"),
     )
@@ -135,7 +136,8 @@ def breaking_glass(words: Words, request: Request, private_metadata: str) -> Blo
         request,
         Act.BREAK_GLASS,
         private_metadata,
-        title=words("Without approval"),
+        title=words("Share without approval"),
+        submit=words("Share it"),
         says=(
             say("Share {env} with {receivers} without waiting for the approval?"),
             sentences(words, words(FOR_GOOD), told),
@@ -151,6 +153,7 @@ def _decision(  # noqa: PLR0913  # the parts of the modal
     private_metadata: str,
     *,
     title: str,
+    submit: str,
     says: Sequence[str | None],
     comment: str,
 ) -> Block:
@@ -161,7 +164,7 @@ def _decision(  # noqa: PLR0913  # the parts of the modal
     blocks = [*told.blocks, field, *message(*all_appids(words, request)).blocks]
     return _modal(title, words("Back"), blocks) | {
         "callback_id": act.value,
-        "submit": plain(title),
+        "submit": plain(submit),
         "private_metadata": private_metadata,
     }
 

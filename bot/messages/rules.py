@@ -44,6 +44,7 @@ _FITS = {
 }
 _MISSED = {
     Miss.WHO: msgid("you are not among its users and groups"),
+    Miss.WORKSPACE: msgid("it does not apply in this workspace"),
     Miss.CHANNEL: msgid("it does not apply in this channel"),
     Miss.HOURS: msgid("it does not apply at this hour, but from {opens} on"),
     Miss.UNREADABLE: msgid("I could not find out whether you are in its groups ({trouble})"),
@@ -81,6 +82,9 @@ def right(words: Words, rule: Rule) -> str:
     if rule.appids != (ANYONE,):
         globs = _globs(words, rule.appids)
         what = words("{envs} with appids {appids}", envs=what, appids=globs)
+    if rule.workspaces:
+        workspaces = listed(words, [*map(code, sorted(rule.workspaces))])
+        what = words("{what} in workspace {workspaces}", what=what, workspaces=workspaces)
     if rule.channels:
         channels = listed(words, [*map(channel_name, sorted(rule.channels))])
         what = words("{what} in {channels}", what=what, channels=channels)

@@ -13,7 +13,7 @@ from typing import Final
 from bot.domain.language import Language
 from bot.domain.request import Request
 from bot.domain.sentence import told
-from bot.policy.kinds import DEFAULT_CONTACT, Person, Policy, Unreadable
+from bot.policy.kinds import DEFAULT_CONTACT, Person, Policy, Unreadable, split_group
 from bot.policy.reasons import reference_of
 
 _WORD_LIMIT = 64  # as long as an env can be
@@ -69,8 +69,8 @@ def channel_name(channel_id: str) -> Mrkdwn:
 
 
 def group_name(group: str) -> Mrkdwn:
-    """Return the markup that Slack shows as the user group's name."""
-    return Mrkdwn(f"<!subteam^{group}>")
+    """Return the markup that Slack shows as the name of a user group of the policy."""
+    return Mrkdwn(f"<!subteam^{split_group(group)[1]}>")
 
 
 def when(at: float) -> Mrkdwn:

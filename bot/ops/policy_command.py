@@ -193,6 +193,8 @@ def _missed(rule: Rule, miss: Miss) -> str:
             )
         case Miss.GUEST:
             return Sentence("it does not let in guests or people of other workspaces")
+        case Miss.WORKSPACE:
+            return Sentence("it is only for {names}", names=", ".join(sorted(rule.workspaces)))
         case Miss.CHANNEL:
             return Sentence("it is only for {names}", names=", ".join(sorted(rule.channels)))
         case Miss.HOURS:
@@ -231,6 +233,8 @@ def _asked(ask: Ask) -> str:
         who = Sentence("{who} of {groups}", who=who, groups=groups)
     if ask.person.standing is Standing.GUEST:
         who = Sentence("{who}, a guest", who=who)
+    if ask.workspace:
+        who = Sentence("{who}, in {channel}", who=who, channel=ask.workspace)
     if not ask.channel:
         return Sentence("{who}, no channel given", who=who)
     return Sentence("{who}, in {channel}", who=who, channel=ask.channel)

@@ -1,6 +1,7 @@
 """The made-up workspace: people, channels, scopes, and the demo's policy."""
 
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -9,6 +10,7 @@ from bot.slack import preflight
 ChannelKind: TypeAlias = Literal["public", "private", "im", "mpim"]
 
 TEAM = "T0PLAYGROUND"
+ORG, HARBOUR = "E0PLAYGROUND", "T0HARBOUR"
 BOT = "U0SHAREENV"
 OWNER = "wx0123456789abcdef"
 APPID = "wx5fe6bb43205e9e70"
@@ -18,7 +20,8 @@ APPID = "wx5fe6bb43205e9e70"
 class SlackUser:
     """A member of the workspace, or a stranger from another one, with the flags of users.info.
 
-    On Enterprise Grid, `team_id` may be another workspace of the same organisation; `teams` has all of a user's workspaces.
+    On Enterprise Grid, `team_id` may be another workspace of the same organisation; `teams` has all of a user's workspaces
+    in the `organisation`.
     """
 
     id: str
@@ -31,6 +34,7 @@ class SlackUser:
     is_stranger: bool = False
     locale: str = "en-US"
     teams: tuple[str, ...] = ()
+    organisation: str = ORG
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +49,27 @@ class Channel:
     archived: bool = False
     read_only: bool = False
     ext_shared: bool = False
+    team_id: str = TEAM
 
 
 @dataclass(frozen=True, slots=True)
 class UserGroup:
-    """A user group, `@handle`."""
+    """A user group of a workspace, `@handle`."""
 
     id: str
     handle: str
     members: frozenset[str] = frozenset()
     disabled: bool = False
+    team_id: str = TEAM
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """An organisation of Enterprise Grid that the app is installed for, and the domains of its workspaces that have it."""
+
+    id: str
+    domain: str
+    workspaces: Mapping[str, str]
 
 
 SCOPES = frozenset({"connections:write", *(scope.name for scope in preflight.SCOPES)})
@@ -128,3 +143,36 @@ class World:
     bot_token: str = "xoxb-playground-made-up"
     app_token: str = "xapp-playground-made-up"
     signing_secret: str = "playground-made-up-signing-secret"
+    organisation: Organisation | None = None
+    """Set if the app is installed for an organisation instead of the workspace."""
+
+
+def _in_organisation(person: SlackUser) -> SlackUser:
+    """Return a person as a user of the organisation: the requester and the approver have both workspaces."""
+    if person.is_stranger:
+        return replace(person, teams=(person.team_id,), organisation="E0ELSEWHERE")
+    both = person.id in {"U0REQUESTER", "U0APPROVER", BOT}
+    return replace(person, teams=(TEAM, HARBOUR) if both else (TEAM,))
+
+
+ORGANISATION = World(
+    people=(
+        *map(_in_organisation, PEOPLE),
+        SlackUser("U0HARBOUR", "harbour-master", team_id=HARBOUR, teams=(HARBOUR,)),
+    ),
+    channels=(
+        *CHANNELS,
+        Channel(
+            "C0HARBOUR",
+            "harbour",
+            members=frozenset({"U0REQUESTER", "U0APPROVER", "U0HARBOUR", BOT}),
+            team_id=HARBOUR,
+        ),
+    ),
+    groups=(
+        *GROUPS,
+        UserGroup("S0HARBOUR", "harbour", frozenset({"U0APPROVER", "U0HARBOUR"}), team_id=HARBOUR),
+    ),
+    organisation=Organisation(ORG, "made-up", {TEAM: "playground", HARBOUR: "harbour"}),
+)
+"""The same people in an organisation with a second workspace, for both of which the app is installed."""

@@ -82,6 +82,14 @@ def _covers_guests(wider: Rule, rule: Rule) -> bool:
     return _lets_guests_in(wider) or not _lets_guests_in(rule)
 
 
+def _met_workspace(rule: Rule, ask: Circumstances) -> bool:
+    return not rule.workspaces or ask.workspace in rule.workspaces
+
+
+def _covers_workspaces(wider: Rule, rule: Rule) -> bool:
+    return not wider.workspaces or bool(rule.workspaces and rule.workspaces <= wider.workspaces)
+
+
 def _met_channel(rule: Rule, ask: Circumstances) -> bool:
     return not rule.channels or ask.channel in rule.channels
 
@@ -141,11 +149,14 @@ def _covers_env(wider: Rule, glob: str, rule: Rule, env: str) -> bool:
 
 GUESTS: Condition[Circumstances] = Condition(Miss.GUEST, _met_guests, _covers_guests)
 WHO: tuple[Condition[Circumstances], ...] = (Condition(Miss.WHO, _met_who, _covers_who), GUESTS)
-CHANNELS: Condition[Circumstances] = Condition(Miss.CHANNEL, _met_channel, _covers_channels)
+WHERE: tuple[Condition[Circumstances], ...] = (
+    Condition(Miss.WORKSPACE, _met_workspace, _covers_workspaces),
+    Condition(Miss.CHANNEL, _met_channel, _covers_channels),
+)
 HOURS: Condition[Circumstances] = Condition(Miss.HOURS, _met_hours, _covers_hours)
 ENVS: Condition[Ask] = Condition(Miss.ENV, _met_env, _covers_envs)
 WHAT: tuple[Condition[Ask], ...] = (Condition(Miss.APPID, _met_appid, _covers_appids), ENVS)
-CONDITIONS: tuple[Condition[Ask], ...] = (*WHO, CHANNELS, HOURS, *WHAT)
+CONDITIONS: tuple[Condition[Ask], ...] = (*WHO, *WHERE, HOURS, *WHAT)
 
 
 def misses(
@@ -171,8 +182,14 @@ def fits(rule: Rule, ask: Ask) -> bool | None:
 
 def elsewhere(rules: Iterable[Rule], asked: Circumstances) -> Iterator[Circumstances]:
     """Return the circumstances once for each place that `rules` tell apart, and for one that they do not name."""
+    rules = [*rules]
+    workspaces = frozenset[str]().union({""}, *(rule.workspaces for rule in rules))
     channels = frozenset[str]().union({""}, *(rule.channels for rule in rules))
-    return (replace(asked, channel=channel) for channel in channels)
+    return (
+        replace(asked, workspace=workspace, channel=channel)
+        for workspace in workspaces
+        for channel in channels
+    )
 
 
 def at_other_times(rules: Iterable[Rule], asked: Circumstances) -> Iterator[Circumstances]:

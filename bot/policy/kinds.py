@@ -16,12 +16,19 @@ from bot.policy.hours import Hours
 ANYONE = "*"
 DEFAULT_CONTACT = "the people who run this bot"
 USER_ID = re.compile(r"[UW][A-Z0-9]{2,20}")
-GROUP_ID = re.compile(r"S[A-Z0-9]{2,20}")
+WORKSPACE_ID = re.compile(r"T[A-Z0-9]{2,20}")
+GROUP_ID = re.compile(r"(?:T[A-Z0-9]{2,20}/)?S[A-Z0-9]{2,20}")
 CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{2,20}")
 
 
+def split_group(name: str) -> tuple[str, str]:
+    """Return the workspace that a group's name in the policy begins with, empty if none, and the group's id."""
+    workspace, _, id_ = name.rpartition("/")
+    return workspace, id_
+
+
 class Standing(Enum):
-    """How a user belongs to the workspace (from the flags of users.info)."""
+    """How a user belongs to the workspace or organisation of the app (from the flags of users.info)."""
 
     MEMBER = auto()
     GUEST = auto()
@@ -56,7 +63,10 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A Slack user, by (team_id, user_id), and those of the policy's groups that contain them."""
+    """A Slack user, by (team_id, user_id), and those of the policy's groups that contain them, as the policy names these.
+
+    All workspaces of an organisation know a user by the same id.
+    """
 
     team_id: str
     user_id: str
@@ -113,13 +123,14 @@ class Approvers:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. No channels means any channel; no `users` and no `groups` means everybody."""
+    """One rule. No channels means any channel, no workspaces any workspace; no `users` and no `groups` means everybody."""
 
     name: str
     effect: Effect
     _: KW_ONLY
     users: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
+    workspaces: frozenset[str] = frozenset()
     channels: frozenset[str] = frozenset()
     appids: tuple[str, ...] = (ANYONE,)
     envs: tuple[str, ...] = (ANYONE,)
@@ -185,6 +196,12 @@ class Policy:
         return self.operators.groups.union(*named, *(each.groups for each in self.freezes))
 
     @property
+    def workspaces(self) -> frozenset[str]:
+        """All workspaces that rules are for, or that groups are named with."""
+        of_groups = frozenset(split_group(name)[0] for name in self.groups)
+        return of_groups.union(*(rule.workspaces for rule in self.rules)) - {""}
+
+    @property
     def approval_rules(self) -> tuple[Rule, ...]:
         """The rules that ask for an approval, in order."""
         return tuple(rule for rule in self.rules if rule.effect is Effect.APPROVE)
@@ -198,24 +215,25 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Who asks, in which channel and when: what all their questions have in common, and what the judge knows of them.
+    """Who asks, where and when: what all their questions have in common, and what the judge knows of them.
 
     No field has a default: one that is forgotten would miss the condition of a rule that denies. In no channel is "".
     """
 
     person: Person
+    workspace: str
     channel: str
     at: float
     """In Unix seconds."""
 
     def about(self, appid: str, env: str, reason: str | None) -> "Ask":
         """Return the question whether `env` may be shared with `appid`, for the reason given, if any."""
-        return Ask(self.person, self.channel, self.at, appid, env, reason)
+        return Ask(self.person, self.workspace, self.channel, self.at, appid, env, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask(Circumstances):
-    """The question to the policy: may `person`, in `channel`, share `env` with `appid` now, for the `reason` given?"""
+    """The question to the policy: may `person`, in `workspace` and `channel`, share `env` with `appid` now, for the `reason`?"""
 
     appid: str
     env: str
@@ -227,6 +245,7 @@ class Miss(Enum):
 
     WHO = auto()
     GUEST = auto()
+    WORKSPACE = auto()
     CHANNEL = auto()
     HOURS = auto()
     APPID = auto()

@@ -19,6 +19,7 @@ from bot.policy.kinds import (
     DEFAULT_CONTACT,
     GROUP_ID,
     USER_ID,
+    WORKSPACE_ID,
     Approvers,
     Ask,
     Effect,
@@ -84,6 +85,14 @@ GroupId = Annotated[
         GROUP_ID.fullmatch,
         Sentence("is not a user group id"),
         Sentence("Copy it from the group's address: S…."),
+    ),
+]
+WorkspaceId = Annotated[
+    str,
+    _fits(
+        WORKSPACE_ID.fullmatch,
+        Sentence("is not a workspace id"),
+        Sentence("Copy it from what /share-env whoami says there: T…."),
     ),
 ]
 ChannelId = Annotated[
@@ -239,6 +248,7 @@ class RuleEntry(StrictTable):
     name: RuleName | None = None
     users: list[UserIdOrAnyone] | None = None
     groups: list[GroupId] | None = None
+    workspaces: Annotated[list[WorkspaceId], Field(min_length=1)] | None = None
     channels: Annotated[list[ChannelId], Field(min_length=1)] | None = None
     appids: Annotated[list[AppIdGlob], Field(min_length=1)] = [ANYONE]
     envs: Annotated[list[EnvGlob], Field(min_length=1)] = [ANYONE]
@@ -264,6 +274,7 @@ class RuleEntry(StrictTable):
             effect=self.effect,
             users=frozenset(self.users or ()),
             groups=frozenset(self.groups or ()),
+            workspaces=frozenset(self.workspaces or ()),
             channels=frozenset(self.channels or ()),
             appids=tuple(self.appids),
             envs=tuple(self.envs),
@@ -313,6 +324,7 @@ class Question(StrictTable):
     user: UserId
     groups: list[GroupId] = []
     guest: bool = False
+    workspace: WorkspaceId | None = None
     channel: ChannelId | None = None
     appid: AppId
     env: Env
@@ -324,7 +336,8 @@ class Question(StrictTable):
         at = self.at.timestamp() if self.at else now
         standing = Standing.GUEST if self.guest else Standing.MEMBER
         person = Person("", self.user, standing, groups=frozenset(self.groups))
-        return Ask(person, self.channel or "", at, self.appid, self.env, self.reason)
+        where = self.workspace or "", self.channel or ""
+        return Ask(person, *where, at, self.appid, self.env, self.reason)
 
 
 class AgreedEntry(StrictTable):

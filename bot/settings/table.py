@@ -180,7 +180,9 @@ class Table:
         "People may share anything by one of the first two; the third, if set, restricts from where. A user's id (U…) is "
         "in their Slack profile, a user group's (S…) in its address, a channel's (C…) in its details.",
     )
-    SHARE_ENV_ALLOWED_GROUPS = Setting(ids(GROUP_ID, "S012ABCDEF"), "user group ids")
+    SHARE_ENV_ALLOWED_GROUPS = Setting(
+        ids(GROUP_ID, "S012ABCDEF"), "user group ids; in an organisation as `T…/S…`"
+    )
     SHARE_ENV_ALLOWED_CHANNELS = Setting(
         ids(CHANNEL_ID, "C012ABCDEF"),
         "channel ids: where from",

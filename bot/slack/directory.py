@@ -1,16 +1,18 @@
 """The directory: people, their user groups, and channels, cached; whom Slack does not return in time counts as unreadable.
 
-All groups are read with one call, since Slack allows some twenty of them a minute.
-Sources: docs.slack.dev, users.info (tier 4), usergroups.list (tier 2) and conversations.info (tier 3).
+All groups of a workspace are read with one call, since Slack allows some twenty of them a minute.
+Sources: docs.slack.dev, users.info (tier 4), usergroups.list (tier 2; `team_id` is “required if org token is used”) and
+conversations.info (tier 3).
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from bot.domain.installation import Installation
 from bot.domain.language import Language, spoken
 from bot.messages.notices import NoThread
-from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable
+from bot.policy.kinds import ANYONE, Person, Rule, Standing, Unreadable, split_group
 from bot.runtime.cache import Cache
 from bot.slack.api import (
     BAD_TOKEN,
@@ -28,9 +30,8 @@ from bot.slack.payloads import DIRECT
 from bot.workflow.ports import AwayError
 
 _GOOD_FOR, _BAD_FOR = 60.0, 5.0  # seconds to cache what Slack said, and that it did not
-_ALL = "all groups"
 Groups = Mapping[str, frozenset[str]] | Unreadable
-"""The members of each enabled group, by group id."""
+"""The members of each enabled group of a workspace, by group id."""
 
 
 class Profile(NamedTuple):
@@ -50,25 +51,27 @@ _ERRORS = {
     "ratelimited": Unreadable.RATE_LIMITED,
     "user_not_found": Unreadable.NOT_FOUND,
     "user_not_visible": Unreadable.NOT_FOUND,
+    "invalid_team": Unreadable.NOT_FOUND,
+    "team_access_not_granted": Unreadable.NOT_FOUND,
 }
 
 
 class Directory:
-    """The people, user groups and channels of one workspace."""
+    """The people, user groups and channels of the workspace, or organisation, that the app is installed in."""
 
     def __init__(
         self,
         api: SlackApi,
-        team_id: str,
+        installed_in: str,
         clock: Callable[[], float],
         deadline: float = 2.0,  # seconds; Slack waits three for the ack
     ) -> None:
         self._api = api
-        self._team_id = team_id
+        self._home = Installation(installed_in)
         self._clock = clock
         self._deadline = deadline
         self._people = Cache(self._read_person, clock, _is_rate_limited)
-        self._groups = Cache(self._read_groups, clock, _is_rate_limited)
+        self._groups = Cache(self._read_groups, clock, _is_rate_limited)  # by workspace
         self._asked_to_wait_until = 0.0
         self._channels = Cache(self._read_channel, clock)
 
@@ -85,19 +88,25 @@ class Directory:
 
         `fresh` bypasses the cache, for the decision of a click; a call that is under way, for 15 seconds at most, is joined.
         """
-        if team_id != self._team_id:
+        if not self._home.serves(team_id):
             return dict.fromkeys(user_ids, Unreadable.NOT_FOUND)
         read = Cache.reread if fresh else Cache.get
         people = {user_id: read(self._people, user_id) for user_id in user_ids}
-        told = read(self._groups, _ALL) if groups else None
-        reading: list[_Reading] = [*people.values(), *filter(None, [told])]
+        listing = {
+            each: read(self._groups, each) for each in listing_workspaces(self._home, groups)
+        }
+        reading: list[_Reading] = [*people.values(), *listing.values()]
         if pending := [each for each in reading if not each.done()]:
             await asyncio.wait(pending, timeout=self._deadline)
-        if told and not told.done():
+        if listing and not any(each.done() for each in listing.values()):
             return dict.fromkeys(people, Unreadable.SLACK_DOWN)
-        members = told.result() if told else {}
+        told = {
+            workspace: each.result() if each.done() else Unreadable.SLACK_DOWN
+            for workspace, each in listing.items()
+        }
+        members = {name: self._members(told, name) for name in groups}
         return {
-            user_id: _person(team_id, user_id, found.result(), groups, members)
+            user_id: _person(team_id, user_id, found.result(), members)
             if found.done()
             else Unreadable.SLACK_DOWN
             for user_id, found in people.items()
@@ -109,19 +118,21 @@ class Directory:
         Raises AwayError while Slack does not answer who is in their groups, or nobody is known for lack of a scope.
         """
         users, groups = rule.approvers.users, rule.approvers.groups
-        told = await self._groups.get(_ALL) if groups else {}
-        if isinstance(told, Unreadable) and told.passes:
+        listing = listing_workspaces(self._home, groups)
+        told = {each: await self._groups.get(each) for each in listing}
+        members = [self._members(told, name) for name in groups]
+        unread = [each for each in members if isinstance(each, Unreadable)]
+        if any(each.passes for each in unread):
             raise AwayError("the members of groups are not told")
-        members = [] if isinstance(told, Unreadable) else [told.get(name, ()) for name in groups]
-        named = users.union(*members) - {ANYONE}
+        named = users.union(*(each for each in members if isinstance(each, frozenset))) - {ANYONE}
         named -= set() if rule.self_approval else {requester_id}
         able = list[str]()
         for user_id in sorted(named):
             if len(able) < most and _may_be_member(await self._people.get(user_id)):
                 able.append(user_id)
-        if not able and told is Unreadable.MISSING_SCOPE:
+        if not able and Unreadable.MISSING_SCOPE in unread:
             raise AwayError("the bot lacks the scope usergroups:read")
-        if not able and told is Unreadable.BAD_TOKEN:
+        if not able and Unreadable.BAD_TOKEN in unread:
             raise AwayError("Slack refuses the bot token")
         return able
 
@@ -136,8 +147,8 @@ class Directory:
 
     def prefetch(self, groups: frozenset[str]) -> None:
         """Begin to read the groups of a policy that comes into force, so that the first command need not wait."""
-        if groups:
-            self._groups.reread(_ALL)
+        for workspace in listing_workspaces(self._home, groups):
+            self._groups.reread(workspace)
 
     def prefetch_channel(self, channel: str) -> None:
         """Begin to read a channel, so that `why_private` need not wait; after what the caller looks up next.
@@ -146,6 +157,12 @@ class Directory:
         """
         if not channel.startswith(DIRECT):
             asyncio.get_running_loop().call_soon(self._channels.get, channel)
+
+    def _members(self, told: Mapping[str, Groups], name: str) -> frozenset[str] | Unreadable:
+        """Return the members of the group that the policy names so, or why they are unreadable."""
+        workspace, id_ = split_group(name)
+        groups = told.get(workspace or self._home.id, Unreadable.NOT_FOUND)
+        return groups if isinstance(groups, Unreadable) else groups.get(id_, Unreadable.NOT_FOUND)
 
     async def close(self) -> None:
         """Cancel the reads under way."""
@@ -156,14 +173,17 @@ class Directory:
     async def _read_person(self, user_id: str) -> tuple[Profile | Unreadable, float]:
         result = await self._api.read("users.info", user=user_id, include_locale=True)
         if isinstance(result, Answered) and isinstance(user := result.data.get("user"), dict):
-            return Profile(standing_of(user, self._team_id), language_of(user)), _GOOD_FOR
+            return Profile(standing_of(user, self._home.id), language_of(user)), _GOOD_FOR
         return trouble_of(result)
 
-    async def _read_groups(self, _: str) -> tuple[Groups, float]:
-        """Return the members of all groups without a `date_delete`; makes no call during a rate limit."""
+    async def _read_groups(self, workspace: str) -> tuple[Groups, float]:
+        """Return the members of all groups of a workspace without a `date_delete`; makes no call during a rate limit."""
         if (left := self._asked_to_wait_until - self._clock()) > 0:
             return Unreadable.RATE_LIMITED, 2 * left
-        result = await self._api.read("usergroups.list", include_users=True, include_disabled=True)
+        of = {"team_id": workspace} if self._home.is_wide else {}
+        result = await self._api.read(
+            "usergroups.list", 0.0, include_users=True, include_disabled=True, **of
+        )
         found = result.data.get("usergroups") if isinstance(result, Answered) else None
         if isinstance(found, list):
             told = [each for each in found if isinstance(each, dict)]
@@ -191,19 +211,28 @@ class Directory:
                 return NoThread.CANNOT_TELL, _BAD_FOR
 
 
+def listing_workspaces(home: Installation, groups: Iterable[str]) -> set[str]:
+    """Return the workspaces whose lists have the groups that the policy names so.
+
+    In an organisation a group is in the list of the workspace that it is named with, and in none without one.
+    """
+    named = {split_group(name)[0] for name in groups}
+    if home.is_wide:
+        return named - {""}
+    return {home.id} if named & {"", home.id} else set()
+
+
 def _person(
     team_id: str,
     user_id: str,
     found: Profile | Unreadable,
-    groups: frozenset[str],
-    told: Groups,
+    members: Mapping[str, frozenset[str] | Unreadable],
 ) -> Person | Unreadable:
-    """Return who this is by what Slack told of them and of all groups, with those of `groups` that hold them."""
+    """Return who this is by what Slack told of them, with those of the groups that hold them."""
     if isinstance(found, Unreadable):
         return found
     held, unreadable = set[str](), dict[str, Unreadable]()
-    for name in sorted(groups):
-        users = _members_of(told, name)
+    for name, users in sorted(members.items()):
         if isinstance(users, Unreadable):
             unreadable[name] = users
         elif user_id in users:
@@ -230,8 +259,8 @@ def _is_rate_limited(found: object) -> bool:
     return found is Unreadable.RATE_LIMITED
 
 
-def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
-    """Return the standing of a users.info user in the workspace; the team is checked too, since is_stranger may be absent.
+def standing_of(user: Mapping[str, object], installed_in: str) -> Standing:
+    """Return a users.info user's standing where the app is installed; that is checked too, since is_stranger may be absent.
 
     `is_app_user` means that the user has authorised this app, and Slackbot has no `is_bot`. Source: docs.slack.dev,
     "User object".
@@ -241,8 +270,10 @@ def standing_of(user: Mapping[str, object], team_id: str) -> Standing:
     if user.get("is_bot") or user.get("id") == "USLACKBOT":
         return Standing.BOT
     grid = user.get("enterprise_user")
-    teams = grid.get("teams") if isinstance(grid, dict) else None
-    ours = user.get("team_id") == team_id or (isinstance(teams, list) and team_id in teams)
+    of_grid = grid if isinstance(grid, dict) else {}
+    teams = of_grid.get("teams")
+    at_home = installed_in in (user.get("team_id"), of_grid.get("enterprise_id"))
+    ours = at_home or (isinstance(teams, list) and installed_in in teams)
     if user.get("is_stranger") or not ours:
         return Standing.OUTSIDER
     if user.get("is_restricted") or user.get("is_ultra_restricted"):
@@ -275,8 +306,3 @@ def trouble_of(result: Result) -> tuple[Unreadable, float]:
             return _ERRORS.get(error, Unreadable.SLACK_DOWN), wait or _BAD_FOR
         case Doubtful() | Answered():
             return Unreadable.SLACK_DOWN, _BAD_FOR
-
-
-def _members_of(groups: Groups, name: str) -> frozenset[str] | Unreadable:
-    """Return the members of the group with this id, or why they are unreadable."""
-    return groups if isinstance(groups, Unreadable) else groups.get(name, Unreadable.NOT_FOUND)

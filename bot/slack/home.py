@@ -34,7 +34,7 @@ class _Viewer:
     """
 
     who: tuple[str, str]
-    """(team, user)."""
+    """(team, user): the workspace where they opened it last, as views.publish knows one page for each user."""
     opened: float = field(init=False)
     decides: bool = True  # until the first page says so
     stale: bool = field(init=False)
@@ -55,7 +55,7 @@ class Homes:
     _sleep: Callable[[float], Awaitable[None]]
     pause: float = 2.0
     gap: float = 0.6
-    _viewers: dict[tuple[str, str], _Viewer] = field(default_factory=dict)
+    _viewers: dict[str, _Viewer] = field(default_factory=dict)  # by user id
     _tasks: Tasks = field(default_factory=Tasks)
     _refreshing: bool = False
 
@@ -89,8 +89,8 @@ class Homes:
     def publish_for(self, team_id: str, user_id: str) -> None:
         """Publish the page of a person who opened it or clicked on it, maybe with another replica, and keep it fresh."""
         who = (team_id, user_id)
-        viewer = self._viewers.setdefault(who, _Viewer(who))
-        viewer.opened, viewer.stale = self._clock(), True
+        viewer = self._viewers.setdefault(user_id, _Viewer(who))
+        viewer.who, viewer.opened, viewer.stale = who, self._clock(), True
         self._tasks.start(self._show(viewer))
 
     def _lately(self) -> list[_Viewer]:

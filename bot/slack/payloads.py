@@ -52,11 +52,18 @@ def text_if_any(body: Body, *path: str) -> str:
 def team_of(body: Body) -> str:
     """Return the workspace that the app is installed in; on Enterprise Grid the user may be from another one.
 
-    Whether the user is from another organisation, users.info tells. Sources: bolt-python, extract_team_id; bolt-js,
-    issue 1875.
+    If it is installed for an organisation (“E…”), the workspace where the user is: `team` is null beside views and global
+    shortcuts. Whether the user is from another organisation, users.info tells. Sources: bolt-python, extract_team_id;
+    bolt-js, issue 1875; java-slack-sdk, ViewClosedRequestTest and GlobalShortcutPayloadTest.
     """
-    ways = ("view", "app_installed_team_id"), ("team", "id"), ("user", "team_id")
-    return next(filter(None, (text_if_any(body, *way) for way in ways)), "")
+    ways = (
+        ("view", "app_installed_team_id"),
+        ("team", "id"),
+        ("view", "team_id"),
+        ("user", "team_id"),
+    )
+    found = (text_if_any(body, *way) for way in ways)
+    return next((each for each in found if each and not each.startswith("E")), "")
 
 
 def command_origin(body: Body) -> Origin:
@@ -77,7 +84,8 @@ def mention_of(body: Body, bot_user_id: str) -> tuple[Origin, str] | None:
     A command is a person's new message that begins with the mention, up to the first quote or block of code: what somebody
     else said stands there. Its trigger id is the message's, which a second delivery has too. Of a channel that is shared
     with another organisation, `authorizations` has the workspace where the app is installed (bolt-python,
-    extract_team_id). Sources: docs.slack.dev, app_mention, message and "Formatting message text".
+    extract_team_id), unless it is installed for an organisation (test_events_org_apps there). Sources: docs.slack.dev,
+    app_mention, message and "Formatting message text".
     """
     event = body["event"]
     if event.get("edited") or event.get("bot_id") or event.get("subtype") not in _NEW:
@@ -90,7 +98,8 @@ def mention_of(body: Body, bot_user_id: str) -> tuple[Origin, str] | None:
     if not quoted and _QUOTES & _kinds_in(event.get("blocks")):
         return None  # the text does not show where the quote begins
     authorized = next(iter(body.get("authorizations") or ()), body)
-    team_id, channel_id = text_at(authorized, "team_id"), text_at(event, "channel")
+    team_id = text_if_any(authorized, "team_id") or text_at(body, "team_id")
+    channel_id = text_at(event, "channel")
     ts, thread_ts = text_at(event, "ts"), text_if_any(event, "thread_ts")
     origin = Origin(
         team_id=team_id,
@@ -147,7 +156,7 @@ def click_of(body: Body) -> Click:
     request_id, reason = read_value(as_typed(text_if_any(body["actions"][0], "value")))
     origin = _origin(body, text_at(body, "trigger_id"), channel_id, root)
     message = ref_of(Posted(channel_id, ts, root)) if ts else None
-    return Click(origin, request_id, message, reason)
+    return Click(origin, request_id, message, reason, organisation=_organisation_of(body))
 
 
 def is_private(click: Click) -> bool:
@@ -164,7 +173,14 @@ def decision_of(body: Body) -> Click:
     comment = seen(held.get("value") or "") or None
     trigger_id = f"{body['view']['id']} {body['view'].get('hash', '')}"
     origin = _origin(body, trigger_id, at.channel, at.root)
-    return Click(origin, request_id, message if at.ts else None, comment=comment)
+    organisation = _organisation_of(body)
+    where = message if at.ts else None
+    return Click(origin, request_id, where, comment=comment, organisation=organisation)
+
+
+def _organisation_of(body: Body) -> str:
+    """Return the organisation of the person who acts. Source: java-slack-sdk, tests of ViewClosedRequest."""
+    return text_if_any(body, "enterprise", "id")
 
 
 def without_buttons(body: Body) -> dict[str, object] | None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.finding import Problem
+from bot.domain.installation import Installation
 from bot.domain.sentence import SEMICOLON, Sentence, joined
 from bot.slack.api import (
     BAD_TOKEN,
@@ -25,7 +26,6 @@ from bot.slack.greeting import REFUSALS
 _PATIENCE = 5.0
 _TOLD = 3  # scopes of which it is said what does not work without them
 _START_AGAIN = Sentence("then start again")
-_ORGANISATION = "installed for an organisation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,11 @@ class Ready:
     def field(self, name: str) -> str:
         """Return one field of auth.test; empty if it is missing."""
         return str(self.identity.get(name) or "")
+
+    @property
+    def installation(self) -> Installation:
+        """What the app is installed in."""
+        return Installation(self.field("team_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
     Without this, the bot would notice a bad bot token at the first answer, and retry a bad app token for ever.
     """
     identity, opened = await asyncio.gather(
-        identify(bot, _PATIENCE),
+        bot.read("auth.test", _PATIENCE),
         app.write("apps.connections.open", _PATIENCE) if app else _unasked(),
     )
     if isinstance(identity, Answered) and isinstance(opened, Answered):
@@ -63,18 +68,6 @@ async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
         return Ready(identity.data, url if isinstance(url, str) else None, identity.scopes)
     problems = filter(None, (problem_of_bot(identity), problem_of_app(opened)))
     return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
-
-
-async def identify(bot: SlackApi, patience: float) -> Result:
-    """Return auth.test; Refused if the app is installed for a whole organisation, which the bot does not know how to serve.
-
-    There the team is the organisation (“E…”), and people and groups have to be looked up by workspace. Source:
-    docs.slack.dev, "Developing for Enterprise orgs".
-    """
-    result = await bot.read("auth.test", patience)
-    told = result.data if isinstance(result, Answered) else {}
-    is_wide = told.get("is_enterprise_install") or str(told.get("team_id")).startswith("E")
-    return Refused(_ORGANISATION) if is_wide else result
 
 
 async def _unasked() -> Result:
@@ -93,15 +86,6 @@ def problem_of_bot(result: Result) -> str | None:
             return None
         case Refused(error) if error in BAD_TOKEN:
             return bad_bot_token(error)
-        case Refused(error) if error == _ORGANISATION:
-            return Problem(
-                Sentence(
-                    "SLACK_BOT_TOKEN is for a whole Enterprise Grid organisation, and the bot serves one workspace"
-                ),
-                Sentence(
-                    "On api.slack.com/apps create an app from app-manifest.yml in that workspace, install it there, and copy its tokens."
-                ),
-            )
         case _:
             return _unreachable(result)
 

@@ -113,16 +113,22 @@ class ClickHandler:
         return context, step_of(act, replace(context, failed=failed))
 
     async def _find(self, click: Click) -> Entry | None:
-        """Return the entry of a button's request; None if unknown, or from another workspace.
+        """Return the entry of a button's request; None if unknown, or from where the app is not installed.
 
         A request whose time is over counts as expired, even if that is not recorded yet.
         """
         entry = await self._ledger.find(click.request_id)
-        if entry is None or entry.request.origin.team_id != click.origin.team_id:
+        if entry is None or not self._is_ours(click, entry):
             return None
         if entry.state not in _WAITED_FOR or not entry.overdue:
             return entry
         return replace(entry, state=State.ANSWERED, outcome=Expired(_WAITED_FOR[entry.state]))
+
+    def _is_ours(self, click: Click, entry: Entry) -> bool:
+        """Tell whether a click and a request come from where the app is installed: its workspace, or its organisation."""
+        home = self._ports.installation
+        by = click.organisation if home.is_wide else click.origin.team_id
+        return by == home.id and home.serves(entry.request.origin.team_id)
 
     async def _failed_receivers(self, entry: Entry) -> tuple[str, ...]:
         """Return the receivers that a retry would be for."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bot.domain.installation import Installation
 from bot.domain.link import LinkState
 from bot.domain.request import BEGUN, Origin, Request, State
 from bot.ledger.entries import Entry
@@ -33,6 +34,7 @@ class Page:
 class Home:
     """Makes pages; `link` and `token_states` are as in Ports."""
 
+    installation: Installation
     judge: Judge
     ledger: Ledger
     languages: Languages
@@ -41,7 +43,7 @@ class Home:
     version: str
 
     async def page(self, team_id: str, user_id: str) -> Page:
-        """Return a person's current page; it says what could not be read."""
+        """Return a person's current page, with their own requests in this workspace; it says what could not be read."""
         nowhere = Origin(
             team_id=team_id,
             user_id=user_id,
@@ -62,7 +64,8 @@ class Home:
         """Return the page's records, with those of others for somebody who decides; None if the ledger is down or too slow."""
         missing = "the ledger does not tell the records of an App Home"
         past = await in_time(self.ledger.history(who, None, LISTED + 1), missing)
-        others = await in_time(self.ledger.stoppable(who[0]), missing) if decides else ()
+        of_workspace = None if self.installation.is_wide else who[0]
+        others = await in_time(self.ledger.stoppable(of_workspace), missing) if decides else ()
         if past is None or others is None:
             return None
         waiting, stoppable = await self._for(asker, others)

@@ -267,7 +267,7 @@ class Judge:
 
     def _circumstances(self, origin: Origin, person: Person) -> Circumstances:
         """Return all that a rule can ask for beside appid and env."""
-        return Circumstances(person, origin.channel_id, self.now())
+        return Circumstances(person, origin.team_id, origin.channel_id, self.now())
 
     def depends_on_time(self, request: Request) -> bool:
         """Return whether what the policy says of a request may change by itself."""

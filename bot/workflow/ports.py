@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bot.command.grammar import MOST_APPIDS
 from bot.domain.batch import Pause
+from bot.domain.installation import Installation
 from bot.domain.link import LinkState
 from bot.domain.outcome import AfterCall, Called, Outcome, Party, Readiness, Step, Tally
 from bot.domain.request import Origin, Request
@@ -211,6 +212,7 @@ class PolicyInForce:
 class Ports:
     """What the use cases need from outside."""
 
+    installation: Installation
     people: People
     ledger: Ledger
     process: Callable[[Entry], Coroutine[None, None, None]]

@@ -75,7 +75,7 @@ class SlashCommands:
         words = self._ports.languages.to(person)
         if isinstance(command, Misread):
             command = await self._looked_up(command, text, asker, until)
-        may_see = partial(_may_see, asker, origin)
+        may_see = partial(_may_see, asker, origin, wide=self._ports.installation.is_wide)
         if isinstance(command, Misread):
             return await self._misread(words, origin, command, begins, may_see, until)
         if isinstance(command, Share):
@@ -165,7 +165,7 @@ class SlashCommands:
         may_see: Callable[[Entry], bool],
         until: float,
     ) -> Message:
-        """List this requester's requests or, with `about`, everybody's that they may see.
+        """List this requester's requests in this workspace or, with `about`, everybody's that they may see.
 
         The id of a request counts before an env of that name; if they may not see it, it is none.
         """
@@ -197,9 +197,11 @@ class SlashCommands:
         return one_request(words, line_of(entry, self._ports.link, origin.user_id))
 
 
-def _may_see(asker: Asker, origin: Origin, entry: Entry) -> bool:
+def _may_see(asker: Asker, origin: Origin, entry: Entry, *, wide: bool) -> bool:
+    """Tell whether a request is their own, if `wide` from any workspace, or one that they may read of."""
     request = entry.request
-    own = (request.origin.team_id, request.origin.user_id) == (origin.team_id, origin.user_id)
+    own = request.origin.user_id == origin.user_id
+    own = own and (wide or request.origin.team_id == origin.team_id)
     return own or asker.may_share_somewhere(request.receivers, request.env)
 
 

@@ -8,7 +8,6 @@ from bot.playground.faults import Code, RateLimited, Status
 from bot.playground.faults import Fault as Injected
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import World
-from tests.conftest import FOR_AN_ORGANISATION
 from tests.faults.bots import Bot, assert_keeps_secrets, environ
 from tests.faults.table import Fault
 from tests.token_server import TokenWeChat
@@ -18,14 +17,7 @@ pytestmark = pytest.mark.slow
 AUTH, OPEN = "auth.test", "apps.connections.open"
 UNREACHABLE = "Slack cannot be reached."
 PAGE = Status(200, b"<html>Welcome</html>", "text/html")
-OF_AN_ORGANISATION = Fault(
-    "Slack, at the start",
-    f"`{AUTH}`: an app of a whole organisation",
-    "SLACK_BOT_TOKEN is for a whole Enterprise Grid organisation",
-)
 CASES: dict[Fault, tuple[str, Injected, int]] = {
-    OF_AN_ORGANISATION: (AUTH, FOR_AN_ORGANISATION, 2)
-} | {
     Fault("Slack, at the start", f"`{method}`: {what}", told): (method, trouble, code)
     for method, name in ((AUTH, "SLACK_BOT_TOKEN"), (OPEN, "SLACK_APP_TOKEN"))
     for what, trouble, told, code in (

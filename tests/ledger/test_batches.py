@@ -492,10 +492,13 @@ async def test_a_persons_second_batch_runs_after_everybodys_first(ledger: Ledger
     assert await order(found) == [0, 3, 4, 1, 5, 2]
 
 
+@pytest.mark.parametrize("team", ["T1", "T2"], ids=["same workspace", "another of their own"])
 async def test_a_persons_batches_run_in_order_even_if_a_later_one_queues_since_before(
-    database: Database, ledger: Ledger
+    database: Database, ledger: Ledger, team: str
 ) -> None:
-    first, second = await placed(ledger, by("U1")), await placed(ledger, by("U1"))
+    later = by("U1")
+    later = replace(later, origin=replace(later.origin, team_id=team))
+    first, second = await placed(ledger, by("U1")), await placed(ledger, later)
     # When another ended, the second was not committed yet; or the clock went on between the rows.
     database.execute("UPDATE requests SET turn = created + 9 WHERE id = :id", id=first.request.id)
     assert await order([(ledger, first), (ledger, second)]) == [0, 1]

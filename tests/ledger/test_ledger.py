@@ -336,6 +336,10 @@ async def test_a_person_cannot_ask_the_approvers_twice_for_one_share(ledger: Led
     found = await ledger.accept(new_request(env=entry.request.env, again=True))
     assert isinstance(found, UnderWay)
     assert found.entry.request == entry.request
+    elsewhere = new_request(env=entry.request.env)
+    elsewhere = replace(elsewhere, origin=replace(elsewhere.origin, team_id="T2"))
+    found = await ledger.accept(elsewhere, State.WAITING, patience=60)  # of the same organisation
+    assert isinstance(found, UnderWay)
     await accepted(ledger, new_request(appid="", env=entry.request.env, appids=("wx1", "wx2")))
 
 

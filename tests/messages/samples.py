@@ -90,11 +90,11 @@ APPID, OWNER, ENV = "wx5fe6bb43205e9e70", "wx0123456789abcdef", "prod-1"
 RID = "686cab53-686d2226-2e40eeeb"
 REASON = 'release 12 & "hotfix" <3'
 TEAM, REQUESTER, OTHER = "T012ABCDEF", "U012ABCDEF", "U0OTHER123"
-CHANNEL, GROUP, GROUP_2 = "C012ABCDEF", "S012ABCDEF", "S0OPS12345"
+CHANNEL, GROUP, GROUP_2 = "C012ABCDEF", "S012ABCDEF", "T0HARBOUR1/S0OPS12345"
 CONTACT = "the platform team, in #platform-help"
 MENTIONS = {
     *(f"<@{user}>" for user in (REQUESTER, OTHER)),
-    *(f"<!subteam^{group}>" for group in (GROUP, GROUP_2)),
+    *(f"<!subteam^{group}>" for group in (GROUP, "S0OPS12345")),
     *(f"<#{channel}>" for channel in (CHANNEL, "C0RELEASES")),
 }
 
@@ -127,6 +127,7 @@ ELSEWHERE = Rule(
     "elsewhere",
     Effect.ALLOW,
     groups=frozenset({GROUP, GROUP_2}),
+    workspaces=frozenset({"T0HARBOUR1"}),
     channels=frozenset({"C0RELEASES"}),
 )
 FREEZE = Freeze(
@@ -510,7 +511,7 @@ def _people(speaking: Words) -> Iterator[tuple[str, Message]]:
     for trouble in Unreadable:
         yield f"whoami: {trouble.name}", about(trouble)
         yield f"help: {trouble.name}", help_(words, trouble, ())
-    yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL))
+    yield "help: rights", help_(words, MEMBER, (TESTERS, PLATFORM, RELEASES, APPROVAL, ELSEWHERE))
     yield "help: a right that takes two approvals", help_(words, MEMBER, (TWO,))
     by_day = replace(RELEASES, hours=read_hours("Mon-Fri 09:00-18:00 UTC"))
     yield "help: hours", help_(words, MEMBER, (by_day,))

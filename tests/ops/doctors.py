@@ -20,6 +20,7 @@ CHECKS = (
         "slack-scopes",
         "slack-app",
         "slack-connections",
+        "slack-workspaces",
         "slack-groups",
     ),
     *(

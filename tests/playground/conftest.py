@@ -42,8 +42,8 @@ impatient = pytest.mark.parametrize("ack_timeout", [0.2])
 
 
 @pytest.fixture
-async def slack(clock: Clock, ack_timeout: float) -> AsyncIterator[LocalSlack]:
-    async with LocalSlack(World(), clock, ack_timeout=ack_timeout) as slack:
+async def slack(world: World, clock: Clock, ack_timeout: float) -> AsyncIterator[LocalSlack]:
+    async with LocalSlack(world, clock, ack_timeout=ack_timeout) as slack:
         yield slack
 
 

@@ -59,6 +59,7 @@ NARROW: dict[str, tuple[Rule, Ask]] = {
         replace(WIDE, guests=False),
         replace(ASKED, person=Person("T1", "U1", Standing.GUEST)),
     ),
+    "workspaces": (replace(WIDE, workspaces=frozenset({"T1"})), replace(ASKED, workspace="T2")),
     "channels": (replace(WIDE, channels=frozenset({"C1"})), replace(ASKED, channel="")),
     "hours": (
         replace(WIDE, hours=read_hours("Mon 09:00-18:00 UTC")),

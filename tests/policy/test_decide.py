@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from hypothesis import example, given
@@ -77,6 +78,7 @@ ALL_AND_GUESTS = Rule("all may, guests too", Effect.ALLOW, users=users(ANYONE), 
 NOBODY_MAY = Rule("nobody may", Effect.DENY)
 NO_PROD = Rule("no prod", Effect.DENY, envs=("prod-*",))
 HERE_ONLY = Rule("only here", Effect.ALLOW, users=users(ANN), channels=users(HERE))
+T1_ONLY = Rule("only T1", Effect.ALLOW, users=users(ANN), workspaces=users("T1"))
 TESTS_ONLY = Rule("tests only", Effect.ALLOW, users=users(ANN), envs=("test-*", "qa-?"))
 B_ONLY = Rule("b only", Effect.ALLOW, users=users(ANN), appids=("wx0123*",))
 
@@ -165,6 +167,21 @@ DECISIONS: dict[str, tuple[tuple[Rule, ...], Ask, Decision]] = {
         (HERE_ONLY,),
         ask(channel=THERE),
         no_rule(here=(HERE_ONLY, Miss.CHANNEL)),
+    ),
+    "a rule for a workspace applies there, in any channel": (
+        (T1_ONLY,),
+        ask(channel=THERE),
+        Allow(T1_ONLY),
+    ),
+    "a rule for a workspace applies in no other, to the same person": (
+        (T1_ONLY,),
+        replace(ask(), workspace="T2"),
+        Deny(NoRule((Verdict(T1_ONLY, frozenset({Miss.WORKSPACE})),))),
+    ),
+    "a denial for a workspace leaves the others alone": (
+        (replace(NO_PROD, workspaces=users("T2")), ANN_MAY),
+        ask(),
+        Allow(ANN_MAY),
     ),
     "a rule without channels applies in a direct message too": (
         (ANN_MAY,),
@@ -391,6 +408,11 @@ SEEN: dict[str, tuple[tuple[Rule, ...], Person, bool]] = {
     "a person who may share it from one channel only sees it": ((HERE_ONLY,), JUST_ANN, True),
     "a person whom no rule names does not": ((BOB_MAY, OPS_MAY), JUST_ANN, False),
     "a denial in front hides it": ((NO_PROD, ANN_MAY), JUST_ANN, False),
+    "a person who may share it from one workspace only sees it from another": (
+        (replace(T1_ONLY, workspaces=users("T9")),),
+        JUST_ANN,
+        True,
+    ),
     "a denial for another channel hides nothing": (
         (replace(NO_PROD, channels=users(THERE)), ANN_MAY),
         JUST_ANN,
@@ -568,6 +590,7 @@ DRAWN: dict[str, st.SearchStrategy[object]] = {
     "effect": st.sampled_from(Effect),
     "users": st.frozensets(st.sampled_from((*IDS, ANYONE)), max_size=2),
     "groups": st.frozensets(st.sampled_from(GROUPS), max_size=2),
+    "workspaces": st.frozensets(st.sampled_from(("T1", "T2")), max_size=1),
     "channels": st.frozensets(st.sampled_from((HERE, THERE)), max_size=1),
     "appids": st.sampled_from(((ANYONE,), (A,), ("wx0*",))),
     "envs": st.sampled_from(((ANYONE,), ("prod-*",), ("test-*", "prod-1"))),
@@ -599,6 +622,7 @@ PEOPLE = st.builds(
 ASKS = st.builds(
     Ask,
     PEOPLE,
+    st.sampled_from(("T1", "T2", "T3")),
     st.sampled_from((HERE, THERE)),
     st.sampled_from((NOW, NOW + 12 * 3600, NOW + 5 * 86_400)),
     st.sampled_from((A, B)),
@@ -669,9 +693,10 @@ def test_a_person_may_see_a_request_exactly_if_some_channel_permits_it_to_them_a
     policy: Policy, asked: Ask
 ) -> None:
     moments = [NOW + hours * 3600 for hours in range(7 * 24)]
+    places = product(("T1", "T2", "T3"), (HERE, THERE, "C0OTHER"))
     decisions = [
-        whatever_reason(decide(policy, replace(asked, channel=channel, at=at)))
-        for channel in (HERE, THERE, "C0OTHER")
+        whatever_reason(decide(policy, replace(asked, workspace=workspace, channel=channel, at=at)))
+        for workspace, channel in places
         for at in moments
     ]
     let_through = any(not isinstance(each, Deny) for each in decisions)

@@ -262,6 +262,14 @@ PROBLEMS: dict[str, tuple[str, str]] = {
         RULE + 'channels = ["#ops"]\n',
         f"rule 1, channels, 1: “#ops” {NO_CHANNEL}",
     ),
+    "a workspace by name": (
+        RULE + 'workspaces = ["acme"]\n',
+        "rule 1, workspaces, 1: “acme” is not a workspace id. Copy it from what /share-env whoami says there: T….",
+    ),
+    "a group of a workspace by name": (
+        RULE + 'groups = ["acme/S1X"]\n',
+        f"rule 1, groups, 1: “acme/S1X” {NO_GROUP}",
+    ),
     "no channels": (RULE + "channels = []\n", f"rule 1, channels: {EMPTY}"),
     "no appids": (RULE + "appids = []\n", f"rule 1, appids: {EMPTY}"),
     "no envs": (RULE + "envs = []\n", f"rule 1, envs: {EMPTY}"),

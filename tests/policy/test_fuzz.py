@@ -94,7 +94,12 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS | WORDS, inner, max_size=6),
     max_leaves=20,
 )
-IDS = {"users": ["U012ABCDEF", "*"], "groups": ["S1X"], "channels": ["C1X"]}
+IDS = {
+    "users": ["U012ABCDEF", "*"],
+    "groups": ["S1X", "T1X/S1X"],
+    "workspaces": ["T1X"],
+    "channels": ["C1X"],
+}
 LIKELY: dict[str, st.SearchStrategy[object]] = {
     **{key: st.lists(st.sampled_from(ids), max_size=2) for key, ids in IDS.items()},
     "appids": st.lists(WORDS, max_size=2),
@@ -135,6 +140,7 @@ GOOD: Table = {
             "name": "core",
             "users": ["U012ABCDEF"],
             "groups": ["S012ABCDEF"],
+            "workspaces": ["T012ABCDEF"],
             "channels": ["C012ABCDEF"],
             "appids": ["wx*"],
             "envs": ["prod-*"],
@@ -187,6 +193,7 @@ GOOD: Table = {
         {
             "user": "U012ABCDEF",
             "groups": ["S012ABCDEF"],
+            "workspace": "T012ABCDEF",
             "channel": "C012ABCDEF",
             "guest": True,
             "appid": A,
@@ -291,7 +298,8 @@ def test_no_key_of_the_file_is_read_for_nothing() -> None:
 
 
 def test_no_part_of_a_question_is_read_for_nothing() -> None:
-    asked = {"user": "U1X", "groups": ["S1X"], "guest": True, "channel": "C1X"}
+    asked = {"user": "U1X", "groups": ["S1X"], "guest": True}
+    asked |= {"workspace": "T1X", "channel": "C1X"}
     asked |= {"appid": A, "env": "prod-1", "reason": "OPS-12"}
     asked |= {"at": "2026-12-24T18:00:00+08:00"}
     whole = read_question(asked)

@@ -96,7 +96,13 @@ def a_click_that_did_nothing_did_nothing(world: "World") -> Iterator[str]:
 
 def _is_all_they_did(world: "World", deed: Deed, until: float) -> bool:
     """Tell whether somebody pressed nothing that is not for this one deed, so that an answer must be to that."""
-    return not any(
+    again = [
+        each
+        for each in world.deeds
+        if (each.user, each.request) == (deed.user, deed.request)
+        and deed.at - _TO_TELL <= each.at <= until
+    ]
+    return len(again) == 1 and not any(
         user == deed.user
         and deed.at - _TO_TELL <= at <= until
         and (request != deed.request or at > deed.at)

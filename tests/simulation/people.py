@@ -6,7 +6,7 @@ So the others stay as they are when one is taken out.
 import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from bot.messages.modals import APPIDS, COMMENT, ENV
@@ -140,8 +140,8 @@ class Press:
     old: bool = False
     twice: bool = False
     reads: tuple[float, float] = (1, 30)
-    why: str = "the shop is down"
-    """What they write if they do not wait for an approval."""
+    why: str = field(default="the shop is down", repr=False)
+    """What they write if they do not wait for an approval; no part of what decides the other details."""
 
     async def act(self, world: World, dice: Random) -> None:
         """Press it and, if a decision's modal opens, decide; a person does one thing at a time."""

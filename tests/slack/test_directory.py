@@ -10,7 +10,7 @@ from aiohttp import web
 from bot.domain.language import Language
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Slow, Status
 from bot.playground.slack.server import LocalSlack
-from bot.playground.world import TEAM, SlackUser, UserGroup, World
+from bot.playground.world import HARBOUR, ORG, ORGANISATION, TEAM, SlackUser, UserGroup, World
 from bot.policy.kinds import Approvers, Effect, Rule, Standing, Unreadable
 from bot.policy.kinds import Person as Known
 from bot.slack.api import SlackApi
@@ -72,9 +72,9 @@ async def fixed_answer(http: aiohttp.ClientSession, clock: Clock) -> AsyncIterat
     """A Slack that gives one answer to every call, for answers that the stand-in does not give."""
     fixed_answer = FixedAnswer()
     async with serving(fixed_answer.answer) as origin:
-        fixed_answer.directory = Directory(
-            SlackApi(web_client("xoxb-1", f"{origin}/api/", http), Sleep()), TEAM, clock
-        )
+        api = SlackApi(web_client("xoxb-1", f"{origin}/api/", http), Sleep())
+        fixed_answer.directory = Directory(api, TEAM, clock)
+        fixed_answer.in_organisation = Directory(api, ORG, clock)
         yield fixed_answer
 
 
@@ -82,6 +82,7 @@ class FixedAnswer:
     """Answers with `user`, or without a user if that is None."""
 
     directory: Directory
+    in_organisation: Directory
 
     def __init__(self) -> None:
         self.user: object = None
@@ -124,6 +125,63 @@ async def test_on_enterprise_grid_the_list_of_teams_counts(
 ) -> None:
     fixed_answer.user = user
     assert await fixed_answer.directory.person(TEAM, "W0X", NONE) == Known(TEAM, "W0X", standing)
+
+
+@pytest.mark.parametrize(
+    ("user", "standing"),
+    [
+        pytest.param(
+            {"team_id": "T0HOME", "enterprise_user": {"enterprise_id": ORG, "teams": ["T0HOME"]}},
+            Standing.MEMBER,
+            id="of any of its workspaces",
+        ),
+        pytest.param(
+            {"team_id": ORG, "enterprise_user": {"enterprise_id": ORG, "teams": []}},
+            Standing.MEMBER,
+            id="of none of its workspaces",
+        ),
+        pytest.param(
+            {"enterprise_user": {"enterprise_id": ORG}, "is_restricted": True},
+            Standing.GUEST,
+            id="its guest",
+        ),
+        pytest.param(
+            {"team_id": TEAM, "enterprise_user": {"enterprise_id": "E0OTHER", "teams": [TEAM]}},
+            Standing.OUTSIDER,
+            id="of another organisation",
+        ),
+        pytest.param({"team_id": TEAM}, Standing.OUTSIDER, id="of none"),
+        pytest.param({"team_id": [ORG]}, Standing.OUTSIDER, id="of something odd"),
+    ],
+)
+async def test_in_an_organisation_its_people_are_members(
+    fixed_answer: FixedAnswer, user: dict[str, object], standing: Standing
+) -> None:
+    fixed_answer.user = user
+    known = await fixed_answer.in_organisation.person(TEAM, "W0X", NONE)
+    assert known == Known(TEAM, "W0X", standing)
+
+
+@pytest.mark.parametrize("team", ["", ORG])
+async def test_in_an_organisation_nobody_is_known_without_a_workspace(
+    fixed_answer: FixedAnswer, team: str
+) -> None:
+    fixed_answer.user = {"team_id": ORG}
+    assert await fixed_answer.in_organisation.person(team, "W0X", NONE) is Unreadable.NOT_FOUND
+
+
+async def test_a_workspace_whose_groups_slack_does_not_list_in_time_leaves_the_others_known(
+    http: aiohttp.ClientSession, clock: Clock
+) -> None:
+    async with LocalSlack(ORGANISATION) as slack:
+        api = SlackApi(web_client(slack.world.bot_token, slack.api_url, http), Sleep())
+        directory = Directory(api, ORG, clock, deadline=0.5)
+        slack.fail("usergroups.list", Slow(30), team_id=HARBOUR)
+        platform, harbour = f"{TEAM}/{PLATFORM}", f"{HARBOUR}/S0HARBOUR"
+        known = await directory.person(TEAM, REQUESTER, frozenset({platform, harbour}))
+        await directory.close()
+    down = {harbour: Unreadable.SLACK_DOWN}
+    assert known == Known(TEAM, REQUESTER, groups=frozenset({platform}), unreadable=down)
 
 
 async def test_an_answer_without_a_user_is_no_person(fixed_answer: FixedAnswer) -> None:

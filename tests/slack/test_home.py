@@ -35,15 +35,17 @@ class NumberedPages:
 
     def __init__(self) -> None:
         self.made = 0
+        self.teams: list[str] = []
         self.slow = 0.0
         self.logged_under: set[str | None] = set()
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.broken = False
 
-    async def page(self, _team_id: str, user_id: str) -> Page:
+    async def page(self, team_id: str, user_id: str) -> Page:
         """Return the next page."""
         self.made += 1
+        self.teams.append(team_id)
         self.logged_under.add(current_request_id())
         said = message(f"page {self.made} of {user_id}")
         await asyncio.sleep(self.slow)
@@ -168,6 +170,19 @@ async def test_the_same_user_id_in_another_workspace_is_another_person(
     homes.changed(replace(asked, origin=replace(asked.origin, team_id="T0ELSEWHERE")))
     await quiet()
     assert published(slack) == 1
+
+
+async def test_a_person_has_one_page_which_is_of_the_workspace_where_they_opened_it_last(
+    slack: LocalSlack, homes: Homes, pages: NumberedPages
+) -> None:
+    await opened(slack)
+    homes.publish_for("T0ELSEWHERE", REQUESTER)
+    await quiet()
+    assert pages.teams == [TEAM, "T0ELSEWHERE"]
+    homes.changed()
+    await quiet()
+    assert pages.teams == [TEAM, "T0ELSEWHERE", "T0ELSEWHERE"]
+    assert published(slack) == 3
 
 
 async def test_a_change_while_a_page_is_being_made_is_published_after_it(

@@ -108,6 +108,26 @@ BODY: dict[str, Any] = {
             {"team_id": "T1"},
             id="no team but their own",
         ),
+        pytest.param({}, {"organisation": ""}, id="no organisation"),
+        pytest.param(
+            {"enterprise": {"id": "E1"}},
+            {"team_id": "T1", "organisation": "E1"},
+            id="in an organisation",
+        ),
+        pytest.param(
+            {
+                "team": None,
+                "enterprise": {"id": "E1"},
+                "view": {"team_id": "T2", "app_installed_team_id": "E1"},
+            },
+            {"team_id": "T2", "organisation": "E1"},
+            id="a view in an organisation",
+        ),
+        pytest.param(
+            {"team": {"id": "E1"}, "enterprise": {"id": "E1"}, "user": {"id": "U1"}},
+            {"team_id": ""},
+            id="an organisation is no workspace",
+        ),
         pytest.param({"actions": [{"action_id": "approve"}]}, {"request_id": ""}, id="no value"),
         pytest.param({}, {"request_id": "r1", "reason": None}, id="no reason"),
         pytest.param(
@@ -164,7 +184,9 @@ def test_a_decision_is_read_as_a_click_at_the_place_of_its_button(
 ) -> None:
     values = {"comment": {"comment": {"value": " fi\u202ene\u200b\x00 "}}}
     view = {"id": "V1", "hash": "2.x", "private_metadata": metadata, "state": {"values": values}}
-    click = decision_of({"user": {"id": "U2"}, "team": {"id": "T1"}, "view": view})
+    body = {"user": {"id": "U2"}, "team": {"id": "T1"}, "enterprise": {"id": "E1"}, "view": view}
+    click = decision_of(body)
+    assert click.organisation == "E1"
     assert {name: fact(click, name) for name in read} == read
     assert (click.request_id, click.origin.user_id, click.comment) == ("r1", "U2", "fine")
     assert click.origin.trigger_id == "V1 2.x"

@@ -1,12 +1,14 @@
 import aiohttp
 import pytest
 
+from bot.domain.installation import Installation
 from bot.playground.faults import Code, Drop, Fault, RateLimited, Status
 from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
+from bot.playground.world import ORGANISATION, World
 from bot.slack.api import SlackApi
 from bot.slack.preflight import Ready, Unusable, preflight
-from tests.conftest import FOR_AN_ORGANISATION, Sleep, web_client
+from tests.conftest import Sleep, web_client
 
 OPEN = "apps.connections.open"
 
@@ -19,7 +21,6 @@ PROXY = "Slack cannot be reached: a proxy that HTTPS_PROXY does not name wants a
 ITSELF = "Slack answers that it is in trouble itself (fatal_error)"
 SLOW_DOWN = "Slack asks the bot to slow down"
 SAYS_NO = "Slack says no"
-ORGANISATION = "SLACK_BOT_TOKEN is for a whole Enterprise Grid organisation"
 
 
 async def test_two_valid_tokens_pass_and_open_a_connection(
@@ -118,15 +119,15 @@ async def test_trouble_is_distinguished_from_a_wrong_setup(
     assert checked.wrong_setup is wrong_setup
 
 
-async def test_an_app_that_is_installed_for_a_whole_organisation_is_a_wrong_setup(
-    slack: LocalSlack, api: SlackApi, app_api: SlackApi
+@pytest.mark.parametrize("world", [World(), ORGANISATION], ids=["workspace", "organisation"])
+async def test_it_is_told_whether_the_app_is_installed_for_an_organisation(
+    world: World, api: SlackApi, app_api: SlackApi
 ) -> None:
-    slack.fail("auth.test", FOR_AN_ORGANISATION)
-    checked = await preflight(api, app_api)
-    assert isinstance(checked, Unusable)
-    assert starts(checked, [ORGANISATION])
-    assert "app-manifest.yml" in checked.problems[0]
-    assert checked.wrong_setup
+    ready = await preflight(api, app_api)
+    assert isinstance(ready, Ready)
+    organisation = world.organisation
+    assert ready.installation == Installation(organisation.id if organisation else world.team_id)
+    assert ready.installation.is_wide is (organisation is not None)
 
 
 async def test_a_short_rate_limit_is_waited_for(

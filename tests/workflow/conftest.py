@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from bot.domain.installation import Installation
 from bot.domain.outcome import Readiness
 from bot.ledger.database import open_database
 from bot.ledger.entries import Entry
@@ -113,6 +114,7 @@ def ports(
         """Do nothing."""
 
     return Ports(
+        installation=Installation("T1"),
         people=members,
         ledger=ledger,
         process=process,

@@ -64,7 +64,7 @@ async def test_it_is_shared_at_once_and_the_approvers_are_told_who_what_and_why(
     assert told.startswith(
         "🚨 <!subteam^S0APPROVERS>: <@U0REQUESTER> did not wait for your approval"
     )
-    assert f"They said: “{WHY}”" in told
+    assert f"*Why it could not wait:* {WHY}" in told
     (question,) = rig.slack.parents(APPROVALS)
     assert f"<@{REQUESTER}> did not wait for an approval" in question.text
     assert not has_button(question, "approve")

@@ -8,7 +8,7 @@ from bot.domain.sentence import SEMICOLON, Sentence, joined
 from bot.ops.doctor.findings import in_the_way, listed, utc, with_unread
 from bot.ops.doctor.ledger import LedgerLook
 from bot.ops.doctor.setup import Setup
-from bot.ops.doctor.slack_calls import SlackAnswers, channels_of, people_of
+from bot.ops.doctor.slack_calls import SlackAnswers, channels_of, installation_of, people_of
 from bot.policy.kinds import Policy, Standing, Unreadable
 from bot.slack.api import NOT_SENT, Answered, Doubtful, Refused, Result
 from bot.slack.greeting import MOST_CONNECTIONS, REFUSALS, Hello
@@ -41,6 +41,9 @@ _UNREADABLE = {
         Sentence("Run the doctor again."),
     ),
 }
+_ADD_TO_WORKSPACES = Sentence(
+    "Have an admin of the organisation add the app to the workspaces that are to have it."
+)
 _ANOTHER = Sentence(
     "Another copy of the bot, on a laptop perhaps, takes some of the commands: stop it, or make a new app-level token and revoke the old one on the page “Basic Information”. If it is your bot, it has another ledger: correct DATABASE_URL, or do what its log says if the file was replaced."
 )
@@ -52,8 +55,11 @@ async def check_slack(setup: Setup) -> list[Finding]:
     if answers.failed:
         return [answers.failed]
     who = answers.bot.data if isinstance(answers.bot, Answered) else {}
-    fine = Sentence(
-        "auth.test: {user} in the workspace {team}", user=who.get("user"), team=who.get("team")
+    user, team = who.get("user"), who.get("team")
+    fine = (
+        Sentence("auth.test: {user} in the workspace {team}", user=user, team=team)
+        if answers.workspaces is None
+        else Sentence("auth.test: {user} in the organisation {team}", user=user, team=team)
     )
     found = [
         _token("slack-bot", "SLACK_BOT_TOKEN", answers.bot, problem_of_bot, fine),
@@ -67,7 +73,12 @@ async def check_slack(setup: Setup) -> list[Finding]:
             _connections(answers, setup.ledger),
         ]
     if policy:
-        found += [_groups(policy, answers), *_people(policy, answers), _channels(policy, answers)]
+        found += [
+            *_workspaces(policy, answers),
+            _groups(policy, answers),
+            *_people(policy, answers),
+            _channels(policy, answers),
+        ]
     return found
 
 
@@ -177,6 +188,32 @@ def _apps(answers: SlackAnswers, ledger: LedgerLook) -> Iterator[Finding]:
         yield wrong("slack-app", found, Sentence("Copy both tokens from the pages of one app."))
 
 
+def _workspaces(policy: Policy, answers: SlackAnswers) -> Iterator[Finding]:
+    """Yield in which workspaces of its organisation the app is, and those that only the policy names."""
+    name, named = "slack-workspaces", policy.workspaces
+    if not isinstance(answers.bot, Answered):
+        return
+    if isinstance(answers.workspaces, Unreadable):
+        why = Sentence("Slack does not list the organisation's workspaces that have the app")
+        yield unchecked(name, why, "slack-bot")
+        return
+    if answers.workspaces == {}:
+        found = Sentence("the app is installed for the organisation, but in none of its workspaces")
+        yield wrong(name, found, _ADD_TO_WORKSPACES)
+        return
+    having = answers.workspaces or {installation_of(answers.bot).id: ""}
+    if lost := sorted(named - having.keys()):
+        found = Sentence("the policy names workspaces without the app: {lost}", lost=listed(lost))
+        fix = Sentence(
+            "Correct the ids in the policy, or have an admin of the organisation add the app there."
+        )
+        yield wrong(name, found, fix)
+    elif named or answers.workspaces:
+        yield ok(
+            name, listed([f"{id_} {called}".strip() for id_, called in sorted(having.items())])
+        )
+
+
 def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     name, named, members = "slack-groups", sorted(policy.groups), answers.groups
     if not named:
@@ -186,6 +223,10 @@ def _groups(policy: Policy, answers: SlackAnswers) -> Finding:
     if isinstance(members, Unreadable):
         why, fix = _UNREADABLE[members]
         return wrong(name, Sentence("cannot be read: {why}", why=why), fix, *_lacked(members))
+    bare = [group for group in named if answers.workspaces is not None and "/" not in group]
+    if bare:
+        where = Sentence("named without their workspace: {bare}", bare=listed(bare))
+        return wrong(name, where, Sentence("In an organisation, write them with it, as in T…/S…."))
     lost = [group for group in named if group not in members]
     gone = [group for group in named if group in members and members[group] is None]
     if found := _both((Sentence("do not exist"), lost), (Sentence("deactivated"), gone)):

@@ -7,19 +7,19 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from bot.domain.finding import Finding, Problem
+from bot.domain.installation import Installation
 from bot.domain.sentence import Sentence
 from bot.ops.doctor.transport import DEADLINE, each
-from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable
+from bot.policy.kinds import ANYONE, Policy, Standing, Unreadable, split_group
 from bot.policy.quorum import escalated
 from bot.runtime.clock import Runtime
 from bot.runtime.way import in_the_way
 from bot.settings.access import SlackSettings
 from bot.settings.pasted import APP_TOKEN, BOT_TOKEN, kind_of
 from bot.slack.api import Answered, Result, SlackApi, object_in, web_client
-from bot.slack.directory import standing_of, trouble_of, users_of
+from bot.slack.directory import listing_workspaces, standing_of, trouble_of, users_of
 from bot.slack.greeting import MOST_CONNECTIONS, REFUSALS, TOO_MANY, Hello, read_hello
 from bot.slack.payloads import DIRECT
-from bot.slack.preflight import identify
 
 _AT_ONCE = 10
 _MOST_MEMBERS = 100  # looked up one by one; Slack allows as many calls a minute
@@ -31,7 +31,9 @@ _NO_SOCKET = Problem(
 _CLOSING = aiohttp.ClientWSTimeout(ws_close=1.0)
 
 Groups = Mapping[str, frozenset[str] | None]
-"""The members of each user group by its id; None if it is deactivated."""
+"""The members of each user group that the policy names, by that name; None if it is deactivated."""
+Workspaces = Mapping[str, str] | Unreadable
+"""The names of an organisation's workspaces that have the app, by id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class SlackAnswers:
     """Slack's hello to a connection of the doctor's own, or why there is none; None without such a connection."""
     app_id: str | None = None
     """The app of the bot token."""
+    workspaces: Workspaces | None = None
+    """None where the app is installed in one workspace."""
     groups: Groups | Unreadable | None = None
     people: Mapping[str, Standing | Unreadable] = field(default_factory=dict)
     """Whom the policy names, and the members of groups that may decide."""
@@ -82,15 +86,46 @@ async def _with_bot_token(
     if kind_of(slack.bot_token) != BOT_TOKEN:
         return SlackAnswers()
     api = web_api(slack, slack.bot_token, http)
-    bot = await identify(api, _PATIENCE)
+    bot = await api.read("auth.test", _PATIENCE)
     if not isinstance(bot, Answered) or policy is None:
         return SlackAnswers(bot)
-    (groups, people), channels, app_id = await asyncio.gather(
-        _groups_and_people(api, policy, str(bot.data.get("team_id") or "")),
+    home = installation_of(bot)
+    (groups, people), channels, app_id, workspaces = await asyncio.gather(
+        _groups_and_people(api, policy, home),
         read_channels(api, channels_of(policy) | approvers_channels_of(policy)),
         _app_of(api, str(bot.data.get("bot_id") or "")),
+        _workspaces(api, home),
     )
-    return SlackAnswers(bot, app_id=app_id, groups=groups, people=people, channels=channels)
+    return SlackAnswers(
+        bot,
+        app_id=app_id,
+        workspaces=workspaces,
+        groups=groups,
+        people=people,
+        channels=channels,
+    )
+
+
+def installation_of(bot: Answered) -> Installation:
+    """Return what the app is installed in, by auth.test."""
+    return Installation(str(bot.data.get("team_id") or ""))
+
+
+async def _workspaces(api: SlackApi, home: Installation) -> Workspaces | None:
+    """Return an organisation's workspaces that have the app. Source: docs.slack.dev, auth.teams.list."""
+    if not home.is_wide:
+        return None
+    listed, cursor = dict[str, str](), ""
+    while True:
+        result = await api.read("auth.teams.list", _PATIENCE, limit=1000, cursor=cursor)
+        found = result.data.get("teams") if isinstance(result, Answered) else None
+        if not isinstance(result, Answered) or not isinstance(found, list):
+            return trouble_of(result)[0]
+        listed |= {str(e.get("id")): str(e.get("name")) for e in found if isinstance(e, dict)}
+        told = result.data.get("response_metadata")
+        cursor = str(told.get("next_cursor") or "") if isinstance(told, dict) else ""
+        if not cursor:
+            return listed
 
 
 async def _app_of(api: SlackApi, bot_id: str) -> str | None:
@@ -110,10 +145,10 @@ def people_of(policy: Policy) -> list[str]:
 
 
 async def _groups_and_people(
-    api: SlackApi, policy: Policy, team_id: str
+    api: SlackApi, policy: Policy, home: Installation
 ) -> tuple[Groups | Unreadable, Mapping[str, Standing | Unreadable]]:
-    """Return all groups, and the people whom the policy names or who may decide by a group of it."""
-    groups = await _groups(api)
+    """Return the policy's groups, and the people whom the policy names or who may decide by a group of it."""
+    groups = await _groups(api, home, policy.groups)
     known = groups if isinstance(groups, Mapping) else {}
     deciding = policy.operators.groups.union(
         *(escalated(rule).approvers.groups for rule in policy.approval_rules),
@@ -122,12 +157,33 @@ async def _groups_and_people(
     members = {user for group in deciding for user in known.get(group) or ()}
     named = people_of(policy)
     others = sorted(members.difference(named))[:_MOST_MEMBERS]
-    return groups, await _people(api, [*named, *others], team_id)
+    return groups, await _people(api, [*named, *others], home.id)
 
 
-async def _groups(api: SlackApi) -> Groups | Unreadable:
-    """Return all user groups in one call: usergroups.users.list is limited to twenty calls a minute."""
-    result = await api.read("usergroups.list", _PATIENCE, include_disabled=True, include_users=True)
+async def _groups(api: SlackApi, home: Installation, named: Iterable[str]) -> Groups | Unreadable:
+    """Return these groups, by one call for each workspace: usergroups.users.list is limited to twenty calls a minute."""
+    listing = sorted(listing_workspaces(home, named))
+    told = dict(
+        zip(listing, await asyncio.gather(*(_listed(api, home, w) for w in listing)), strict=True)
+    )
+    troubles = [each for each in told.values() if isinstance(each, Unreadable)]
+    if passing := [each for each in troubles if each is not Unreadable.NOT_FOUND]:
+        return passing[0]
+    found = dict[str, frozenset[str] | None]()
+    for name in named:
+        workspace, id_ = split_group(name)
+        groups = told.get(workspace or home.id)
+        if isinstance(groups, Mapping) and id_ in groups:
+            found[name] = groups[id_]
+    return found
+
+
+async def _listed(api: SlackApi, home: Installation, workspace: str) -> Groups | Unreadable:
+    """Return all groups of a workspace, by id."""
+    of = {"team_id": workspace} if home.is_wide else {}
+    result = await api.read(
+        "usergroups.list", _PATIENCE, include_disabled=True, include_users=True, **of
+    )
     found = result.data.get("usergroups") if isinstance(result, Answered) else None
     if not isinstance(found, list):
         return trouble_of(result)[0]
@@ -136,12 +192,12 @@ async def _groups(api: SlackApi) -> Groups | Unreadable:
 
 
 async def _people(
-    api: SlackApi, ids: Sequence[str], team_id: str
+    api: SlackApi, ids: Sequence[str], installed_in: str
 ) -> Mapping[str, Standing | Unreadable]:
     async def one(user_id: str) -> Standing | Unreadable:
         result = await api.read("users.info", _PATIENCE, user=user_id)
         user = result.data.get("user") if isinstance(result, Answered) else None
-        return standing_of(user, team_id) if isinstance(user, dict) else trouble_of(result)[0]
+        return standing_of(user, installed_in) if isinstance(user, dict) else trouble_of(result)[0]
 
     found = await each(ids, one, _AT_ONCE)
     return {user_id: found.get(user_id, Unreadable.SLACK_DOWN) for user_id in ids}

@@ -29,7 +29,6 @@ from bot.playground.slack.workspace import Workspace
 
 Run: TypeAlias = Callable[[Workspace, JsonObject], JsonObject]
 
-ORG = "E0PLAYGROUND"
 ANYBODY = "team_id"
 """Accepted by every method: Bolt for Python sends it with each call of a listener's client."""
 
@@ -74,17 +73,33 @@ def api_test(_workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def auth_test(workspace: Workspace, _args: JsonObject) -> JsonObject:
-    """Return whose token this is."""
+    """Return whose token this is; of an organisation's, the team is the organisation.
+
+    Source: java-slack-sdk, its auth.test with `is_enterprise_install`.
+    """
     world = workspace.world
+    name, home = world.team_domain, world.team_id
+    told: JsonObject = {"url": f"https://{name}.slack.com/", "is_enterprise_install": False}
+    if org := world.organisation:
+        name, home = org.domain, org.id
+        told = {"url": f"https://{name}.enterprise.slack.com/", "is_enterprise_install": True}
+        told["enterprise_id"] = home
     return {
-        "url": f"https://{world.team_domain}.slack.com/",
-        "team": world.team_domain,
+        **told,
+        "team": name,
         "user": workspace.people[world.bot_user_id].name,
-        "team_id": world.team_id,
+        "team_id": home,
         "user_id": world.bot_user_id,
         "bot_id": world.bot_id,
-        "is_enterprise_install": False,
     }
+
+
+def teams(workspace: Workspace, _args: JsonObject) -> JsonObject:
+    """List the workspaces of the organisation that have the app. Source: slack-ruby/slack-api-ref, auth.teams.list."""
+    if (org := workspace.world.organisation) is None:
+        raise RefusedError("invalid_auth")
+    listed: list[Json] = [{"id": id_, "name": name} for id_, name in org.workspaces.items()]
+    return {"teams": listed, "response_metadata": {"next_cursor": ""}}
 
 
 def open_conversation(workspace: Workspace, args: JsonObject) -> JsonObject:
@@ -105,8 +120,9 @@ def users_info(workspace: Workspace, args: JsonObject) -> JsonObject:
     if person is None:
         raise RefusedError("user_not_found")
     user: JsonObject = {**asdict(person), "is_app_user": not person.is_bot}
-    if teams := user.pop("teams"):
-        user["enterprise_user"] = {"id": person.id, "enterprise_id": ORG, "teams": teams}
+    org, within = user.pop("organisation"), user.pop("teams")
+    if within:
+        user["enterprise_user"] = {"id": person.id, "enterprise_id": org, "teams": within}
     if not person.is_stranger:
         del user["is_stranger"]
     if person.deleted:
@@ -127,9 +143,19 @@ def bots_info(workspace: Workspace, args: JsonObject) -> JsonObject:
 
 
 def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
-    """List the user groups, including disabled ones on request."""
+    """List the user groups of a workspace, including disabled ones on request.
+
+    A token of an organisation has to name the workspace. Source: slack-ruby/slack-api-ref, usergroups.list.
+    """
     shown: list[Json] = []
+    world, team_id = workspace.world, text_argument(args, "team_id")
+    if world.organisation and not team_id:
+        raise RefusedError("missing_argument")
+    if world.organisation and team_id not in world.organisation.workspaces:
+        raise RefusedError("invalid_team")
     for group in workspace.groups.values():
+        if world.organisation and group.team_id != team_id:
+            continue
         if group.disabled and not flag_argument(args, "include_disabled"):
             continue
         told: JsonObject = {"id": group.id, "handle": group.handle}
@@ -177,6 +203,7 @@ METHODS: Mapping[str, Method] = {
     "apps.connections.open": Method(
         lambda workspace, _: {"url": workspace.socket_url()}, APP_SCOPE, "", _TIER_3, "app"
     ),
+    "auth.teams.list": Method(teams, None, "cursor include_icon limit", _TIER_2),
     "auth.test": Method(auth_test, None, "", None),
     "blocks.validate": Method(validate, None, "blocks message view", _TIER_3),
     "bots.info": Method(bots_info, "users:read", "bot", _TIER_3),

@@ -17,7 +17,7 @@ TOKEN = "made-up-verification-token"
 
 
 def interaction(
-    workspace: Workspace, kind: str, user_id: str, team: str | None = None
+    workspace: Workspace, kind: str, user_id: str, team: str | None = None, *, in_view: bool = False
 ) -> JsonObject:
     """Return the fields common to all interactions: the person, the app, the workspace.
 
@@ -25,6 +25,10 @@ def interaction(
     one where they act; a message shortcut has none. In a view's payload `team` is theirs too, and only
     `view.app_installed_team_id` is the app's. Sources: bolt-python, tests of extract_team_id; bolt-js, issue 1875;
     java-slack-sdk, json-logs.
+
+    Where the app is installed for an organisation, `team` is null `in_view` and for global shortcuts, and `enterprise` is
+    that of the person. Sources: java-slack-sdk, ViewClosedRequestTest (org-wide and shared channels) and
+    GlobalShortcutPayloadTest.
     """
     world, person = workspace.world, workspace.people[user_id]
     user: JsonObject = {"id": person.id, "username": person.name, "name": person.name}
@@ -32,7 +36,7 @@ def interaction(
         user["team_id"] = team or person.team_id
     own = person.team_id if kind == "view_submission" else world.team_id
     triggers: JsonObject = {"trigger_id": workspace.next_trigger()}
-    return {
+    common: JsonObject = {
         "type": kind,
         **(triggers if kind != "block_suggestion" else {}),
         "user": user,
@@ -41,6 +45,16 @@ def interaction(
         "token": TOKEN,
         "enterprise": None,
         "is_enterprise_install": False,
+    }
+    if world.organisation is None:
+        return common
+    at = team or workspace.team_of(user_id)
+    where: JsonObject = {"id": at, "domain": workspace.domain_of(at)}
+    return common | {
+        "user": {**user, "team_id": at},
+        "team": None if in_view or kind == "shortcut" else where,
+        "enterprise": {"id": person.organisation, "name": "made-up"},
+        "is_enterprise_install": True,
     }
 
 
@@ -56,7 +70,7 @@ def app_home_opened(workspace: Workspace, user: str, channel: str, tab: str) -> 
     home = workspace.home(user)
     if home is not None and tab == "home":
         event["view"] = shown(workspace, home)
-    return _event(workspace, event)
+    return _event(workspace, event, user)
 
 
 def app_mention(workspace: Workspace, message: PostedMessage) -> JsonObject:
@@ -74,7 +88,7 @@ def app_mention(workspace: Workspace, message: PostedMessage) -> JsonObject:
         "event_ts": message.edited_ts or message.ts,
         "blocks": [{"type": "rich_text", "elements": [*_rich_text(message.text)]}],
     }
-    return _event(workspace, event)
+    return _event(workspace, event, message.user)
 
 
 _PARTS = re.compile(r"(```.*?```|^&gt;[^\n]*(?:\n&gt;[^\n]*)*)\n?", re.DOTALL | re.MULTILINE)
@@ -91,18 +105,27 @@ def _rich_text(text: str) -> list[JsonObject]:
     return parts
 
 
-def _event(workspace: Workspace, event: JsonObject) -> JsonObject:
-    """Return an event with what is around it."""
-    world = workspace.world
-    bot: JsonObject = {"team_id": world.team_id, "user_id": world.bot_user_id, "is_bot": True}
+def _event(workspace: Workspace, event: JsonObject, user: str) -> JsonObject:
+    """Return an event of a person's with what is around it.
+
+    Where the app is installed for an organisation, the authorization has no team. Source: bolt-python,
+    tests/scenario_tests/test_events_org_apps.py.
+    """
+    world, org = workspace.world, workspace.world.organisation
+    home: JsonObject = {
+        "enterprise_id": org.id if org else None,
+        "is_enterprise_install": bool(org),
+    }
+    home["team_id"] = None if org else world.team_id
     return {
         "type": "event_callback",
         "token": TOKEN,
-        "team_id": world.team_id,
+        "team_id": workspace.team_of(user),
+        **({"enterprise_id": org.id} if org else {}),
         "api_app_id": world.app_id,
         "event": event,
         "event_id": f"Ev{workspace.next_number():09d}",
-        "authorizations": [{"enterprise_id": None, "is_enterprise_install": False, **bot}],
+        "authorizations": [{**home, "user_id": world.bot_user_id, "is_bot": True}],
     }
 
 

@@ -42,10 +42,13 @@ class LocalSlack(Connected):
     ) -> Ack:
         """Type a slash command; returns after the ack, or when Slack has given up on it."""
         person, channel = self.people[user_id], self.channels[channel_id]
+        org, team_id = self.world.organisation, self.team_of(user_id)
+        of_org: JsonObject = {"enterprise_id": org.id, "enterprise_name": org.domain} if org else {}
         payload: JsonObject = {
             "token": TOKEN,
-            "team_id": self.world.team_id,
-            "team_domain": self.world.team_domain,
+            "team_id": team_id,
+            "team_domain": self.domain_of(team_id),
+            **of_org,
             "channel_id": channel.id,
             "channel_name": self.name_in_commands(channel),
             "user_id": person.id,
@@ -53,7 +56,7 @@ class LocalSlack(Connected):
             "command": command,
             "text": text,
             "api_app_id": self.world.app_id,
-            "is_enterprise_install": "false",
+            "is_enterprise_install": "true" if org else "false",
             "response_url": self.response_url(user_id, channel_id),
             "trigger_id": trigger_id or self.next_trigger(),
         }
@@ -155,7 +158,7 @@ class LocalSlack(Connected):
     async def _interact(
         self, kind: str, user: str, fields: JsonObject, team: str | None = None
     ) -> Ack:
-        payload = interaction(self, kind, user, team) | fields
+        payload = interaction(self, kind, user, team, in_view="view" in fields) | fields
         return await self.deliver("interactive", payload)
 
     def _offered(self, action_id: str, ack: Ack) -> list[JsonObject]:

@@ -77,14 +77,14 @@ def shown(workspace: Workspace, view: View) -> JsonObject:
     world = workspace.world
     return {
         "id": view.id,
-        "team_id": world.team_id,
+        "team_id": workspace.team_of(view.user),
         **view.body,
         "state": {"values": values(view.blocks, view.typed)},
         "hash": view.hash,
         "root_view_id": view.id,
         "previous_view_id": None,
         "app_id": world.app_id,
-        "app_installed_team_id": world.team_id,
+        "app_installed_team_id": world.organisation.id if world.organisation else world.team_id,
         "bot_id": world.bot_id,
     }
 

@@ -59,6 +59,7 @@ class Workspace(Transcript):
         self.groups: dict[str, UserGroup] = {each.id: each for each in world.groups}
         self.scopes: set[str] = set(world.scopes)
         self.triggers = Triggers(clock)
+        self._open_in: dict[str, str] = {}
         self.orphans: Orphans = "top level"
         """What happens to a reply whose parent was deleted."""
         self._last_ts = 0
@@ -107,6 +108,23 @@ class Workspace(Transcript):
         members = self.channels[channel_id].members | {self.world.bot_user_id}
         self.channels[channel_id] = replace(self.channels[channel_id], members=members)
         self.changed()
+
+    def switch(self, user: str, team_id: str) -> None:
+        """Let a person of an organisation open another of their workspaces, in which they act from then on."""
+        if team_id not in self.people[user].teams:
+            raise ImpossibleError(f"{user} is not in the workspace {team_id}")
+        self._open_in[user] = team_id
+
+    def team_of(self, user: str) -> str:
+        """Return the workspace in which a person acts."""
+        if self.world.organisation is None:
+            return self.world.team_id
+        return self._open_in.get(user, self.people[user].team_id)
+
+    def domain_of(self, team_id: str) -> str:
+        """Return the domain of a workspace."""
+        org = self.world.organisation
+        return org.workspaces.get(team_id, "elsewhere") if org else self.world.team_domain
 
     def is_member(self, channel: Channel) -> bool:
         """Return whether the bot is in the channel."""
@@ -187,4 +205,5 @@ class Workspace(Transcript):
         """Return whether a person can open a conversation; guests and strangers only as members."""
         person = self.people[user]
         outside = person.is_stranger or person.is_restricted or person.is_ultra_restricted
+        outside |= self.world.organisation is not None and channel.team_id not in person.teams
         return user in channel.members or (channel.kind == "public" and not outside)

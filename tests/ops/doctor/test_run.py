@@ -16,7 +16,7 @@ from tests.conftest import rows, serving, settings_of
 from tests.ops.doctors import CHECKS, complaints, contents
 
 CHAIN = {"callback", "ticket", "platform-token", "owner-token", "encryption", "permissions"}
-IF_WRONG = {"environment", "wechat-envs"}
+IF_WRONG = {"environment", "slack-workspaces", "wechat-envs"}
 IF_SET = "collector"
 ABSENT = {*IF_WRONG, "deliveries", "listener", IF_SET}
 ORDER = [name for name in CHECKS if name not in CHAIN | ABSENT]

@@ -7,22 +7,17 @@ from aiohttp import web
 
 from bot.app.running import running
 from bot.domain.finding import Finding
-from bot.ops.doctor.run import examine
 from bot.playground.faults import Code, RateLimited, Slow
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import UserGroup
 from bot.slack.preflight import MENTIONS, SCOPES
 from tests.conftest import (
-    FOR_AN_ORGANISATION,
-    REQUESTER,
-    calls_of,
     rows,
     serving,
     settings_of,
     soon,
 )
 from tests.ops.doctors import (
-    complaints,
     finding_of,
     findings_of,
     judged,
@@ -63,18 +58,6 @@ async def test_a_proxy_that_refuses_to_connect_to_slack_is_named(
         f"Slack cannot be reached: the proxy {origin} wants a user and a password that it knows "
         "(HTTP 407)"
     )
-
-
-async def test_for_an_app_of_a_whole_organisation_nobody_is_looked_up(
-    environ: dict[str, str], slack: LocalSlack
-) -> None:
-    slack.fail("auth.test", FOR_AN_ORGANISATION)
-    printed = complaints(await examine(environ | {"SHARE_ENV_ALLOWED_USERS": REQUESTER}))
-    (complaint,) = [each for each in printed if each.names != ["ledger"]]
-    assert complaint.names == ["slack-bot"]
-    assert complaint.finding.found.startswith("SLACK_BOT_TOKEN is for a whole Enterprise Grid")
-    assert {"slack-groups", "slack-people"} <= {*complaint.unchecked}
-    assert calls_of(slack, "users.info") == calls_of(slack, "usergroups.list") == 0
 
 
 @pytest.mark.parametrize("scope", [scope.name for scope in SCOPES])
