@@ -194,7 +194,7 @@ async def test_what_failed_waits_for_the_approval_when_it_is_tried_again(rig: Ri
     assert len(rig.wechat.calls) == 2
     told = [rig.slack.thread(APPROVALS, each.ts) for each in rig.slack.parents(APPROVALS)]
     assert [len(each) for each in told] == [1, 1]
-    assert "“it still is”" in told[1][0].text
+    assert ":* it still is" in told[1][0].text
 
 
 async def by_form(rig: Rig) -> None:
