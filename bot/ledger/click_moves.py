@@ -2,7 +2,7 @@
 
 from dataclasses import KW_ONLY, dataclass, replace
 
-from sqlalchemy import Connection, RowMapping, bindparam, case, exists, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, case, exists, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.domain.outcome import Outcome, Skipped, SkipReason
@@ -25,11 +25,12 @@ from bot.ledger.writer import Writer
 
 _r = requests.c
 
-_OWN, _THE_ID = requests.alias(), bindparam("the_id", type_=_r.id.type)
-_BEGAN = select(_OWN.c.created).where(_OWN.c.id == _THE_ID).scalar_subquery()
+_OWN, _THE_ID = events.alias(), bindparam("the_id", type_=_r.id.type)
+# By their ids, since the database's clock may leap back.
+_BEGAN = select(func.min(_OWN.c.id)).where(_OWN.c.request == _THE_ID).scalar_subquery()
 # An answer may be owed for days, before the request ends.
 _SINCE = exists().where(
-    events.c.request == _r.id, events.c.kind == "answered", events.c.at > _BEGAN
+    events.c.request == _r.id, events.c.kind == "answered", events.c.id > _BEGAN
 )
 _ANOTHER = exists().where(_r.id != _THE_ID, PAIR)
 # Joined by OR, SQLite may read all ended requests for the env.

@@ -221,6 +221,7 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
     """Yield what is wrong with an event."""
     facts = event.facts
     checks_of_state.note_cancelled(world, event)
+    checks_of_state.note_click(world, event)
     yield from checks_of_state.of_take_over(world, event)
     yield from checks_of_people.of_deadline(world, event)
     yield from checks_of_people.of_decision(world, event)

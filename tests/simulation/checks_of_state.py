@@ -109,6 +109,13 @@ def note_cancelled(world: "World", event: Event) -> None:
         world.cancelled.setdefault(batch, fence)
 
 
+def note_click(world: "World", event: Event) -> None:
+    """Note with which fence a request is held since a click: that takes it from the replica that waits with it."""
+    if event.kind in _CLICKS and (id_ := event.facts.get("request")):
+        ((fence,),) = world.database.rows("SELECT fence FROM requests WHERE id = :id", id=str(id_))
+        world.clicked[str(id_)] = fence
+
+
 def of_take_over(world: "World", event: Event) -> Iterator[str]:
     """Yield an error if another replica's own lease still covers a request as it is taken over, and it has not released that."""
     if event.kind != "taken over":
@@ -122,7 +129,7 @@ def of_take_over(world: "World", event: Event) -> Iterator[str]:
     for replica in world.replicas.values():
         if replica.name == taker or not replica.process.alive:
             continue
-        for earlier in range(1, fence):
+        for earlier in range(world.clicked.get(id_, 1), fence):
             if replica.holds(id_, earlier):
                 yield f"leases never overlap: {taker} takes {id_} over, and {replica.name} holds it"
 

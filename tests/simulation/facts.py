@@ -140,6 +140,8 @@ class Memory:
     """Until when each request may be decided on, by the database's clock."""
     cancelled: dict[str, int] = field(default_factory=dict)
     """The fence of each batch whose rest was cancelled, as it was then."""
+    clicked: dict[str, int] = field(default_factory=dict)
+    """The fence of each request that a click moved, since the last one."""
     compared: int = 0
     """How many events there were when the states of requests were last compared with these."""
     died: set[str] = field(default_factory=set)
