@@ -173,6 +173,6 @@ ORGANISATION = World(
         *GROUPS,
         UserGroup("S0HARBOUR", "harbour", frozenset({"U0APPROVER", "U0HARBOUR"}), team_id=HARBOUR),
     ),
-    organisation=Organisation(ORG, "made-up", {TEAM: "playground", HARBOUR: "harbour"}),
+    organisation=Organisation(ORG, "seaside", {TEAM: "playground", HARBOUR: "harbour"}),
 )
 """The same people in an organisation with a second workspace, for both of which the app is installed."""

@@ -47,7 +47,7 @@ async def test_two_of_another_workspace_agree_of_whom_one_has_both(
     assert "✅ slack-groups: T0HARBOUR/S0HARBOUR" in out
     assert code == 0
     async with bot(environ, tmp_path) as process:
-        assert "is ready: the organisation made-up as share-env, over Socket" in process.ready
+        assert "is ready: the organisation seaside as share-env, over Socket" in process.ready
         await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
         await slack.until(lambda slack: bool(slack.parents(PORT)))
         await agree(slack, APPROVER)

@@ -588,6 +588,16 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "approvals",
     ),
     Planted(
+        "one person in two workspaces counts as two approvers",
+        "bot/workflow/click_decisions.py",
+        "    everybody = {each.circumstances.person.user_id: each for each in context.agreed}\n"
+        "    everybody[by] = context.clicker\n",
+        "    before = [(each.circumstances.person.user_id, each) for each in context.agreed]\n"
+        "    everybody = {(request.origin.team_id, user): each for user, each in before}\n"
+        "    everybody[click.origin.team_id, by] = context.clicker\n",
+        "organisation",
+    ),
+    Planted(
         "who is asked later may decide at once",
         "bot/workflow/judge.py",
         "[escalated(rule) if request.escalated else rule for rule in asking]",

@@ -149,15 +149,15 @@ def _covers(replica: Replica, share: Share) -> bool:
 
 def _allowed(world: "World", share: Share, token: str) -> Iterator[str]:
     """Yield an error unless some policy of the last minutes allows the share, as confirmed and approved."""
-    id_, batch, user, channel, rule, told, reason = world.database.rows(
-        'SELECT id, batch, "user", channel, rule, owner, reason FROM requests WHERE id = :id',
+    id_, batch, team, user, channel, rule, told, reason = world.database.rows(
+        'SELECT id, batch, team, "user", channel, rule, owner, reason FROM requests WHERE id = :id',
         id=share.request,
     )[0]
     if world.wechat.owner_of(token) != told:
         yield f"asks with the owner's token: {id_} is about an env of {told}, and not {world.wechat.owner_of(token)}"
     about = {id_, batch}
     deeds = [deed for deed in world.deeds if deed.request in about]
-    why, asked = set[str](), Question(user, channel, share.env, reason, world.now())
+    why, asked = set[str](), Question(team, user, channel, share.env, reason, world.now())
     for text, groups in _held(world, _GRACE):
         said = _latest(text, groups, asked)
         owner = owner_of(text, share.env)
@@ -231,15 +231,15 @@ def of_event(world: "World", event: Event) -> Iterator[str]:
         yield from _escalates(world, event)
     if event.kind not in {"agreed", "approved", "rejected"}:
         return
-    ((user, env, channel, rule, reason, when),) = world.database.rows(
-        'SELECT "user", env, channel, rule, reason, escalated FROM requests WHERE id = :id',
+    ((team, user, env, channel, rule, reason, when),) = world.database.rows(
+        'SELECT team, "user", env, channel, rule, reason, escalated FROM requests WHERE id = :id',
         id=facts["request"],
     )
     by, escalated = str(facts["user"]), when is not None
     agrees = event.kind in {"agreed", "approved"}
     if by == user and agrees:
         yield f"nobody approves their own: {by} approves request {facts['request']}"
-    asked = Question(user, channel, env, reason, world.now())
+    asked = Question(team, user, channel, env, reason, world.now())
     seconds = _AT_A_CLICK + PROCESS.get().seconds_frozen
     said_yes = {
         deed.user
@@ -275,10 +275,10 @@ def _escalates(world: "World", event: Event) -> Iterator[str]:
 def _breaks_glass(world: "World", event: Event) -> Iterator[str]:
     """Yield an error if no policy of the last seconds lets somebody share without the approval, or they did not say why."""
     id_, by = str(event.facts["request"]), str(event.facts["user"])
-    ((user, env, channel, reason),) = world.database.rows(
-        'SELECT "user", env, channel, reason FROM requests WHERE id = :id', id=id_
+    ((team, user, env, channel, reason),) = world.database.rows(
+        'SELECT team, "user", env, channel, reason FROM requests WHERE id = :id', id=id_
     )
-    asked = Question(user, channel, env, reason, world.now())
+    asked = Question(team, user, channel, env, reason, world.now())
     held = _held(world, _AT_A_CLICK + PROCESS.get().seconds_frozen)
     may = any(by in _latest(text, groups, asked).hasty for text, groups in held)
     if by != user or not may:

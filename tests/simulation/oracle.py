@@ -35,8 +35,9 @@ class Verdict:
 
 
 class Question(NamedTuple):
-    """Who wants to share which env, from where and why, at which Unix time."""
+    """Who wants to share which env, from where and why, at which Unix time; `team` is the workspace."""
 
+    team: str
     user: str
     channel: str
     env: str
@@ -68,12 +69,14 @@ def verdict(text: str, groups: Groups, asked: Question) -> Verdict:
 
     No rule of the plans is for guests.
     """
-    user, channel, env, reason, at = asked
+    team, user, channel, env, reason, at = asked
     if user not in groups[MEMBERS]:
         return Verdict("deny")
     for rule in _read(text)["rule"]:
         named = {*rule.get("users", ()), *_members(groups, rule.get("groups", ()))}
         if "*" not in named and user not in named:
+            continue
+        if "workspaces" in rule and team not in rule["workspaces"]:
             continue
         if "channels" in rule and channel not in rule["channels"]:
             continue

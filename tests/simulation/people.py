@@ -211,6 +211,21 @@ class Race:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch:
+    """Somebody opens another workspace of their organisation, and acts from there."""
+
+    at: float
+    user: str
+    team: str
+
+    async def act(self, world: World, _dice: Random) -> None:
+        """Open it, once they have finished what they do."""
+        async with world.hands[self.user]:
+            world.note(self.user, f"opens {self.team}")
+            world.slack.switch(self.user, self.team)
+
+
+@dataclass(frozen=True, slots=True)
 class OpenHome:
     """Somebody opens the App Home, and presses one of its buttons that they like."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from bot.playground.world import CHANNELS, OWNER
+from bot.playground.world import CHANNELS, HARBOUR, OWNER, TEAM
 from tests.simulation.bad_luck import (
     Freeze,
     Jump,
@@ -34,7 +34,17 @@ from tests.simulation.operators import (
     StopAll,
     Upgrade,
 )
-from tests.simulation.people import Ask, Dawdle, Delete, Fill, Mention, OpenHome, Press, Race
+from tests.simulation.people import (
+    Ask,
+    Dawdle,
+    Delete,
+    Fill,
+    Mention,
+    OpenHome,
+    Press,
+    Race,
+    Switch,
+)
 from tests.simulation.policies import (
     CHANGES,
     ENVS,
@@ -453,6 +463,30 @@ def _several(dice: Random, span: float, _: Names) -> Iterator[Step]:
         yield Move(dice.uniform(10, 2 * span), dice.choice(approvers), "S0APPROVERS")
 
 
+def _organisation(dice: Random, span: float, _: Names) -> Iterator[Step]:
+    """Yield people who ask and agree from two workspaces of an organisation, under rules by which two have to agree."""
+    both, pilot = ("U0REQUESTER", "U0APPROVER"), "U0HARBOUR"
+    if dice.random() < 0.7:
+        # From the beginning or later, and never back: no approver decides on what they cannot see.
+        at = dice.choice([1.0, dice.uniform(10, span)])
+        yield PutIntoForce(at, "approvers of the second workspace")
+    for user in both:
+        for _number in range(12):
+            yield Switch(dice.uniform(1, 1.5 * span), user, dice.choice([TEAM, HARBOUR]))
+    for _number in range(16):
+        at, user = dice.uniform(2, span), dice.choice([*both, pilot])
+        env = dice.choice(["core-1", "core-2", "test-1", "live-1"])
+        yield Ask(at, user, "C0HARBOUR", f"{dice.choice(_MANY)} {env}")
+    for _number in range(50):
+        at, user = dice.uniform(5, 1.5 * span), dice.choice([*both, "U0APPROVER", pilot])
+        yield Press(at, user, ("approve",), twice=dice.random() < 0.2)
+    for _number in range(6):
+        yield Race(dice.uniform(5, span), ("U0APPROVER", pilot), ("approve", "reject"))
+    for _number in range(2):
+        yield Move(dice.uniform(10, span), "U0APPROVER", "S0HARBOUR")
+        yield OpenHome(dice.uniform(10, span), dice.choice(both), ("approve", "cancel"))
+
+
 def _glass(dice: Random, span: float, names: Names) -> Iterator[Step]:
     """Yield policies by which some need not wait for approvers, who does not, Slack that takes no posts, and a death then."""
     yield PutIntoForce(1, dice.choice([*GLASS]))
@@ -561,6 +595,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "rules": (_people, _rules),
     "approvals": (_people, _several, _crashes),
     "glass": (_people, _glass, _crashes),
+    "organisation": (_people, _organisation, _crashes),
     "changes": (_people, _moved_owners, _held_up),
     "by the clock": (_people, _by_the_clock),
     "batches": (_batches, _crashes),
@@ -596,6 +631,8 @@ class Plan:
     """Seconds for which the chain's tokens live, if the bot keeps it; else 0."""
     sends: bool
     """Whether the bot sends its record elsewhere."""
+    organisation: bool
+    """Whether the app is installed for an organisation with two workspaces."""
     steps: tuple[Step, ...]
 
 
@@ -611,7 +648,16 @@ def plan_of(seed: int, profile: str) -> Plan:
     ]
     limits = profile == "slack" and dice.random() < 0.3
     chain = dice.choice(_LIVES) if profile in _SPANS else 0
-    return Plan(seed, profile, replicas, limits, chain, profile == "collector", tuple(steps))
+    return Plan(
+        seed,
+        profile,
+        replicas,
+        limits,
+        chain,
+        sends=profile == "collector",
+        organisation=profile == "organisation",
+        steps=tuple(steps),
+    )
 
 
 def _own_dice(profile: str, seed: int, part: int) -> Random:

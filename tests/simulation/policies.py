@@ -1,6 +1,6 @@
 """The policies that operators put into force while the world runs; each is a file for the bot and for the oracle."""
 
-from bot.playground.world import OWNER
+from bot.playground.world import HARBOUR, OWNER, TEAM
 
 OTHER_OWNER = "wx00000000000be7a0"
 _OWNERS = f"""
@@ -107,7 +107,25 @@ GLASS = {
     "break-glass where approvers are asked directly": _GLASS.replace("C0APPROVALS", "C0PARTNERS"),
 }
 """Where some need not wait for the approvers, if they say why; in the profile of break-glass."""
-POLICIES = CHANGES | RULES | BY_THE_CLOCK | SEVERAL | GLASS
+_WIDE = USUAL.replace('"S0', f'"{TEAM}/S0')
+_HARBOUR = f"""
+[[rule]]
+name = "the harbour"
+users = ["U0REQUESTER", "U0APPROVER", "U0HARBOUR"]
+workspaces = ["{HARBOUR}"]
+envs = ["test-*"]
+effect = "allow"
+"""
+_WIDE_TWO = _WIDE.replace("approvers = {", "approvers = { approvals = 2,") + _HARBOUR
+ORGANISATION = {
+    "an organisation": _WIDE_TWO,
+    "approvers of the second workspace": _WIDE_TWO.replace(
+        f'groups = ["{TEAM}/S0APPROVERS"], channel = "C0APPROVALS"',
+        f'groups = ["{HARBOUR}/S0HARBOUR"], channel = "C0HARBOUR"',
+    ),
+}
+"""Where two people of an organisation have to agree, who are in one of its workspaces; in the profile of that name."""
+POLICIES = CHANGES | RULES | BY_THE_CLOCK | SEVERAL | GLASS | ORGANISATION
 MISTAKES: dict[str, str | None] = {
     "no TOML": USUAL + "[[rule",
     "an unknown key": USUAL.replace("confirm = true", "confirmed = true"),

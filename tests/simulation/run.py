@@ -39,6 +39,7 @@ def run(plan: Plan, until: str = "") -> Run:
         limits=plan.limits,
         chain=plan.chain,
         sends=plan.sends,
+        organisation=plan.organisation,
         until=until,
     )
     with _nothing_older_collected(), warnings.catch_warnings():

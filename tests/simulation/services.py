@@ -67,8 +67,9 @@ class SimulatedSlack(LocalSlack):
         self,
         clock: Callable[[], float],
         hand_over: Callable[[str, JsonObject], Awaitable[Json]],
+        world: World,
     ) -> None:
-        super().__init__(World(scopes=SCOPES | {MENTIONS}), clock)
+        super().__init__(replace(world, scopes=SCOPES | {MENTIONS}), clock)
         self._hand_over = hand_over
 
     async def send(

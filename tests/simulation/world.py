@@ -27,7 +27,8 @@ from bot.playground.slack.surfaces import View, ViewChange
 from bot.playground.slack.transcript import Change, PostedMessage
 from bot.playground.wechat.pushes import Push
 from bot.playground.wechat.server import SHARE
-from bot.playground.world import OWNER
+from bot.playground.world import ORGANISATION, OWNER, UserGroup
+from bot.playground.world import World as Workspace
 from bot.policy.kinds import Policy
 from tests.simulation import (
     checks,
@@ -97,9 +98,10 @@ class World(Memory):
         limits: bool,
         chain: int = 0,
         sends: bool = False,
+        organisation: bool = False,
         until: str = "",
     ) -> None:
-        """Prepare it; with the name of a rule as `until`, it ends once that is broken."""
+        """Prepare it, for one workspace or an `organisation`; with the name of a rule as `until`, it ends once that is broken."""
         super().__init__()
         self.seed = seed
         self.steps = sorted(steps, key=lambda step: step.at)
@@ -117,13 +119,14 @@ class World(Memory):
         """What befalls a replica when it begins such a call."""
         self.hands: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         """Held by a person who is busy."""
-        self.newest_policy = POLICIES["the usual"]
+        self.newest_policy = POLICIES["an organisation" if organisation else "the usual"]
         """The one that was written last and has no mistake."""
         self.file = SimulatedFile(self.loop, seed, self.newest_policy, self._read_fate)
         self.policies: dict[str, History] = {}
         """What was in force on each replica."""
         self.groups = History()
-        self.slack = SimulatedSlack(self.now, self._hand_over)
+        workspace = ORGANISATION if organisation else Workspace()
+        self.slack = SimulatedSlack(self.now, self._hand_over, workspace)
         self.slack.limits.on = limits
         self.slack.on_change, self.slack.on_view = self._on_change, self._on_view
         self._remember_people()
@@ -394,9 +397,13 @@ class World(Memory):
         self._remember_people()
 
     def _remember_people(self) -> None:
-        groups = {each.id: each.members for each in self.slack.groups.values()}
+        groups = {self._name_of(each): each.members for each in self.slack.groups.values()}
         full = [each.id for each in self.slack.people.values() if is_full_member(each)]
         self.groups.since.append((self.seconds(), {**groups, MEMBERS: frozenset(full)}))
+
+    def _name_of(self, group: UserGroup) -> str:
+        """Return how a policy names a group: in an organisation, with its workspace."""
+        return f"{group.team_id}/{group.id}" if self.slack.world.organisation else group.id
 
     def keep_down(self, name: str, seconds: float) -> None:
         """Stop a replica cleanly, and start it again only after so long."""

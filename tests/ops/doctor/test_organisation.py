@@ -27,7 +27,7 @@ async def test_the_organisation_and_its_workspaces_with_the_app_are_reported(
     environ: dict[str, str],
 ) -> None:
     who = await finding_of(environ, "slack-bot")
-    assert who.found == "auth.test: share-env in the organisation made-up"
+    assert who.found == "auth.test: share-env in the organisation seaside"
     where = f"{HARBOUR} harbour, {TEAM} playground"
     assert await judged(environ, "slack-workspaces") == ("ok", where)
     assert await judged(environ, "slack-groups") == ("ok", f"{HARBOUR}/S0HARBOUR")
