@@ -15,7 +15,7 @@ from bot.ledger.lease import LEASE
 from bot.playground.faults import Slow, Status
 from bot.playground.slack.server import LocalSlack, PostedMessage
 from bot.playground.slack.surfaces import View
-from bot.playground.world import APPID, BOT, SCOPES, World
+from bot.playground.world import APPID, BOT, HARBOUR, ORGANISATION, SCOPES, TEAM, World
 from bot.slack.preflight import MENTIONS
 from tests.conftest import RELEASES, REQUESTER, opened, soon
 from tests.databases import PostgreSQL
@@ -264,6 +264,47 @@ async def test_agreements_on_two_replicas_count_each_person_once_while_they_may_
     (question,) = slack.parents(APPROVALS)
     assert f"<@{APPROVER}> agreed" in question.text
     assert f"<@{SECOND_APPROVER}>" not in question.text
+
+
+WIDE = """
+[[rule]]
+name = "two of the harbour"
+users = ["U0REQUESTER"]
+effect = "approve"
+approvers = { groups = ["T0HARBOUR/S0HARBOUR"], approvals = 2, channel = "C0HARBOUR" }
+"""
+
+
+async def test_who_agrees_from_two_workspaces_of_an_organisation_at_once_agrees_once(
+    database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text(WIDE, encoding="utf-8")
+    async with LocalSlack(ORGANISATION) as slack, TokenWeChat() as wechat:
+        ruled = environ(slack, wechat, database) | {"POLICY_FILE": str(tmp_path / "policy.toml")}
+        del ruled["SHARE_ENV_ALLOWED_USERS"]
+
+        async def agree_from(team: str, view: View) -> None:
+            slack.switch(APPROVER, team)
+            assert (await slack.submit(APPROVER, view)).error is None
+
+        async with two_bots(ruled, tmp_path) as (one, other):
+            await slack.command(REQUESTER, RELEASES, f"{APPID} prod-1")
+            asked = "SELECT id FROM requests WHERE all_asked AND holder IS NULL"
+            await soon(lambda: rows(database, asked))
+            (question,) = slack.parents("C0HARBOUR")
+            await slack.click(APPROVER, question.ts, "approve")
+            view = await opened(slack, APPROVER)
+            await asyncio.gather(agree_from(TEAM, view), agree_from(HARBOUR, view))
+            await slack.until(lambda _: len(slack.shown_to(APPROVER)) == 2, 20)
+            decided = "SELECT kind FROM events WHERE kind IN ('agreed', 'approved')"
+            assert rows(database, decided) == ["agreed"]
+            await soon(lambda: rows(database, asked))
+            await agree(slack, question.ts, "U0HARBOUR")
+            await all_ended(database, 10)
+            for bot in (one, other):
+                assert await bot.end(SIGTERM) == 0
+                assert bot.logged("agreed") | bot.logged("approved")
+    assert len(wechat.calls) == 1
 
 
 LATER = """
