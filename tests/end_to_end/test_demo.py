@@ -54,7 +54,7 @@ async def test_without_a_terminal_the_demo_plays_every_scene(tmp_path: Path) -> 
     pages = [ROOT / "README.md", ROOT / "bot/workflow/README.md"]
     told = "".join(page.read_text(encoding="utf-8") for page in pages)
     transcripts = re.findall(r"```text\n(@.*?)```", told, re.DOTALL)
-    assert len(transcripts) == 4
+    assert len(transcripts) == 5
     lines = [line for part in transcripts for line in part.splitlines()]
     shown = [re.escape(line).replace("…", ".+") for line in lines]
     drawn = [line for line in shown if not re.search(f"^{line} *$", out, re.MULTILINE)]

@@ -303,7 +303,6 @@ async def test_who_agrees_from_two_workspaces_of_an_organisation_at_once_agrees_
             await all_ended(database, 10)
             for bot in (one, other):
                 assert await bot.end(SIGTERM) == 0
-                assert bot.logged("agreed") | bot.logged("approved")
     assert len(wechat.calls) == 1
 
 
