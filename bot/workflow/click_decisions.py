@@ -403,14 +403,14 @@ _REPLIED = Denied | Cancelled | Skipped
 """How a request can end by the click on its confirmation, whose reply is then its only answer."""
 
 
-def late(words: Words, click: Click, entry: Entry, *, breakable: bool = False) -> Reply:
+def late(words: Words, click: Click, entry: Entry) -> Reply:
     """Reply that a click came too late, and how the request ended, or for whom it waits.
 
     If the only answer was the reply to an earlier click, this reply repeats it, since it may take that reply's place.
     """
     request, waits = entry.request, entry.state is State.WAITING
     if waits and click.origin.user_id == request.origin.user_id:
-        message: Message = sent_to_approvers(words, request, breakable=breakable)
+        message: Message = sent_to_approvers(words, request)
     elif waits:
         message = waiting(words, request)  # they cancelled it just when its requester confirmed it
     elif entry.state is State.ENDED and not entry.place and isinstance(entry.outcome, _REPLIED):
