@@ -140,6 +140,8 @@ def test_every_installation_of_a_lock_uses_wheels_and_checks_hashes() -> None:
     assert len(installs) == 5  # README's tests and host, the latter in Chinese too; image; gate
     for line in installs:
         assert "--require-hashes --only-binary :all: " in line
+        wanted = ["forbiddenfruit"] if ".requirements.lock" in line else []  # it has no wheel
+        assert re.findall(r"--no-binary (\S+)", line) == wanted
 
 
 def test_the_extra_for_postgresql_has_the_tested_driver() -> None:
