@@ -1,14 +1,22 @@
 """The dashboard asks for what the bot has, can be imported by Grafana, and shows something of each kind of day."""
 
 import re
+import time
 from collections import defaultdict
+from collections.abc import Callable
 from itertools import product
+from pathlib import Path
 
+import aiohttp
+import pytest
 import yaml
 
 from tests.observe.alerting import RULES
 from tests.observe.counted import exercised, own
+from tests.databases import PostgreSQL
+from tests.ops.busy import month
 from tests.ops.dashboards import dashboard, panels
+from tests.ops.prometheus import prometheus
 
 OF_PROMETHEUS = {"job", "instance"}
 """The labels that Prometheus adds to each series."""
@@ -77,3 +85,35 @@ def test_each_alert_leads_to_a_panel() -> None:
     (group,) = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
     said = " ".join(panel.json.get("description", "") for panel in panels())
     assert {*re.findall(r"ShareEnv\w+", said)} == {rule["alert"] for rule in group["rules"]}
+
+
+@pytest.mark.slow
+async def test_every_panel_shows_something_of_two_replicas_to_which_everything_happens(
+    postgresql: PostgreSQL,
+    tmp_path: Path,
+    http: aiohttp.ClientSession,
+    unused_tcp_port_factory: Callable[[], int],
+    request: pytest.FixtureRequest,
+) -> None:
+    pictures = request.config.getoption("--pictures")
+    own_port, *ports = (unused_tcp_port_factory() for _ in range(3))
+    began = time.time()
+    async with (
+        prometheus(http, tmp_path, own_port, ports, began) as server,
+        month(
+            postgresql.new(), tmp_path, (ports[0], ports[1]), server, 8.0 if pictures else 1.0
+        ) as busy,
+    ):
+        await busy.pass_by()
+        until = time.time()
+        shown = {
+            panel.id: [await server.curves(query, until) for query in panel.queries]
+            for panel in panels()
+        }
+    empty = [
+        (panel.title, query.expr)
+        for panel in panels()
+        for query, curves in zip(panel.queries, shown[panel.id], strict=True)
+        if not any(value for curve in curves.values() for _, value in curve)
+    ]
+    assert empty == []
