@@ -39,6 +39,8 @@ class Setting(Generic[T_co]):
     """The README's text for a default that is not a single value."""
     left_empty: bool = False
     """Whether `.env.example` leaves it empty although it has a default."""
+    filed: bool = False
+    """Whether it may be read from a file too, as each secret may: it can hold a password."""
     section: str = ""
     """The heading in `.env.example`, for the first setting under it."""
     name: str = field(init=False)

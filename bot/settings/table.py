@@ -145,6 +145,7 @@ class Table:
         "PostgreSQL is postgresql+psycopg://user:password@host/database, and needs\n"
         ".venv/bin/pip install '.[postgres]' in the clone (.requirements.run.lock has it already).",
         default="sqlite:///share-env.db",
+        filed=True,
     )
     AUDIT_URL = Setting(
         address(Sentence("Take it out of the address, and set AUDIT_AUTHORIZATION.")),
@@ -232,3 +233,5 @@ SETTINGS: tuple[Setting[object], ...] = tuple(
     each for each in vars(Table).values() if isinstance(each, Setting)
 )
 NAMES = tuple(setting.name for setting in SETTINGS)
+FILED = tuple(setting.name for setting in SETTINGS if setting.secret or setting.filed)
+"""The settings that `…_FILE` may give, too."""
