@@ -12,7 +12,17 @@ from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, func, or
 from bot.command.grammar import is_appid
 from bot.domain.language import Language
 from bot.domain.link import Link
-from bot.domain.outcome import OUTCOMES, Finished, Ground, Outcome, Party, Said, SkipReason, Tally
+from bot.domain.outcome import (
+    OUTCOMES,
+    Expired,
+    Finished,
+    Ground,
+    Outcome,
+    Party,
+    Said,
+    SkipReason,
+    Tally,
+)
 from bot.domain.request import BEGUN, Agreement, Approval, BrokenGlass, Origin, Request, State
 from bot.guidance import Guidance, by_key
 from bot.ledger.schema import OPEN, requests
@@ -112,6 +122,13 @@ class Entry:
     def waits_since(self) -> float:
         """Since when it waits for its approvers."""
         return self.decided or self.created
+
+    @property
+    def free_since(self) -> float:
+        """Since when it waits for no people: the command, the last click, or when they had let it expire."""
+        if isinstance(self.outcome, Expired) and self.until is not None:
+            return self.until
+        return self.waits_since
 
     @property
     def half_time(self) -> float:

@@ -34,7 +34,8 @@ _ADD = {many: Prepared(insert(events).values(_VALUES[:many])) for many in range(
 class Event:
     """One event; `facts` are its columns besides kind and time.
 
-    What a user typed goes into the row, but not into `facts`, since listeners write those to the log.
+    What a user typed goes into the row, but not into `facts`, since listeners write those to the log. Facts that are
+    no columns are for listeners alone.
     """
 
     kind: str
