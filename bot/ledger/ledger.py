@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from bot.ledger import entries, events, moves
+from bot.ledger import deletion, entries, events, kept, moves
 from bot.ledger.acceptance import NewRequests
 from bot.ledger.batches import BatchItems
 from bot.ledger.click_moves import ClickMoves
@@ -50,6 +50,10 @@ class Ledger:
         self.history = operation(entries.history)
         self.shares = operation(entries.shares)
         self.envs = operation(entries.envs)
+        self.find_kept = operation(kept.find_kept)
+        self.kept_about = operation(kept.kept_about)
+        self.is_shared = operation(kept.is_shared)
+        self.delete_old = operation(deletion.delete_old)
         self.told_steps = operation(moves.told_steps)
         self._release = opened.release
         self.exclusive = opened.exclusive

@@ -214,6 +214,7 @@ class Worker:
     async def _ask(self, entry: Entry) -> Entry | None:
         request = entry.request
         past = await self.ledger.shares(request.env, _PAST)
+        kept = await self.ledger.kept_about(request.env, _PAST)
         missing = await self._missing(entry)
 
         async def record(ref: str) -> bool:
@@ -222,7 +223,7 @@ class Worker:
         async with self.leased.while_held(entry) as since:
             questions = await self.approvals.ask(
                 request,
-                past,
+                [*past, *kept],
                 entry.asked,
                 record,
                 look_since=since,

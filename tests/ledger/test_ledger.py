@@ -36,6 +36,7 @@ from bot.ledger.acceptance import (
     AlreadyRetried,
     Duplicate,
     SharedBefore,
+    SharedLongAgo,
     TooManyBatches,
     Undelivered,
     UnderWay,
@@ -79,7 +80,7 @@ async def carry_out(ledger: Ledger, request: Request, outcome: Outcome) -> Entry
 
 
 def entry_in(found: Acceptance) -> Entry:
-    assert not isinstance(found, AlreadyRetried | TooManyBatches)
+    assert not isinstance(found, AlreadyRetried | SharedLongAgo | TooManyBatches)
     return found.entry
 
 
