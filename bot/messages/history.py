@@ -89,15 +89,13 @@ def shared_long_ago(words: Words, share: KeptShare) -> Message:
 
 def kept_request(words: Words, share: KeptShare) -> Message:
     """Say of a request that was deleted that it shared something."""
-    return message(
-        words("*Request {id}*", id=code(share.request)),
-        words(
-            "{env} was shared with {appid}, {date}. Its record was deleted since, and with it who asked.",
-            env=code(share.env),
-            appid=code(share.appid),
-            date=when(share.ended),
-        ),
+    told = words(
+        "{env} was shared with {appid}, {date}. Its record was deleted since, and with it who asked.",
+        env=code(share.env),
+        appid=code(share.appid),
+        date=when(share.ended),
     )
+    return message(f"{words('*Request {id}*', id=code(share.request))}\n{bullets([told])}")
 
 
 def _answer_in(say: Words, link: str | None) -> str:
@@ -163,7 +161,7 @@ def history_table(words: Words, lines: Sequence[Line | KeptShare], about: str | 
 
 def _row(words: Words, line: Line | KeptShare, *, own: bool) -> tuple[str, ...]:
     if isinstance(line, KeptShare):
-        asked = () if own else (words("no longer kept"),)
+        asked = () if own else (words("who asked is no longer kept"),)
         stood = (when(line.ended), _shared(words), code(line.env), code(line.appid))
         return (code(line.request), *stood, *asked)
     request = line.request
@@ -191,7 +189,9 @@ def in_a_line(words: Words, line: Line | KeptShare, *, own: bool = False) -> str
     """Return one request as one line; with its requester unless it is the reader's `own`, or no longer kept."""
     if isinstance(line, KeptShare):
         what = words("{env} with {receivers}", env=code(line.env), receivers=code(line.appid))
-        return " · ".join((when(line.ended), _shared(words), what, code(line.request)))
+        asked = "" if own else words("who asked is no longer kept")
+        kept = (when(line.ended), _shared(words), what, asked, code(line.request))
+        return " · ".join(filter(None, kept))
     request, say = line.request, words.about(line.request)
     told = [
         when(line.at),
