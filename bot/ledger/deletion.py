@@ -21,6 +21,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -89,14 +90,12 @@ _LOOSE = (
     .limit(_MOST_EVENTS)
 )
 _DELETE_LOOSE = delete(events).where(events.c.id.in_(_LOOSE))
+_CURSOR = select(collectors.c.cursor).where(collectors.c.key == bindparam("key")).scalar_subquery()
+# The sum keeps the index of the times out, by which all old events would be read for each transaction.
 _UNSENT = (
     select(func.count())
     .select_from(events)
-    .where(
-        events.c.at < _BEFORE,
-        events.c.id
-        > select(collectors.c.cursor).where(collectors.c.key == bindparam("key")).scalar_subquery(),
-    )
+    .where(events.c.id > _CURSOR, events.c.at + literal_column("0") < _BEFORE)
 )
 
 
