@@ -6,7 +6,8 @@ from sqlalchemy import Connection, Select, bindparam, select
 
 from bot.command.grammar import is_appid
 from bot.domain.kept import KeptShare
-from bot.ledger.entries import shares
+from bot.ledger import entries
+from bot.ledger.entries import Entry
 from bot.ledger.schema import kept_shares
 from bot.ledger.statements import compared
 
@@ -39,9 +40,22 @@ def kept_about(on: Connection, about: str, limit: int) -> list[KeptShare]:
     return _read(on, query, **{name: about, "most": limit})
 
 
-def is_shared(on: Connection, env: str, limit: int) -> bool:
-    """Tell whether an earlier share names an env, among the newest `limit` requests that shared it, or before those."""
-    return bool(shares(on, env, limit) or kept_about(on, env, 1))
+def find_told(on: Connection, request_id: str) -> Entry | KeptShare | None:
+    """Return a request or, if it was deleted, the share that it made."""
+    return entries.find(on, request_id) or find_kept(on, request_id)
+
+
+def past_shares(on: Connection, env: str, limit: int) -> list[Entry | KeptShare]:
+    """Return the requests that shared an env, as `entries.shares`, and then so many shares of deleted ones."""
+    return [*entries.shares(on, env, limit), *kept_about(on, env, limit)]
+
+
+def past_requests(
+    on: Connection, mine: tuple[str, str], about: str | None, limit: int
+) -> list[Entry | KeptShare]:
+    """Return the newest requests, as `entries.history`, and then, with `about`, so many shares of deleted ones."""
+    kept = kept_about(on, about, limit) if about else []
+    return [*entries.history(on, mine, about, limit), *kept]
 
 
 def _first(on: Connection, query: Select[Any], **which: str) -> KeptShare | None:

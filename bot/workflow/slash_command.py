@@ -131,7 +131,7 @@ class SlashCommands:
         if env is None or not asker.may_share_env(env):
             return misread
         if env not in asker.named_envs:
-            reading = self._ports.ledger.is_shared(env, _LOOKED_THROUGH)
+            reading = self._ports.ledger.past_shares(env, _LOOKED_THROUGH)
             if not await in_time(reading, "the ledger does not tell past shares", until=until):
                 return misread
         read = parse(text, self._ports.most_appids, {env})
@@ -173,17 +173,15 @@ class SlashCommands:
         if about and (shown := await self._request(words, origin, about, may_see, until)):
             return shown
         mine = (origin.team_id, origin.user_id)
-        reading = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
+        reading = self._ports.ledger.past_requests(mine, about, _LOOKED_THROUGH)
         found = await in_time(reading, "the ledger does not tell the history", until=until)
         if found is None:
             return refused(words, NothingDone.LEDGER_DOWN)
-        lines: list[Line | KeptShare] = [
-            line_of(entry, self._ports.link, origin.user_id) for entry in found if may_see(entry)
+        lines = [
+            each if isinstance(each, KeptShare) else line_of(each, self._ports.link, origin.user_id)
+            for each in found
+            if may_see(each)
         ]
-        if about:
-            keeping = self._ports.ledger.kept_about(about, _LOOKED_THROUGH)
-            kept = await in_time(keeping, "the ledger does not tell what it keeps", until=until)
-            lines += [share for share in kept or () if may_see(share)]
         return history_table(words, lines[:_LOOKED_THROUGH], about)
 
     async def _request(
@@ -195,14 +193,12 @@ class SlashCommands:
         until: float,
     ) -> Message | None:
         """Return what is known of one request; None if there is none that they may see."""
-        reading = self._ports.ledger.find(request_id)
+        reading = self._ports.ledger.find_told(request_id)
         entry = await in_time(reading, "the ledger does not tell a request", until=until)
-        if entry is None:
-            finding = self._ports.ledger.find_kept(request_id)
-            kept = await in_time(finding, "the ledger does not tell what it keeps", until=until)
-            return kept_request(words, kept) if kept and may_see(kept) else None
-        if not may_see(entry):
+        if entry is None or not may_see(entry):
             return None
+        if isinstance(entry, KeptShare):
+            return kept_request(words, entry)
         return one_request(words, line_of(entry, self._ports.link, origin.user_id))
 
 

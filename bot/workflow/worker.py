@@ -213,8 +213,7 @@ class Worker:
 
     async def _ask(self, entry: Entry) -> Entry | None:
         request = entry.request
-        past = await self.ledger.shares(request.env, _PAST)
-        kept = await self.ledger.kept_about(request.env, _PAST)
+        past = await self.ledger.past_shares(request.env, _PAST)
         missing = await self._missing(entry)
 
         async def record(ref: str) -> bool:
@@ -223,7 +222,7 @@ class Worker:
         async with self.leased.while_held(entry) as since:
             questions = await self.approvals.ask(
                 request,
-                [*past, *kept],
+                past,
                 entry.asked,
                 record,
                 look_since=since,

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection, text
 
+from bot.domain.kept import KeptShare
 from bot.domain.outcome import Failed, Finished, Outcome, Shared, SkipReason, Tally, Unknown
 from bot.domain.request import Request, State
 from bot.guidance import all_guidance
@@ -137,13 +138,14 @@ async def test_what_was_shared_counts_as_shared_before_for_ever_and_names_nobody
     assert isinstance(found, SharedLongAgo)
     assert (found.share.request, found.share.owner) == (single.request.id, single.request.owner)
     assert isinstance(await ledger.accept(new_request(env="two", appid=PAIR[1])), SharedLongAgo)
-    assert await ledger.find_kept(f"{batch.request.id}-2") is not None
-    assert await ledger.find_kept(failed.request.id) is None
-    assert await ledger.find_kept("\0") is None
-    assert [share.env for share in await ledger.kept_about(PAIR[0], 9)] == ["two", "one"]
-    assert {share.appid for share in await ledger.kept_about("two", 9)} == {*PAIR}
-    assert await ledger.is_shared("one", 9)
-    assert not await ledger.is_shared("none", 9)
+    assert isinstance(await ledger.find_told(f"{batch.request.id}-2"), KeptShare)
+    assert await ledger.find_told(failed.request.id) is None
+    assert await ledger.find_told("\0") is None
+    about = await ledger.past_requests(("T1", "U1"), PAIR[0], 9)
+    assert [share.env for share in about if isinstance(share, KeptShare)] == ["two", "one"]
+    assert await ledger.past_requests(("T1", "U1"), None, 9) == []
+    assert len(await ledger.past_shares("two", 9)) == 2
+    assert await ledger.past_shares("none", 9) == []
     assert sorted(await ledger.envs(9)) == ["one", "two"]
     columns = database.rows("SELECT * FROM kept_shares")[0].keys()
     assert set(columns) == {"request", "env", "appid", "owner", "ended"}
