@@ -61,7 +61,8 @@ _NEW = select(
     ~exists().where(PAIR, CARRIED),
     ~exists().where(_WAITS),
     or_(_IGNORE_OWED, ~exists().where(_OWED)),
-    or_(_IGNORE_SHARED, and_(~exists().where(PAIR, SHARED), ~exists().where(*OF_PAIR))),
+    or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
+    or_(_IGNORE_SHARED, ~exists().where(*OF_PAIR)),
 )
 _ACCEPT = upsert(
     lambda insert: (
