@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from bot.domain.finding import wrong_by
+from bot.domain.language import spoken
 from bot.domain.outcome import OUTCOMES
 from bot.domain.request import Act
+from bot.locale import languages
 from bot.observe.logs.setup import log_uncaught, set_up
 from bot.observe.output import FAILED, FINE, complain
-from bot.settings.environ import DotenvError, environment
+from bot.settings.environ import UnreadableError
+from bot.settings.files import environment
 
 _INTERRUPTED = 130
 _NO_DEMO = (
@@ -33,15 +36,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _open_closed_streams()
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # like stderr: GBK, for one, has no ✅
-    given = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = _version if given.version else given.command
     # slack_sdk looks up the home directory when it is imported, and a container's user may have none.
     os.environ.setdefault("HOME", "/")
     set_up("INFO", None, ())  # for what goes wrong before the settings are known
     log_uncaught()
     try:
+        given = _parser().parse_args(arguments)
+        command: Callable[[argparse.Namespace], int] = _version if given.version else given.command
         code = command(given)
         sys.stdout.flush()
+    except UnreadableError as error:
+        return complain(error.problems, words=languages(spoken(error.language)).channel)
     except BrokenPipeError:  # such as `| head`
         return FINE
     except OSError as error:
@@ -222,7 +227,7 @@ def _doctor(given: argparse.Namespace) -> int:
         return real(environment(), given.real and given.channel, given.user)
     try:
         environ = environment()
-    except DotenvError as error:
+    except UnreadableError as error:
         if given.json:
             print_as_json([wrong_by("settings", each) for each in error.problems])
         raise

@@ -10,11 +10,12 @@ from textwrap import TextWrapper
 from typing import Any
 
 from bot.settings.setting import Setting
-from bot.settings.table import SETTINGS
+from bot.settings.table import FILED, SETTINGS
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 _HEAD = """\
 # Copy this file to .env and fill it in. What is set in the real environment wins over this file.
+# A secret may stand in a file instead: SLACK_BOT_TOKEN_FILE=/run/secrets/slack in place of SLACK_BOT_TOKEN.
 # Check it by starting the bot: it names each setting that is wrong, and the fix.
 """
 _WIDTH = 110
@@ -43,7 +44,8 @@ def _lines(setting: Setting[Any]) -> Iterator[str]:
 
 def _row(setting: Setting[Any]) -> str:
     default = f"`{setting.default}`" if setting.default else setting.otherwise
-    return f"| `{setting.name}` | {default + ' ' if default else ''}| {setting.meaning} |\n"
+    name = f"`{setting.name}`{' †' * (setting.name in FILED)}"
+    return f"| {name} | {default + ' ' if default else ''}| {setting.meaning} |\n"
 
 
 if __name__ == "__main__":

@@ -95,7 +95,14 @@ def record_event(
     """
     if typed and kind not in TYPED:
         raise ValueError(kind)
-    event = Event(kind, {**who_of(origin), **facts})
+    record_own(on, kind, {**who_of(origin), **facts}, typed)
+
+
+def record_own(
+    on: Connection, kind: str, facts: Mapping[str, object], typed: str | None = None
+) -> None:
+    """Add one event to the transaction that nobody brought about, unless `facts` say who; `typed` as in `record_event`."""
+    event = Event(kind, facts)
     row = {**_BLANK, "kind": kind, **event.facts} | ({"detail": typed} if typed else {})
     happened: Happened = on.info[HAPPENED]
     happened.rows.append(row)

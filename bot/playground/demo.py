@@ -22,7 +22,7 @@ from bot.playground.slack.refusals import ImpossibleError
 from bot.playground.stage import stage
 from bot.playground.world import APPID, PLACES, ROLES
 from bot.runtime.clock import Runtime
-from bot.settings.environ import environment
+from bot.settings.files import environment
 from bot.settings.table import SETTINGS
 
 _REAL = [each.name for each in SETTINGS if each.secret]

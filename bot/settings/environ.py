@@ -1,21 +1,17 @@
-"""Read the environment, and a `.env` in the working directory. No other module reads either."""
+"""Read the process's variables, and those of a `.env` in the working directory. No other module reads either."""
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from io import StringIO
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from dotenv import dotenv_values
 from dotenv.parser import Binding, Original, parse_stream
 
 from bot.domain.finding import Problem
-from bot.domain.language import spoken
 from bot.domain.sentence import Sentence
-from bot.locale import languages
 
 T = TypeVar("T")
 
@@ -29,13 +25,22 @@ _QUOTED = re.compile(r"""["'“”„‘’](.*)["'“”‘’]""", re.DOTALL)
 _OPEN = re.compile(r"\s*(?:export\s+)?\w+\s*=\s*(['\"])(?!.*\1)")
 
 
-def environment() -> dict[str, str]:
+class UnreadableError(Exception):
+    """Settings cannot be read; `language` is what LANGUAGE says, as far as it could be read."""
+
+    def __init__(self, problems: Iterable[Problem], language: str = "") -> None:
+        super().__init__()
+        self.problems = [*problems]
+        self.language = os.environ.get("LANGUAGE") or language
+
+
+def variables() -> dict[str, str]:
     """Return the process's environment, with the `.env` in the working directory as its defaults.
 
     An empty value counts as not set, also below a line with one: `.env.example` has an empty line for most settings.
 
-    A `.env`, or a line of it, that cannot be read ends the process with a sentence and exit code 2, as for a wrong setting.
-    Such a line is not skipped: it might be the one that restricts from where people may share.
+    Raises UnreadableError for a `.env`, or a line of it, that cannot be read. Such a line is not skipped: it might be the one
+    that restricts from where people may share.
     """
     file = _in_dotenv()
     given = {**file, **os.environ}
@@ -69,22 +74,12 @@ def overriding(names: Sequence[str]) -> Problem:
 
 
 def _in_dotenv() -> dict[str, str]:
-    """Return the values in `.env` that are not empty; ends the process if a line of it cannot be read."""
+    """Return the values in `.env` that are not empty."""
     lines = _dotenv()
     bad = [line for line in lines if line.value is None]
     if bad:
-        _end(
-            (
-                Problem(
-                    Sentence(
-                        ".env, line {number}, {flaw}", number=_number(line.original), flaw=flaw
-                    ),
-                    fix,
-                )
-                for line, (flaw, fix) in zip(bad, map(_flaw, bad), strict=True)
-            ),
-            next((line.value for line in lines if line.key == "LANGUAGE" and line.value), ""),
-        )
+        language = next((line.value for line in lines if line.key == "LANGUAGE" and line.value), "")
+        raise UnreadableError(map(_flawed, bad), language)
     text = "".join(line.original.string for line in lines if line.value)
     return {name: value for name, value in dotenv_values(stream=StringIO(text)).items() if value}
 
@@ -105,42 +100,30 @@ def _dotenv() -> list[Binding]:
     try:
         raw = DOTENV.read_bytes() if DOTENV.is_file() else b""
     except OSError as error:
+        found = Sentence(".env cannot be read: {why}", why=error.strerror)
         fix = Sentence("Let the bot's user read it, or take it away.")
-        _end([Problem(Sentence(".env cannot be read: {why}", why=error.strerror), fix)])
+        raise UnreadableError([Problem(found, fix)]) from error
     if b"\0" in raw:
-        _end([Problem(Sentence(".env is in UTF-16"), Sentence("Save it as UTF-8."))])
+        raise UnreadableError(
+            [Problem(Sentence(".env is in UTF-16"), Sentence("Save it as UTF-8."))]
+        )
     # Comments may be in another encoding.
     text = raw.decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
     return [line for line in parse_stream(StringIO(text)) if line.error or line.key]
 
 
-def _flaw(line: Binding) -> tuple[str, str]:
+def _flawed(line: Binding) -> Problem:
+    flaw, fix = Sentence("is not NAME=value"), Sentence("Correct it.")
     if _OPEN.match(line.original.string):
-        return Sentence("has a quote that does not end"), Sentence("Close it, or write none.")
-    return Sentence("is not NAME=value"), Sentence("Correct it.")
+        flaw, fix = Sentence("has a quote that does not end"), Sentence("Close it, or write none.")
+    number = _number(line.original)
+    return Problem(Sentence(".env, line {number}, {flaw}", number=number, flaw=flaw), fix)
 
 
 def _number(original: Original) -> int:
     """Return a line's number; dotenv counts preceding blank lines as part of a line."""
     blank = len(original.string) - len(original.string.lstrip())
     return original.line + original.string[:blank].count("\n")
-
-
-class DotenvError(SystemExit):
-    """Ends the process with exit code 2, since `.env` cannot be read; the problems are on standard error."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(2)
-        self.problems = problems
-
-
-def _end(problems: Iterable[Problem], language: str = "") -> NoReturn:
-    """End the process in the environment's LANGUAGE, else in that of `.env`, as far as it could be read."""
-    told = [*problems]
-    words = languages(spoken(os.environ.get("LANGUAGE") or language)).channel
-    with suppress(OSError):  # if nothing can be written there, the exit code still says it
-        sys.stderr.writelines(f"{words.told(problem)}\n" for problem in told)
-    raise DotenvError(told)
 
 
 class Reader:

@@ -39,6 +39,8 @@ class Setting(Generic[T_co]):
     """The README's text for a default that is not a single value."""
     left_empty: bool = False
     """Whether `.env.example` leaves it empty although it has a default."""
+    filed: bool = False
+    """Whether it may be read from a file too, as each secret may: it can hold a password."""
     section: str = ""
     """The heading in `.env.example`, for the first setting under it."""
     name: str = field(init=False)
@@ -125,6 +127,15 @@ def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:
             return value
         read.wrong(_about(name, described(word)), fix)
         return float(default)
+
+    return parse
+
+
+def optional(parser: Parser[float]) -> Parser[int | None]:
+    """Return a parser for a whole number, or for nothing."""
+
+    def parse(read: Reader, name: str, default: str) -> int | None:
+        return int(parser(read, name, default)) if read.text(name) else None
 
     return parse
 

@@ -21,6 +21,7 @@ from bot.settings.setting import (
     ids,
     language,
     number,
+    optional,
     text,
     webhook_secret,
 )
@@ -145,6 +146,13 @@ class Table:
         "PostgreSQL is postgresql+psycopg://user:password@host/database, and needs\n"
         ".venv/bin/pip install '.[postgres]' in the clone (.requirements.run.lock has it already).",
         default="sqlite:///share-env.db",
+        filed=True,
+    )
+    AUDIT_KEEP_DAYS = Setting(
+        optional(number(30, 36_500, whole=True)),
+        "days after which requests that ended are deleted, 30 or more",
+        "Left out, nothing is deleted. Of each share there stays for ever that it was made, not who asked.",
+        otherwise="for ever",
     )
     AUDIT_URL = Setting(
         address(Sentence("Take it out of the address, and set AUDIT_AUTHORIZATION.")),
@@ -232,3 +240,5 @@ SETTINGS: tuple[Setting[object], ...] = tuple(
     each for each in vars(Table).values() if isinstance(each, Setting)
 )
 NAMES = tuple(setting.name for setting in SETTINGS)
+FILED = tuple(setting.name for setting in SETTINGS if setting.secret or setting.filed)
+"""The settings that `…_FILE` may give, too."""

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.settings.environ import Reader, blamed, environment, overridden, overriding
+from bot.settings.environ import (
+    Reader,
+    UnreadableError,
+    blamed,
+    overridden,
+    overriding,
+    variables,
+)
 from bot.settings.setting import Parser, address, choice, fernet_keys, header, ids, number
 
 NO_ADDRESS = "X is not a web address. Set it to one that begins with https://."
@@ -61,7 +68,7 @@ def test_a_file_gives_the_variables_that_the_process_does_not_have(
         monkeypatch.setenv(name, value)
     if text is not None:
         dotenv.write_bytes(text)
-    found = environment()
+    found = variables()
     assert {name: found.get(name) for name in expected} == expected
 
 
@@ -72,7 +79,7 @@ def test_what_the_environment_overrides_is_named_and_blamed_only_if_a_problem_me
     monkeypatch.setenv("LANGUAGE", "C")
     monkeypatch.setenv("HOST", "::1")
     dotenv.write_text("SLACK_BOT_TOKEN=xoxb-new\nPORT=5000\nLANGUAGE=en\nHOST=::1\nA=x\n")
-    names = overridden(environment())
+    names = overridden(variables())
     assert names == {"SLACK_BOT_TOKEN", "PORT"}
     assert blamed(["SLACK_BOT_TOKEN is not accepted.", "Set it."], names) == ["SLACK_BOT_TOKEN"]
     assert blamed(["MY_SLACK_BOT_TOKEN is strange."], names) == []
@@ -84,58 +91,46 @@ def test_what_the_environment_overrides_is_named_and_blamed_only_if_a_problem_me
 
 def test_a_directory_called_env_is_ignored(dotenv: Path) -> None:
     dotenv.mkdir()
-    assert environment()["PORT"] == "4000"
+    assert variables()["PORT"] == "4000"
 
 
 @pytest.mark.parametrize(
     ("target", "reason"),
     [("/proc/self/mem", "Input/output error"), ("x" * 300, "File name too long")],
 )
-def test_a_file_that_cannot_be_read_ends_the_process_with_a_sentence(
-    dotenv: Path, capsys: pytest.CaptureFixture[str], target: str, reason: str
+def test_a_file_that_cannot_be_read_is_reported_with_the_reason(
+    dotenv: Path, target: str, reason: str
 ) -> None:
     dotenv.symlink_to(target)
-    with pytest.raises(SystemExit) as caught:
-        environment()
-    assert caught.value.code == 2
-    said = capsys.readouterr()
+    with pytest.raises(UnreadableError) as caught:
+        variables()
     fix = "Let the bot's user read it, or take it away."
-    assert (said.out, said.err) == ("", f".env cannot be read: {reason}. {fix}\n")
+    assert caught.value.problems == [f".env cannot be read: {reason}. {fix}"]
 
 
-def test_an_invalid_line_ends_the_process_with_a_sentence_without_the_value(
-    dotenv: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_invalid_line_is_reported_without_the_value(dotenv: Path) -> None:
     dotenv.write_text(
         "# mine\nSLACK_BOT_TOKEN xoxb-1\nA='b' c\nA_ONE='xoxb-2\nexport A_TWO=z\nA_THREE\n\nexport A_FOUR # all\n"
     )
-    with pytest.raises(SystemExit) as caught:
-        environment()
-    assert caught.value.code == 2
-    said = capsys.readouterr()
-    assert (said.out, said.err.splitlines()) == (
-        "",
-        [
-            *(f".env, line {n}, is not NAME=value. Correct it." for n in (2, 3)),
-            ".env, line 4, has a quote that does not end. Close it, or write none.",
-            *(f".env, line {n}, is not NAME=value. Correct it." for n in (6, 8)),
-        ],
-    )
+    with pytest.raises(UnreadableError) as caught:
+        variables()
+    assert caught.value.problems == [
+        *(f".env, line {n}, is not NAME=value. Correct it." for n in (2, 3)),
+        ".env, line 4, has a quote that does not end. Close it, or write none.",
+        *(f".env, line {n}, is not NAME=value. Correct it." for n in (6, 8)),
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_a_file_in_utf_16_is_reported_as_such(
-    dotenv: Path, capsys: pytest.CaptureFixture[str], encoding: str
-) -> None:
+def test_a_file_in_utf_16_is_reported_as_such(dotenv: Path, encoding: str) -> None:
     dotenv.write_bytes("SLACK_BOT_TOKEN=xoxb-1\n".encode(encoding))
-    with pytest.raises(SystemExit) as caught:
-        environment()
-    assert caught.value.code == 2
-    assert capsys.readouterr().err == ".env is in UTF-16. Save it as UTF-8.\n"
+    with pytest.raises(UnreadableError) as caught:
+        variables()
+    assert caught.value.problems == [".env is in UTF-16. Save it as UTF-8."]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_another_users_unreadable_file_ends_the_process_with_a_sentence(dotenv: Path) -> None:
+def test_another_users_unreadable_file_is_reported(dotenv: Path) -> None:
     dotenv.write_text("SLACK_BOT_TOKEN=xoxb-1\n")
     dotenv.chmod(0o600)
     nobody = 65534
@@ -143,13 +138,13 @@ def test_another_users_unreadable_file_ends_the_process_with_a_sentence(dotenv: 
     if not child:  # the child must exit before it returns to pytest
         os.setuid(nobody)
         try:
-            environment()
-        except SystemExit as ended:
-            os._exit(int(ended.code or 0))
+            variables()
+        except UnreadableError as error:
+            os._exit(len(error.problems))
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
-    assert os.waitstatus_to_exitcode(status) == 2
+    assert os.waitstatus_to_exitcode(status) == 1
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli import main
 from bot.domain.language import Language
 from bot.locale import languages
-from bot.settings.environ import DOTENV, environment
+from bot.settings.environ import DOTENV
 from bot.settings.load import load
 from tests.ops.chinese import english_in
 
@@ -76,6 +77,5 @@ def test_a_dotenv_that_cannot_be_read_is_told_in_the_language_that_can(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LANGUAGE", language)
     DOTENV.write_text(dotenv, encoding="utf-8")
-    with pytest.raises(SystemExit):
-        environment()
-    assert capsys.readouterr().err == said
+    assert main(["policy"]) == 2
+    assert capsys.readouterr() == ("", said)
