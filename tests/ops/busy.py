@@ -1,4 +1,4 @@
-"""Two replicas with all that happens to them in a busy month, in a minute or two: what a dashboard has to show."""
+"""Two replicas to which everything happens that the dashboard shows, one thing after the other."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -12,7 +12,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import NullPool, create_engine, text
 
 from bot.playground.environments import chain_environment, slack_environment
-from bot.playground.faults import Code, Status
+from bot.playground.faults import Code, Fault, Status
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, World
@@ -36,15 +36,15 @@ envs = ["core-*"]
 effect = "approve"
 approvers = { groups = ["S0APPROVERS"], approvals = 2, channel = "C0APPROVALS" }
 """
-_FAILURES = (85088, 40013, 48004, 45011, -1)
-"""Codes that operators, requesters, the owner's admin, nobody and WeChat can do something about."""
-_LIFETIME = 7200.0  # seconds of a token
+_FAULTS: Sequence[Fault] = (*map(Code, (85088, 40013, 48004, 45011, -1)), Status(502))
+"""Those that operators, requesters, the owner's admin, nobody and WeChat can fix, and one with an unknown outcome."""
+_FAILED, *_BATCH = appids(1 + 70)
 _LOCKED = 3.0  # seconds; the bot waits for the ledger for two
 
 
 @dataclass
-class Month:
-    """The two replicas, all that they talk to, and the Prometheus that watches; `pause` is in seconds, between two events."""
+class Busy:
+    """Two replicas, all that they talk to, and the Prometheus that watches; `pause` is in seconds, between two events."""
 
     slack: LocalSlack
     wechat: LocalWeChat
@@ -54,11 +54,12 @@ class Month:
     prometheus: Prometheus
     pause: float
 
-    async def pass_by(self) -> None:
-        """Let everything happen, one thing after the other, while people go on sharing."""
+    async def go_through_everything(self) -> None:
+        """Let everything happen while people go on sharing; Prometheus has seen each thing before the next."""
+        await self.prometheus.until("sum(up) == 2")  # so it has seen all counters at zero
         sharing = asyncio.create_task(self._share_on())
         for happens in (
-            *(self._fail, self._ask_approvers, self._batch, self._turn_away, self._renew),
+            *(self._fail, self._ask_approvers, self._run_a_batch, self._turn_away, self._renew),
             *(self._lose_the_collector, self._lock_the_ledger, self._lose_slack, self._kill),
         ):
             await asyncio.sleep(self.pause)
@@ -68,67 +69,60 @@ class Month:
         with suppress(asyncio.CancelledError):
             await sharing
 
-    async def _grew(self, counter: str) -> None:
-        await self.prometheus.until(f"sum(increase({counter}[5s])) > 0")
+    async def _type(self, what: str, user: str = REQUESTER, command: str = "/share-env") -> None:
+        await self.slack.command(user, RELEASES, what, command=command)
 
-    async def _type(self, what: str, user: str = REQUESTER) -> None:
-        await self.slack.command(user, RELEASES, what)
+    async def _counted(self, counter: str, times: int = 1) -> None:
+        await self.prometheus.until(f"sum({counter}) >= {times}")
 
     async def _share_on(self) -> None:
         for number in count(1):
             await self._type(f"{APPID} prod-{number}")
-            await asyncio.sleep(0.15 + 0.05 * (number % 7))
+            await asyncio.sleep(0.1 + 0.1 * (number % 5))
 
     async def _fail(self) -> None:
-        for appid, code in zip(appids(len(_FAILURES)), _FAILURES, strict=True):
-            self.wechat.fail("shareenv", Code(code), times=None, appid=appid)
-            await self._type(f"{appid} prod-failed")
-        self.wechat.fail("shareenv", Status(502), times=None, appid=OWNER[:-1] + "0")
-        await self._type(f"{OWNER[:-1]}0 prod-unknown")
-        await self._grew('share_env_requests_total{outcome="failed"}')
+        for number, fault in enumerate(_FAULTS):
+            self.wechat.fail("shareenv", fault, times=None, env=f"prod-failed-{number}")
+            await self._type(f"{_FAILED} prod-failed-{number}")
+        await self._counted("share_env_failures_total", len(_FAULTS))
 
     async def _ask_approvers(self) -> None:
         await self._type(f"{APPID} core-1")
-        await self.slack.until(lambda slack: len(slack.parents(APPROVALS)) == 1)
-        await self._decide(APPROVER, "approve")
-        await self._grew('share_env_approvals_total{event="agreed"}')
-        await self._decide(SECOND_APPROVER, "approve")
+        await self._decide(1, APPROVER, "approve")
+        await self._decide(1, SECOND_APPROVER, "approve")
         await self._type(f"{APPID} core-2")
-        await self.slack.until(lambda slack: len(slack.parents(APPROVALS)) == 2)
-        await self._decide(APPROVER, "reject")
-        await self._grew('share_env_requests_total{outcome="rejected"}')
+        await self._decide(2, APPROVER, "reject")
+        await self._counted('share_env_requests_total{outcome="rejected"}')
 
-    async def _decide(self, approver: str, button: str) -> None:
-        ack = await self.slack.click(approver, self.slack.parents(APPROVALS)[-1], button)
-        assert ack.error is None
+    async def _decide(self, question: int, approver: str, button: str) -> None:
+        await self.slack.until(lambda slack: len(slack.parents(APPROVALS)) == question)
+        await self.slack.click(approver, self.slack.parents(APPROVALS)[-1], button)
         await self.slack.submit(approver, await opened(self.slack, approver), {})
 
-    async def _batch(self) -> None:
-        self.wechat.latency = 0.8
-        await self._type(f"{' '.join(appids(80)[len(_FAILURES) :])} prod-batch")
+    async def _run_a_batch(self) -> None:
+        self.wechat.latency = 1.0
+        await self._type(f"{' '.join(_BATCH)} prod-batch")
         await self.prometheus.until("sum(share_env_batch_items_waiting) > 0")
-        await self._grew('share_env_requests_total{outcome="finished"}')
+        await self._counted('share_env_requests_total{outcome="finished"}')
         self.wechat.latency = 0.1
 
     async def _turn_away(self) -> None:
-        for user in (REQUESTER, "U0STRANGER"):
-            await self._type(f"{APPID} secret-1", user)
-        await self._type(f"{APPID} production 1")
-        await self.slack.command(REQUESTER, RELEASES, "help", command="/another")
-        assert self.wechat.platform.callback
-        async with self.prometheus.http.post(self.wechat.platform.callback, data=b"?"):
-            await self._grew("share_env_posts_refused_total")
+        await self._type(f"{APPID} secret-1")
+        await self._type(f"{APPID} prod-1 prod-2")
+        await self._type("help", command="/another")
+        callback = self.wechat.platform.callback
+        assert callback
+        async with self.prometheus.http.post(callback, data=b"not XML"):
+            await self._counted("share_env_posts_refused_total")
 
     async def _renew(self) -> None:
-        for _ in range(4):  # so one of the two replicas renews twice, which is an increase
-            calls, before = self.wechat.platform.calls, len(self.wechat.platform.calls)
-            self.wechat.advance(_LIFETIME)
-            await self.wechat.until(
-                lambda _, calls=calls, before=before: any(
-                    call.endpoint == "api_authorizer_token" for call in calls[before:]
-                )
-            )
-        await self._grew("share_env_renewals_total")
+        expired = set[str]()
+        for times in range(2, 6):  # so that one of the replicas, at least, renews twice
+            await self.wechat.until(lambda wechat: wechat.calls[-1].token not in expired)
+            newest = self.wechat.calls[-1].token
+            self.wechat.expire(newest)
+            expired.add(newest)
+            await self._counted('share_env_renewals_total{link="owner",result="renewed"}', times)
 
     async def _lose_the_collector(self) -> None:
         self.collector.answer = lambda _: 503
@@ -137,23 +131,21 @@ class Month:
 
     async def _lock_the_ledger(self) -> None:
         await asyncio.to_thread(_lock, self.database)
-        await self._grew("share_env_ledger_failures_total")
+        await self._counted("share_env_ledger_failures_total")
 
     async def _lose_slack(self) -> None:
+        self.slack.sockets.drop()
         self.slack.fail("chat.postMessage", Status(503), times=None)
-        await self.prometheus.until(f"max(share_env_owed_seconds) > {4 + self.pause}")
+        await self.prometheus.until(f"max(share_env_owed_seconds) > {2 + self.pause}")
         self.slack.clear("chat.postMessage")
-        await self.prometheus.until("max(share_env_owed_seconds) == 0")
 
     async def _kill(self) -> None:
         self.wechat.latency = 3.0
-        await asyncio.sleep(
-            1
-        )  # so that the replica has work under way, which the other one takes over
+        await self.wechat.until(lambda wechat: wechat.in_flight >= 6)  # on both replicas
         killed = self.bots[1]
         await killed.end(SIGKILL)
         self.wechat.latency = 0.1
-        await self._grew("share_env_taken_over_total")
+        await self._counted("share_env_taken_over_total")
         await killed.start()
         await self.prometheus.until("sum(up) == 2")
 
@@ -166,9 +158,9 @@ def _lock(database: str) -> None:
 
 
 @asynccontextmanager
-async def month(
-    database: str, folder: Path, ports: tuple[int, int], server: Prometheus, pause: float
-) -> AsyncIterator[Month]:
+async def busy_replicas(
+    database: str, folder: Path, ports: tuple[int, int], prometheus: Prometheus, pause: float
+) -> AsyncIterator[Busy]:
     """Run two replicas on one PostgreSQL; they keep the platform's token chain, and send what they record elsewhere."""
     policy = folder / "policy.toml"
     policy.write_text(_RULES, encoding="utf-8")
@@ -185,12 +177,11 @@ async def month(
             "TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode(),
             "AUDIT_URL": collector.url,
         }
-        bots = []
-        for number, port in enumerate(ports):
+        bots = list[Bot]()
+        for port in reversed(ports):  # WeChat pushes to the one whose environment is made last
             environ = slack_environment(slack) | chain_environment(wechat, port) | common
-            bots.append(Bot(environ, folder, f"bot-{number}"))
-        wechat.platform.callback = f"http://127.0.0.1:{ports[0]}/wechat/events"
+            bots.insert(0, Bot(environ, folder, f"bot-{port}"))
         for each in bots:
             stack.push_async_callback(each.end)
             await each.start()
-        yield Month(slack, wechat, collector, bots, database, server, pause)
+        yield Busy(slack, wechat, collector, bots, database, prometheus, pause)

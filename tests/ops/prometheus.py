@@ -5,6 +5,7 @@ import json
 import math
 import os
 import shutil
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import pytest
 from tests.ops.dashboards import JOB, Query
 
 PROGRAM = shutil.which("prometheus")
-_WINDOW = "5s"  # of a rate; Grafana takes at least four times what lies between two scrapes
+_STEP = 2  # seconds between two points of a curve
+_WINDOW = "5s"  # of a rate; some scrapes are in two of them, so that none of the growth is missed
 
 Curve = list[tuple[float, float]]
 """The times and values of a series, in Unix seconds."""
@@ -24,17 +26,21 @@ Curve = list[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Prometheus:
-    """A running server, and the time when it began."""
+    """A running server, and when it began, in Unix seconds."""
 
     http: aiohttp.ClientSession
     origin: str
     began: float
 
-    async def curves(self, query: Query, until: float) -> dict[str, Curve]:
-        """Return what a panel shows of a query from the beginning until then: a curve for each name in the legend."""
-        expr = query.with_values(_WINDOW, f"{math.ceil(until - self.began)}s")
-        asked = {"query": expr, "start": self.began, "end": until, "step": 1}
-        async with self.http.get(f"{self.origin}/api/v1/query_range", params=asked) as answer:
+    async def curves(self, query: Query) -> dict[str, Curve]:
+        """Return what a panel shows of a query from the beginning until now: a curve for each name in the legend."""
+        now = time.time()
+        whole = math.ceil((now - self.began) / _STEP) * _STEP
+        expr = query.with_values(_WINDOW, f"{whole}s")
+        during: dict[str, float] = {"start": now - whole, "end": now, "step": _STEP}
+        async with self.http.get(
+            f"{self.origin}/api/v1/query_range", params={"query": expr, **during}
+        ) as answer:
             said = await answer.json()
         assert said["status"] == "success", (expr, said)
         return {
@@ -47,8 +53,8 @@ class Prometheus:
     async def until(self, expr: str) -> None:
         """Wait until a query has a result, such as a comparison that is true."""
         async with asyncio.timeout(60):
-            while not await self._result(expr):
-                await asyncio.sleep(0.2)  # it sends no event
+            while not await self._result(expr):  # noqa: ASYNC110  # it sends no event
+                await asyncio.sleep(0.2)
 
     async def _result(self, expr: str) -> Sequence[Mapping[str, object]]:
         async with self.http.get(f"{self.origin}/api/v1/query", params={"query": expr}) as answer:
@@ -58,7 +64,7 @@ class Prometheus:
 
 @asynccontextmanager
 async def prometheus(
-    http: aiohttp.ClientSession, folder: Path, port: int, bots: Sequence[int], began: float
+    http: aiohttp.ClientSession, folder: Path, port: int, bots: Sequence[int]
 ) -> AsyncIterator[Prometheus]:
     """Run a Prometheus for the bots at these ports; without the program the test is skipped, or fails in the gate."""
     if PROGRAM is None:
@@ -78,7 +84,7 @@ async def prometheus(
             stderr=log,
         )
         try:
-            server = Prometheus(http, f"http://127.0.0.1:{port}", began)
+            server = Prometheus(http, f"http://127.0.0.1:{port}", time.time())
             await _ready(server)
             yield server
         finally:
