@@ -52,6 +52,26 @@ class Panel:
         left, top, width, height = (self.json["gridPos"][each] for each in "xywh")
         return left, top, width, height
 
+    @property
+    def look(self) -> Mapping[str, Any]:
+        """Its unit, thresholds and so on."""
+        look: Mapping[str, Any] = self.json["fieldConfig"]["defaults"]
+        return look
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """The colours that it has for certain names in its legend."""
+        fixed = self.json["fieldConfig"]["overrides"]
+        return {
+            each["matcher"]["options"]: each["properties"][0]["value"]["fixedColor"]
+            for each in fixed
+        }
+
+    def mapped(self, value: float) -> dict[str, str]:
+        """Return the text and the colour that it has for a value; empty if it has none."""
+        options = [each["options"] for each in self.look.get("mappings", ())]
+        return dict(*(each[f"{value:g}"] for each in options))
+
 
 def dashboard() -> dict[str, Any]:
     """Return the whole file."""

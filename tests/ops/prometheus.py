@@ -17,7 +17,8 @@ import pytest
 from tests.ops.dashboards import JOB, Query
 
 PROGRAM = shutil.which("prometheus")
-_STEP = 2  # seconds between two points of a curve
+STEP = 2
+"""Seconds between two points of a curve."""
 _WINDOW = "5s"  # of a rate; some scrapes are in two of them, so that none of the growth is missed
 
 Curve = list[tuple[float, float]]
@@ -35,9 +36,9 @@ class Prometheus:
     async def curves(self, query: Query) -> dict[str, Curve]:
         """Return what a panel shows of a query from the beginning until now: a curve for each name in the legend."""
         now = time.time()
-        whole = math.ceil((now - self.began) / _STEP) * _STEP
+        whole = math.ceil((now - self.began) / STEP) * STEP
         expr = query.with_values(_WINDOW, f"{whole}s")
-        during: dict[str, float] = {"start": now - whole, "end": now, "step": _STEP}
+        during: dict[str, float] = {"start": now - whole, "end": now, "step": STEP}
         async with self.http.get(
             f"{self.origin}/api/v1/query_range", params={"query": expr, **during}
         ) as answer:

@@ -1,8 +1,9 @@
-"""The dashboard asks for what the bot has, can be imported by Grafana, and shows something of each kind of day."""
+"""The dashboard asks for what the bot has, can be imported by Grafana, and shows something in each panel."""
 
+import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
 
@@ -14,9 +15,17 @@ from tests.databases import PostgreSQL
 from tests.observe.alerting import RULES
 from tests.observe.counted import exercised, own
 from tests.ops.busy import busy_replicas
-from tests.ops.dashboards import dashboard, panels
-from tests.ops.prometheus import Curve, prometheus
+from tests.ops.dashboards import DASHBOARD, dashboard, panels
+from tests.ops.picture import Curves, photograph
+from tests.ops.prometheus import prometheus
 
+PICTURE = DASHBOARD.parent / "pictures/dashboard.png"
+NOTE = PICTURE.with_name("taken-from.txt")
+MOST_BYTES = 200_000
+TAKE = (
+    "The dashboard has other panels by now. Take a new picture of it: "
+    ".venv/bin/python -m pytest tests/ops/test_dashboard.py -k shows_something --pictures"
+)
 OF_PROMETHEUS = {"job", "instance"}
 """The labels that Prometheus adds to each series."""
 
@@ -102,14 +111,33 @@ async def test_every_query_shows_something_of_two_replicas_to_which_everything_h
         busy_replicas(postgresql.new(), tmp_path, (one, other), server, pause) as busy,
     ):
         await busy.go_through_everything()
-        curves = {
-            (panel.id, query): await server.curves(query)
-            for panel in panels()
-            for query in panel.queries
-        }
-    empty = [query.expr for (_, query), found in curves.items() if not any_but_zero(found)]
+        shown = [
+            (panel, [await server.curves(each) for each in panel.queries]) for panel in panels()
+        ]
+    empty = [
+        query.expr
+        for panel, answers in shown
+        for query, curves in zip(panel.queries, answers, strict=True)
+        if not any(value for curve in curves.values() for _, value in curve)
+    ]
     assert empty == []
+    if pictures:
+        await photograph([(panel, merged(answers)) for panel, answers in shown], PICTURE)
+        NOTE.write_text(f"{hash_of_panels()}\n", encoding="utf-8")
 
 
-def any_but_zero(curves: Mapping[str, Curve]) -> bool:
-    return any(value for curve in curves.values() for _, value in curve)
+def merged(answers: Iterable[Curves]) -> Curves:
+    return {name: curve for each in answers for name, curve in each.items()}
+
+
+def hash_of_panels() -> str:
+    """Return a hash of what the picture shows of the file."""
+    drawn = [(panel.kind, panel.title, panel.place, panel.queries) for panel in panels()]
+    return hashlib.sha256(repr(drawn).encode()).hexdigest()
+
+
+def test_the_rooms_readme_shows_a_picture_that_is_small_and_as_new_as_the_dashboard() -> None:
+    readme = (DASHBOARD.parent / "README.md").read_text(encoding="utf-8")
+    assert f'src="{PICTURE.relative_to(DASHBOARD.parent)}"' in readme
+    assert PICTURE.stat().st_size <= MOST_BYTES
+    assert NOTE.read_text(encoding="utf-8").strip() == hash_of_panels(), TAKE
