@@ -29,7 +29,10 @@ _log = logging.getLogger(__name__)
 
 
 def run(read: Callable[[], Mapping[str, str]]) -> int:
-    """Run the bot with the environment that `read` returns, until a signal; return the exit code."""
+    """Run the bot with the environment that `read` returns, until a signal; return the exit code.
+
+    It is read again on SIGHUP.
+    """
     stop, reload = asyncio.Event(), asyncio.Event()
     on_first_signal(stop.set)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
@@ -50,15 +53,19 @@ def _run_until(
     # Imported here: neither a signal nor the report of a wrong setup should wait 0.6 s for Slack's libraries.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
+    from bot.app.secrets_reload import Reread  # noqa: PLC0415
 
-    set_up(settings.log_level, settings.log_format, settings.secrets)
+    hide = set_up(settings.log_level, settings.log_format, settings.secrets)
+
+    reread = Reread(asyncio.Event(), read, environ, hide)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         on_first_signal(setter_of(stop, loop))  # from here on, the loop may have to be woken
-        signal.signal(signal.SIGHUP, lambda *_: setter_of(reload, loop)())
+        reloads = [setter_of(event, loop) for event in (reload, reread.requested)]
+        signal.signal(signal.SIGHUP, lambda *_: [request() for request in reloads])
         async with AsyncExitStack() as stack:
-            starting = stack.enter_async_context(running(settings, runtime, reload))
+            starting = stack.enter_async_context(running(settings, runtime, reload, reread=reread))
             if line := await cancel_on(stop, starting):
                 _ready(settings, words.told(line))
                 await stop.wait()

@@ -175,6 +175,26 @@ class Chain:
         """Renew a token before it expires, or with a new code; callers keep using the current one meanwhile."""
         return await self._single_flight.do(f"ahead {name}", partial(self._obtain, name, current))
 
+    async def prove(self, candidate: Component) -> NoAnswer | None:
+        """Get the platform's token by a candidate, which has another AppSecret, as the chain's next link; return why there is none.
+
+        The ledger has no trace of a refusal. Of the link TICKET, it says nothing about the AppSecret: there is no good ticket.
+        Raises LedgerDownError.
+        """
+        ticket = await self._cache.load(TICKET)
+        if ticket is None:
+            return NoAnswer(Trouble.NO_TICKET.value, link=Link.TICKET)
+        before = await self._cache.load(COMPONENT)
+        issued = await candidate.token(ticket)
+        if isinstance(issued, NoAnswer):
+            return issued
+
+        async def make(_claim: StoredToken) -> Issued:
+            return issued
+
+        await self._cache.renew(COMPONENT, make, before)
+        return None
+
     def invalidate(self, name: str) -> None:
         """Drop the cached token after a push about a ticket or an owner, and forget cached failures."""
         self._cache.invalidate(name)
