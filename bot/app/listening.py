@@ -68,13 +68,13 @@ def _socket(resources: Resources, parts: Wired, app_token: str | None) -> Socket
 def _posts(resources: Resources, parts: Wired, *, by_http: bool) -> Mapping[str, Handler]:
     """Return what handles posts from WeChat, if it pushes, and those from Slack, if commands come `by_http`, by path."""
     posts, observers = dict[str, Handler](), resources.observers
-    in_force = resources.secrets
+    in_use = resources.secrets
     if parts.source.pushes:
         posts[PUSHES] = parts.source.pushes
     if by_http:
         posts[EVENTS] = slack_events(
             parts.app,
-            lambda: in_force.secrets.signing_secret,
+            lambda: in_use.secrets.signing_secret,
             resources.runtime,
             observers.acked,
             observers.refused,

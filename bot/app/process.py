@@ -13,9 +13,11 @@ from bot import __version__
 from bot.observe.logs.setup import set_up
 from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain, speaking
 from bot.runtime.clock import Runtime
+from bot.runtime.tasks import in_daemon_thread
 from bot.settings.environ import Reader, blamed, overridden, overriding
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.policy import policy_path, settles_in
+from bot.settings.secrets import Reread
 
 # New objects until the next collection. Few of a command's are in cycles, so Python's 700 would find little; 10,000 let
 # Bolt's and httpx's garbage take 2 MB more.
@@ -53,17 +55,15 @@ def _run_until(
     # Imported here: neither a signal nor the report of a wrong setup should wait 0.6 s for Slack's libraries.
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
-    from bot.app.secrets_reload import Reread  # noqa: PLC0415
 
     hide = set_up(settings.log_level, settings.log_format, settings.secrets)
-
-    reread = Reread(asyncio.Event(), read, environ, hide)
+    reread = Reread(lambda: in_daemon_thread(read), environ, hide)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         on_first_signal(setter_of(stop, loop))  # from here on, the loop may have to be woken
-        reloads = [setter_of(event, loop) for event in (reload, reread.requested)]
-        signal.signal(signal.SIGHUP, lambda *_: [request() for request in reloads])
+        requests = [setter_of(event, loop) for event in (reload, reread.requested)]
+        signal.signal(signal.SIGHUP, lambda *_: [request() for request in requests])
         async with AsyncExitStack() as stack:
             starting = stack.enter_async_context(running(settings, runtime, reload, reread=reread))
             if line := await cancel_on(stop, starting):

@@ -49,7 +49,7 @@ class CannotStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """Bolt's client for Slack, the bot's own, what the preflight found, and what makes it of another bot token."""
+    """Bolt's client for Slack, the bot's own, what the preflight found, and what it finds with another bot token."""
 
     client: AsyncWebClient
     api: SlackApi
@@ -146,10 +146,11 @@ async def open_slack(
         client = web_client(settings, token, session)
         return SlackApi(client, runtime.sleep, observers.called_slack)
 
-    async def check(token: str, app_token: str | None = None) -> Ready | Unusable:
-        return await preflight(api_with(token), api_with(app_token) if app_token else None)
+    async def check(token: str) -> Ready | Unusable:
+        return await preflight(api_with(token), None, "then reload once more")
 
-    checked = await check(settings.bot_token, settings.app_token)
+    app = api_with(settings.app_token) if settings.app_token else None
+    checked = await preflight(api_with(settings.bot_token), app)
     if isinstance(checked, Unusable):
         raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
     warn_of_scopes(checked)

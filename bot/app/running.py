@@ -8,14 +8,15 @@ from functools import partial
 from bot import __version__
 from bot.app.listening import accept_payloads
 from bot.app.policy_watcher import PolicyFile, PolicyWatcher, on_disk
-from bot.app.resources import Resources, open_resources
-from bot.app.secrets_reload import Reread, SecretsReload
+from bot.app.resources import open_resources
+from bot.app.secrets_reload import SecretsReload
 from bot.app.wiring import Wired, wire
 from bot.domain.sentence import Sentence, joined
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
 from bot.settings.load import Settings, policy_of
+from bot.settings.secrets import Reread
 
 
 @asynccontextmanager
@@ -29,7 +30,7 @@ async def running(
     """Run the bot while the context is open; yields the line to print when it is ready. Raises CannotStartError.
 
     Whenever `reload` is set, the policy file is read at once; `reloaded` is called with whether a new policy was taken.
-    Changed secrets are taken up as `reread` says.
+    With `reread`, changed secrets are taken up.
     On exit, no more commands are accepted, and those under way are finished.
     """
     async with AsyncExitStack() as stack:
@@ -53,7 +54,7 @@ async def running(
         watcher = PolicyWatcher(resources.in_force, file, reload, reloaded=on_reload)
         serve(stack, resources.tasks, parts, watcher, settings.shutdown_grace)
         if reread:
-            secrets = _secrets_reload(resources, parts, reread)
+            secrets = SecretsReload(reread, resources, parts.source.prove)
             stack.callback(resources.tasks.keep(secrets.run()).cancel)
         ready = resources.slack.ready
         team, user = ready.field("team"), ready.field("user")
@@ -68,18 +69,6 @@ async def running(
             where=where,
             how=joined(how),
         )
-
-
-def _secrets_reload(resources: Resources, parts: Wired, reread: Reread) -> SecretsReload:
-    in_force = resources.in_force
-    return SecretsReload(
-        reread,
-        resources.secrets,
-        lambda: in_force.policy,
-        resources.slack,
-        parts.source.prove,
-        reloaded=resources.observers.took_secrets,
-    )
 
 
 def _policy_file(settings: Settings) -> PolicyFile | None:

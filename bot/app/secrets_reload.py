@@ -6,22 +6,18 @@ SIGHUP ──► read again ──► hidden in the log ──► checked ──
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from bot.app.resources import Slack, warn_of_scopes
+from bot.app.resources import Resources, warn_of_scopes
 from bot.domain.finding import Problem
 from bot.domain.link import Link
 from bot.ledger.writer import LedgerDownError
-from bot.policy.kinds import Policy, Tested
-from bot.runtime.observers import no_op
-from bot.runtime.tasks import in_daemon_thread
+from bot.policy.kinds import Tested
 from bot.settings.environ import UnreadableError, fixed
-from bot.settings.load import Settings, load, read_parts
+from bot.settings.load import load, read_parts
 from bot.settings.secrets import (
     RELOADABLE,
-    Changes,
+    Reread,
     Secrets,
-    SecretsInForce,
     changes,
     secrets_of,
     with_reloadable,
@@ -34,49 +30,32 @@ _WITHIN = 10.0  # seconds for one read; a network disk may hang
 _ONE_APP = ("team_id", "enterprise_id", "user_id", "bot_id")
 """The fields of auth.test that stay the same as long as the token belongs to the same installation of the same app."""
 
-_log = logging.getLogger(__name__)
-
-_MISTAKE = Problem(
-    "The secrets cannot be read again, by a mistake of the bot's own", "Restart the bot."
+_MISTAKE = Problem("It cannot be done, by a mistake of the bot's own", "Restart the bot.")
+_LATE = Problem(
+    "The settings cannot be read again: it takes too long",
+    "Look at the disk that they are on, then reload once more.",
+)
+_OTHER_APP = Problem(
+    f"{Table.SLACK_BOT_TOKEN.name} belongs to another app or workspace than before",
+    "Put the token of the same app there, or restart the bot to change the app.",
 )
 
+_Prove = Callable[[str], Awaitable[NoAnswer | None]]
 
-@dataclass(frozen=True, slots=True)
-class Reread:
-    """How a process lets its settings be read again: when `requested` is set, by `read`, which may hang.
-
-    `environ` is the environment that it was started with, and `hide` hides secrets in its log.
-    """
-
-    requested: asyncio.Event
-    read: Callable[[], Mapping[str, str]]
-    environ: Mapping[str, str]
-    hide: Callable[[Iterable[str]], None] = no_op
+_log = logging.getLogger(__name__)
 
 
 class SecretsReload:
-    """Takes up the secrets that have changed, whenever `reread.requested` is set.
+    """Takes up the secrets that have changed, whenever `reread.requested` is set; `prove` is the token source's."""
 
-    `prove` is the token source's, `reloaded` is called with whether changed secrets were taken.
-    """
-
-    def __init__(  # noqa: PLR0913  # all that it puts together
-        self,
-        reread: Reread,
-        in_force: SecretsInForce,
-        policy: Callable[[], Policy],
-        slack: Slack,
-        prove: Callable[[str], Awaitable[NoAnswer | None]] | None,
-        *,
-        reloaded: Callable[[bool], None] = no_op,
-    ) -> None:
+    def __init__(self, reread: Reread, resources: Resources, prove: _Prove | None) -> None:
         self._reread = reread
         self._environ = reread.environ
-        self._in_force = in_force
-        self._policy = policy
-        self._slack = slack
+        self._in_force = resources.secrets
+        self._policy = resources.in_force
+        self._slack = resources.slack
         self._prove = prove
-        self._reloaded = reloaded
+        self._took = resources.observers.took_secrets
 
     async def run(self) -> None:
         """Take up secrets until cancelled."""
@@ -91,52 +70,38 @@ class SecretsReload:
 
     async def reload(self) -> None:
         """Read the settings, and take up the secrets that have changed."""
-        given = await self._read()
-        if isinstance(given, list):
-            self._refuse(given)
-            return
-        # The policy has a watcher of its own.
-        known = Tested(self._policy())
-        self._reread.hide(read_parts(given, known).secrets)
-        if kept := fixed(RELOADABLE):
-            _log.info(
-                "the environment gives these secrets: only a restart changes them", extra=_of(kept)
-            )
-        loaded, changed = load(given, known), changes(self._environ, given)
-        if isinstance(loaded, list):
-            self._refuse(loaded)
-            return
-        environ = with_reloadable(self._environ, given)
-        settings = _usable(environ, known, changed)
-        taken, left = (changed.reloadable, changed.others) if settings else ((), changed.names)
-        if left:
-            _log.info("these settings have changed, and need a restart", extra=_of(left))
-        if settings and taken:
-            await self._take(environ, secrets_of(settings.slack, settings.tokens), taken)
-        elif not left:
-            _log.info("no secret has changed")
-
-    async def _take(self, environ: Mapping[str, str], new: Secrets, names: Sequence[str]) -> None:
-        """Put the secrets into force if they are good."""
-        if problems := await self._problems(self._in_force.secrets, new):
-            self._refuse(problems)
-            return
-        self._in_force.swap(new)
-        self._environ = environ
-        self._reloaded(True)  # noqa: FBT003  # a callback
-        _log.info("secrets taken up", extra=_of(names))
-
-    async def _read(self) -> Mapping[str, str] | list[Problem]:
         try:
-            return await asyncio.wait_for(in_daemon_thread(self._reread.read), _WITHIN)
+            async with asyncio.timeout(_WITHIN):
+                given = await self._reread.read()
         except UnreadableError as error:
-            return error.problems
+            return self._refuse(error.problems)
         except TimeoutError:
-            late = "The settings cannot be read again: it takes too long"
-            return [Problem(late, "Look at the disk that they are on, then reload once more.")]
+            return self._refuse([_LATE])
+        known = Tested(self._policy.policy)  # its file has a watcher of its own
+        parts = read_parts(given, known)
+        self._reread.hide(parts.secrets)
+        if kept := fixed(RELOADABLE):
+            _log.info("only a restart changes what the environment gives", extra=_of(kept))
+        if not parts.whole:
+            return self._refuse(parts.problems)
+        changed, environ = changes(self._environ, given), with_reloadable(self._environ, given)
+        secrets = _usable(environ, known, changed)
+        taken = [name for name in changed if name in RELOADABLE and secrets]
+        if left := [name for name in changed if name not in taken]:
+            _log.info("these settings have changed, and need a restart", extra=_of(left))
+        if not taken or not secrets:
+            _log.info("there is no changed secret to take up")
+        elif problems := await self._problems(secrets):
+            self._refuse(problems, taken)
+        else:
+            self._in_force.secrets, self._environ = secrets, environ
+            self._took(True)  # noqa: FBT003  # a callback
+            _log.info("secrets taken up", extra=_of(taken))
+        return None
 
-    async def _problems(self, old: Secrets, new: Secrets) -> Sequence[str]:
-        """Return what is wrong with the secrets that can be tried; WeChat's last, since that makes a token."""
+    async def _problems(self, new: Secrets) -> Sequence[str]:
+        """Return what is wrong with the secrets that can be tried; WeChat's last, since that renews a token."""
+        old = self._in_force.secrets
         if new.bot_token != old.bot_token:
             checked = await self._slack.check(new.bot_token)
             if problems := _of_bot(checked, self._slack.ready):
@@ -146,18 +111,21 @@ class SecretsReload:
             return [problem] if problem else []
         return []
 
-    def _refuse(self, problems: Iterable[str]) -> None:
-        self._reloaded(False)  # noqa: FBT003  # a callback
+    def _refuse(self, problems: Iterable[str], names: Sequence[str] = ()) -> None:
+        self._took(False)  # noqa: FBT003  # a callback
+        which = _of(names) if names else {}
         for problem in problems:
-            _log.error("secrets refused, the old ones stay in force", extra={"reason": problem})
+            _log.error(
+                "secrets refused, the old ones stay in force", extra={**which, "reason": problem}
+            )
 
 
-def _usable(environ: Mapping[str, str], known: Tested, changed: Changes) -> Settings | None:
-    """Return the settings in an environment that has the new secrets alone; None if they belong to what needs a restart."""
-    if Table.WECHAT_COMPONENT_APPID.name in changed.others:  # another platform, or token source
+def _usable(environ: Mapping[str, str], known: Tested, changed: Sequence[str]) -> Secrets | None:
+    """Return the secrets in an environment in which nothing else is new; None if they need a restart, with what is."""
+    if Table.WECHAT_COMPONENT_APPID.name in changed:  # another platform, or token source
         return None
     settings = load(environ, known)
-    return settings if isinstance(settings, Settings) else None
+    return None if isinstance(settings, list) else secrets_of(settings.slack, settings.tokens)
 
 
 def _of_bot(checked: Ready | Unusable, before: Ready) -> Sequence[str]:
@@ -165,16 +133,12 @@ def _of_bot(checked: Ready | Unusable, before: Ready) -> Sequence[str]:
     if isinstance(checked, Unusable):
         return checked.problems
     if any(checked.field(name) != before.field(name) for name in _ONE_APP):
-        other = f"{Table.SLACK_BOT_TOKEN.name} belongs to another app or workspace than before"
-        fix = "Put the token of the same app there, or restart the bot to change the app."
-        return [Problem(other, fix)]
+        return [_OTHER_APP]
     warn_of_scopes(checked)
     return []
 
 
-async def _of_appsecret(
-    prove: Callable[[str], Awaitable[NoAnswer | None]], appsecret: str
-) -> Problem | None:
+async def _of_appsecret(prove: _Prove, appsecret: str) -> Problem | None:
     """Return why WeChat gives no token with an AppSecret; None if it does, or if there is no ticket to try it with."""
     name = Table.WECHAT_COMPONENT_APPSECRET.name
     try:
@@ -184,10 +148,10 @@ async def _of_appsecret(
         return Problem(f"{name} cannot be tried: the ledger is down ({error})", fix)
     if refusal is None:
         return None
-    if refusal.link is Link.TICKET:
-        _log.warning("an AppSecret is taken untried: there is no ticket", extra=refusal.facts)
-        return None
     why = refusal.problem
+    if refusal.link is Link.TICKET:
+        _log.warning("an AppSecret is taken untried", extra={"reason": why.found, "fix": why.fix})
+        return None
     return Problem(f"WeChat gives no token with {name}: {why.found}", why.fix)
 
 

@@ -47,7 +47,7 @@ class Source:
     pushes: Handler | None = None
     run: Callable[[], Coroutine[None, None, None]] | None = None
     prove: Callable[[str], Awaitable[NoAnswer | None]] | None = None
-    """Gets the platform's next token by another AppSecret, as Chain does."""
+    """Renews the platform's token by another AppSecret, as Chain does."""
 
     def trouble(self) -> str | None:
         """Return in a few words why there is no good token, else None."""
@@ -91,12 +91,9 @@ def _chain(
     runtime, in_force = resources.runtime, resources.in_force
     observers, start = resources.observers, resources.tasks.start
     tokens = resources.ledger.tokens(platform.appid, Seal(platform.encryption_keys))
-    secrets = resources.secrets
-
-    def component_with(appsecret: Callable[[], str]) -> Component:
-        return Component(resources.wechat, platform.appid, appsecret, timeout, runtime.sleep)
-
-    component = component_with(lambda: secrets.secrets.appsecret)
+    in_use = resources.secrets
+    appsecret = lambda: in_use.secrets.appsecret  # noqa: E731  # read at each call
+    component = Component(resources.wechat, platform.appid, appsecret, timeout, runtime.sleep)
     default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
     chain = Chain(component, tokens, seeds, runtime.clock, runtime.sleep, renewed=observers.renewed)
@@ -107,12 +104,13 @@ def _chain(
     in_force.subscribe(lambda _: upkeep.wake())
     handler = PushHandler(chain, tokens, upkeep.wake)
     refused = partial(observers.refused, PUSHES)
-    keys = lambda: secrets.secrets.on(platform)  # noqa: E731  # read at each push
+    keys = lambda: in_use.secrets.on(platform)  # noqa: E731  # read at each push
     pushes = Callback(keys, handler.handle, runtime.now, start, refused).answer
 
     async def prove(appsecret: str) -> NoAnswer | None:
-        refusal = await chain.prove(component_with(lambda: appsecret))
-        upkeep.wake()  # renewals may have failed until now
+        refusal = await chain.prove(appsecret)
+        if refusal is None:
+            upkeep.wake()
         return refusal
 
     return Source(chain, upkeep.states, pushes=pushes, run=upkeep.run, prove=prove)

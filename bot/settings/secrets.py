@@ -1,6 +1,7 @@
 """The secrets that a running bot takes up when its settings are read again; all other settings need a restart."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from bot.settings.access import PlatformSettings, SlackSettings, TokenSettings
@@ -44,55 +45,43 @@ class Secrets:
 
 def secrets_of(slack: SlackSettings, tokens: TokenSettings) -> Secrets:
     """Return the secrets in the settings."""
-    bot_token, signing_secret = slack.bot_token, slack.signing_secret or ""
-    match tokens:
-        case PlatformSettings() as its:
-            return Secrets(
-                bot_token,
-                signing_secret,
-                its.appsecret,
-                its.message_tokens,
-                its.encoding_aes_keys,
-            )
-        case _:
-            return Secrets(bot_token, signing_secret)
+    of_slack = Secrets(slack.bot_token, slack.signing_secret or "")
+    if not isinstance(tokens, PlatformSettings):
+        return of_slack
+    return replace(
+        of_slack,
+        appsecret=tokens.appsecret,
+        message_tokens=tokens.message_tokens,
+        encoding_aes_keys=tokens.encoding_aes_keys,
+    )
 
 
+@dataclass(slots=True, eq=False)
 class SecretsInForce:
     """The one place that holds these secrets while the bot runs; who uses one reads it here at each use."""
 
-    def __init__(self, secrets: Secrets) -> None:
-        self.secrets = secrets
-
-    def swap(self, secrets: Secrets) -> None:
-        """Put other secrets into force."""
-        self.secrets = secrets
+    secrets: Secrets
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
-    """The names of the settings that changed: those that can be taken up, and those that need a restart."""
+class Reread:
+    """How the settings of a process can be read again: `read` does that, whenever `requested` is set, and may hang.
 
-    reloadable: tuple[str, ...]
-    others: tuple[str, ...]
+    `environ` is what was read at the start; `hide` hides secrets in the log.
+    """
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All of them."""
-        return self.reloadable + self.others
+    read: Callable[[], Awaitable[Mapping[str, str]]]
+    environ: Mapping[str, str] = field(repr=False)
+    hide: Callable[[Iterable[str]], None]
+    requested: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-def changes(before: Mapping[str, str], after: Mapping[str, str]) -> Changes:
-    """Return what changed between two environments."""
+def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Return the names of the settings that differ between two environments."""
     old, new = Reader(before), Reader(after)
-    names = [name for name in NAMES if old.text(name) != new.text(name)]
-    return Changes(
-        tuple(name for name in names if name in RELOADABLE),
-        tuple(name for name in names if name not in RELOADABLE),
-    )
+    return [name for name in NAMES if old.text(name) != new.text(name)]
 
 
 def with_reloadable(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
     """Return the environment `before` with the reloadable secrets of `after`."""
-    kept = {name: value for name, value in before.items() if name not in RELOADABLE}
-    return kept | {name: after[name] for name in RELOADABLE if name in after}
+    return {**before, **{name: after.get(name, "") for name in RELOADABLE}}

@@ -83,9 +83,10 @@ class Component:
     _timeout: float
     _sleep: Callable[[float], Awaitable[None]]
 
-    async def token(self, ticket: str) -> Issued | NoAnswer:
-        """Return a new platform token."""
-        secret = {"component_appsecret": self._appsecret(), "component_verify_ticket": ticket}
+    async def token(self, ticket: str, appsecret: str | None = None) -> Issued | NoAnswer:
+        """Return a new platform token, by this AppSecret instead of the one in force, if it is given."""
+        known = appsecret or self._appsecret()
+        secret = {"component_appsecret": known, "component_verify_ticket": ticket}
         name = "api_component_token"
         return await self._call(Link.PLATFORM, name, secret, read_component_token)
 
