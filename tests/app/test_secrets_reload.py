@@ -1,7 +1,7 @@
 """Secrets that change while the bot runs: taken up on a reload, or refused with a reason."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,10 +17,21 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.pushes import PushKeys
 from bot.playground.world import APPID, OWNER
 from bot.runtime.clock import Runtime
+from bot.runtime.observers import no_op
 from bot.settings.environ import UnreadableError
 from bot.settings.secrets import RELOADABLE, Reread
 from bot.settings.table import NAMES
-from tests.conftest import FINAL, RELEASES, REQUESTER, address_at, over_http, settings_of, soon
+from tests.conftest import (
+    FINAL,
+    RELEASES,
+    REQUESTER,
+    address_at,
+    calls_of,
+    over_http,
+    settings_of,
+    soon,
+)
+from tests.production_log import logging_as_in_production
 from tests.token_server import TokenWeChat
 
 NOTHING = "INFO there is no changed secret to take up"
@@ -36,11 +47,9 @@ class Reloads:
 
     environ: dict[str, str]
     log: pytest.LogCaptureFixture
-    hidden: set[str] = field(default_factory=set)
+    hide: Callable[[Iterable[str]], None] = no_op
     wrong: list[Problem] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.reread = Reread(self.read, dict(self.environ), self.hidden.update)
+    reread: Reread = field(init=False)
 
     async def read(self) -> dict[str, str]:
         """Return the environment as it is now."""
@@ -51,6 +60,7 @@ class Reloads:
     @asynccontextmanager
     async def bot(self, runtime: Runtime) -> AsyncIterator[None]:
         """Run the bot while the context is open."""
+        self.reread = Reread(self.read, dict(self.environ), self.hide)
         async with running(settings_of(self.environ), runtime, reread=self.reread):
             yield
 
@@ -93,6 +103,7 @@ def platform(
     """A bot that keeps the platform's token chain."""
     chain = slack_environment(slack) | chain_environment(wechat, free_port())
     chain |= {name: environ[name] for name in ("DATABASE_URL", "SHARE_ENV_ALLOWED_GROUPS")}
+    chain["SLACK_SIGNING_SECRET"] = slack.world.signing_secret
     return Reloads(chain | {"WECHAT_AUTHORIZER_APPID": OWNER}, log)
 
 
@@ -121,7 +132,6 @@ async def test_the_bot_goes_on_with_a_new_bot_token_and_the_old_one_is_revoked(
         lines = await reloads.reload("secrets taken", SLACK_BOT_TOKEN=NEW_TOKEN)
         assert await shares(slack, "prod-2")
     assert lines == ["INFO secrets taken up | SLACK_BOT_TOKEN"]
-    assert NEW_TOKEN in reloads.hidden
 
 
 NOT_ACCEPTED = "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth). Copy the bot token again"
@@ -166,7 +176,7 @@ async def test_what_slack_signs_with_a_new_signing_secret_is_heard(
     slack: LocalSlack, reloads: Reloads, runtime: Runtime
 ) -> None:
     port, secret = free_port(), "1" * 32
-    reloads = Reloads(reloads.environ | over_http(port), reloads.log)
+    reloads.environ |= over_http(port)
     async with reloads.bot(runtime):
         slack.request_url = address_at(port)
         assert await shares(slack, "prod-1")
@@ -231,6 +241,48 @@ async def test_secrets_of_the_platform_are_used_for_the_first_ticket_and_old_pus
         "WARNING an AppSecret is taken untried | The platform has no good ticket from WeChat",
         f"INFO secrets taken up | {', '.join(RELOADABLE[2:])}",
     ]
+
+
+async def test_secrets_are_hidden_in_the_log_before_their_first_use_and_after_their_last(
+    slack: LocalSlack,
+    wechat: TokenWeChat,
+    platform: Reloads,
+    runtime: Runtime,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    values = (NEW_TOKEN, "3" * 32, NEW_SECRET, "another-made-up-token", NEW_KEY)
+    new = dict(zip((name for name in RELOADABLE if "PREVIOUS" not in name), values, strict=True))
+    secrets = [*new.values(), *(platform.environ[name] for name in new)]
+    echo, asked, logged = Code(" ".join(secrets)), list[int](), list[str]()
+
+    def lines(event: str) -> list[str]:
+        logged.extend(capsys.readouterr().err.splitlines())
+        return [line for line in logged if event in line]
+
+    with logging_as_in_production(secrets=settings_of(platform.environ).secrets) as hide:
+
+        def note_and_hide(more: Iterable[str]) -> None:
+            asked.append(calls_of(slack, "auth.test"))
+            hide(more)
+
+        platform.hide = note_and_hide
+        async with platform.bot(runtime):
+            slack.fail("auth.test", echo)
+            platform.environ |= new
+            platform.reread.requested.set()
+            await soon(lambda: lines("secrets refused"))
+            rotate(slack, bot_token=NEW_TOKEN)
+            wechat.platform.appsecret = NEW_SECRET
+            platform.reread.requested.set()
+            await soon(lambda: lines("secrets taken up"))
+            slack.fail("auth.test", echo)
+            platform.environ["SLACK_BOT_TOKEN"] = "xoxb-made-up"
+            platform.reread.requested.set()
+            await soon(lambda: len(lines("secrets refused")) == 2)
+    assert asked == [1, 2, 3]
+    assert lines("called Slack")
+    assert all("[hidden]" in line for line in lines("secrets refused"))
+    assert [secret for secret in secrets if lines(secret)] == []
 
 
 async def test_other_settings_and_secrets_in_the_environment_itself_need_a_restart(
