@@ -27,8 +27,8 @@ from bot.slack.preflight import Ready, Unusable
 from bot.wechat.api import NoAnswer
 
 _WITHIN = 10.0  # seconds for one read; a network disk may hang
-_ONE_APP = ("team_id", "enterprise_id", "user_id", "bot_id")
-"""The fields of auth.test that stay the same as long as the token belongs to the same installation of the same app."""
+_SAME = ("team_id", "user_id")
+"""The fields of auth.test that a running bot relies on; a bot user belongs to one app."""
 
 _MISTAKE = Problem("It cannot be done, by a mistake of the bot's own", "Restart the bot.")
 _LATE = Problem(
@@ -132,7 +132,7 @@ def _of_bot(checked: Ready | Unusable, before: Ready) -> Sequence[str]:
     """Return what is wrong with a bot token that Slack was asked about."""
     if isinstance(checked, Unusable):
         return checked.problems
-    if any(checked.field(name) != before.field(name) for name in _ONE_APP):
+    if any(checked.field(name) != before.field(name) for name in _SAME):
         return [_OTHER_APP]
     warn_of_scopes(checked)
     return []
