@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,10 +29,12 @@ from tests.conftest import (
     address_at,
     calls_of,
     over_http,
+    rows,
     settings_of,
     soon,
 )
 from tests.production_log import logging_as_in_production
+from tests.rig import ALLOW
 from tests.token_server import TokenWeChat
 
 NOTHING = "INFO there is no changed secret to take up"
@@ -48,13 +51,14 @@ class Reloads:
     environ: dict[str, str]
     log: pytest.LogCaptureFixture
     hide: Callable[[Iterable[str]], None] = no_op
-    wrong: list[Problem] = field(default_factory=list)
+    error: Exception | None = None
+    """Why it cannot be read."""
     reread: Reread = field(init=False)
 
     async def read(self) -> dict[str, str]:
         """Return the environment as it is now."""
-        if self.wrong:
-            raise UnreadableError(self.wrong)
+        if self.error:
+            raise self.error
         return dict(self.environ)
 
     @asynccontextmanager
@@ -129,9 +133,11 @@ async def test_the_bot_goes_on_with_a_new_bot_token_and_the_old_one_is_revoked(
     async with reloads.bot(runtime):
         assert await shares(slack, "prod-1")
         rotate(slack, bot_token=NEW_TOKEN)
+        slack.scopes -= {"im:write"}
         lines = await reloads.reload("secrets taken", SLACK_BOT_TOKEN=NEW_TOKEN)
         assert await shares(slack, "prod-2")
     assert lines == ["INFO secrets taken up | SLACK_BOT_TOKEN"]
+    assert "Slack has not granted all scopes" in reloads.log.text
 
 
 NOT_ACCEPTED = "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth). Copy the bot token again"
@@ -187,22 +193,27 @@ async def test_what_slack_signs_with_a_new_signing_secret_is_heard(
 
 
 async def test_a_new_appsecret_is_tried_with_the_ticket_and_makes_the_chains_next_token(
-    slack: LocalSlack, wechat: TokenWeChat, platform: Reloads, runtime: Runtime
+    slack: LocalSlack, wechat: TokenWeChat, platform: Reloads, runtime: Runtime, database: Path
 ) -> None:
+    def kept() -> list[tuple[str]]:
+        return rows(database, "SELECT value FROM tokens WHERE name = 'component'")
+
     its = wechat.platform
     async with platform.bot(runtime):
         await its.push_ticket()
         assert await shares(slack, "prod-1")
-        made = platform_tokens(wechat)
+        made, before = platform_tokens(wechat), kept()
         [line] = await platform.reload("secrets refused", WECHAT_COMPONENT_APPSECRET=NEW_SECRET)
         assert line.startswith(
             f"{REFUSED} | WECHAT_COMPONENT_APPSECRET | "
             "WeChat gives no token with WECHAT_COMPONENT_APPSECRET: WeChat does not accept the "
         )
         assert platform_tokens(wechat) == [*made, 40125]
+        assert kept() == before
         its.appsecret = NEW_SECRET
         lines = await platform.reload("secrets taken")
         assert platform_tokens(wechat) == [*made, 40125, 0]
+        assert kept() != before
         assert await shares(slack, "prod-2")
     assert lines == ["INFO secrets taken up | WECHAT_COMPONENT_APPSECRET"]
 
@@ -211,6 +222,19 @@ def platform_tokens(wechat: TokenWeChat) -> list[int | None]:
     """Return the verdicts on the calls for the platform's token."""
     calls = wechat.platform.calls
     return [call.errcode for call in calls if call.endpoint == "api_component_token"]
+
+
+async def test_what_a_wrong_appsecret_kept_from_being_renewed_is_renewed_at_once_by_the_right_one(
+    slack: LocalSlack, wechat: TokenWeChat, platform: Reloads, runtime: Runtime
+) -> None:
+    its, wrong = wechat.platform, platform.environ | {"WECHAT_COMPONENT_APPSECRET": NEW_SECRET}
+    right, platform.environ = platform.environ, wrong
+    async with platform.bot(runtime):
+        await its.push_ticket()
+        assert not await shares(slack, "prod-1")
+        await platform.reload("secrets taken", **right)
+        # The upkeep would look after half a minute, and the failure be forgotten then.
+        await soon(lambda: "api_authorizer_token" in [call.endpoint for call in its.calls], 20)
 
 
 async def test_secrets_of_the_platform_are_used_for_the_first_ticket_and_old_pushes_stay_readable(
@@ -320,10 +344,28 @@ async def test_settings_that_cannot_be_read_are_refused_with_each_reason(
     async with reloads.bot(runtime):
         [line] = await reloads.reload("secrets refused", SLACK_BOT_TOKEN="", PORT="3000")
         assert "SLACK_BOT_TOKEN is missing" in line
-        reloads.wrong = [Problem("The file is empty", "Fill it.")]
-        [line] = await reloads.reload("secrets refused")
-        assert line.endswith("The file is empty. Fill it.")
+        reloads.error = UnreadableError([Problem("The file is empty", "Fill it.")])
+        assert await reloads.reload("secrets refused") == [
+            f"{REFUSED} | The file is empty. Fill it."
+        ]
+        reloads.error = ValueError("a mistake")
+        assert (await reloads.reload("secrets refused"))[-1].endswith(" Restart the bot.")
+        reloads.error = None
+        await reloads.reload("secrets refused")
         assert await shares(slack, "prod-1")
+
+
+async def test_a_policy_file_that_is_gone_does_not_keep_a_secret_from_being_taken_up(
+    slack: LocalSlack, reloads: Reloads, runtime: Runtime, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text(ALLOW, encoding="utf-8")
+    reloads.environ |= {"POLICY_FILE": str(policy), "SHARE_ENV_ALLOWED_GROUPS": ""}
+    async with reloads.bot(runtime):
+        policy.unlink()
+        rotate(slack, bot_token=NEW_TOKEN)
+        lines = await reloads.reload("secrets taken", SLACK_BOT_TOKEN=NEW_TOKEN)
+    assert lines == ["INFO secrets taken up | SLACK_BOT_TOKEN"]
 
 
 async def test_a_reload_that_finds_no_other_secret_says_so(

@@ -6,6 +6,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot.playground.loopback import free_port
@@ -13,6 +14,7 @@ from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
 from tests.conftest import RELEASES, REQUESTER, address_at, soon
 from tests.end_to_end.conftest import Process, bot
+from tests.observe.counted import Counts
 from tests.processes import ROOT
 
 NOBODY = '[[rule]]\nname = "freeze"\nusers = ["*"]\neffect = "deny"\n'
@@ -67,7 +69,7 @@ async def test_a_changed_policy_is_loaded_without_a_restart_and_an_invalid_one_i
 
 
 async def test_one_reload_takes_up_secrets_from_files_and_dotenv_with_the_policy_and_logs_none(
-    slack: LocalSlack, environ: dict[str, str], tmp_path: Path
+    slack: LocalSlack, environ: dict[str, str], tmp_path: Path, http: aiohttp.ClientSession
 ) -> None:
     del environ["SHARE_ENV_ALLOWED_GROUPS"], environ["SLACK_BOT_TOKEN"]
     port, before, token = free_port(), slack.world, tmp_path / "token"
@@ -94,12 +96,19 @@ async def test_one_reload_takes_up_secrets_from_files_and_dotenv_with_the_policy
         assert "“thaw”" in await says(slack)
 
         put("xoxb-made-up-wrong", before.signing_secret, EVERYBODY)
+        before_it = len(events(process, "policy in force"))
         process.process.send_signal(signal.SIGHUP)
+        await soon(lambda: len(events(process, "policy in force")) > before_it)
         await soon(lambda: events(process, "secrets refused"))
         [refused] = events(process, "secrets refused")
         assert (refused["level"], refused["settings"]) == ("error", taken["settings"])
         assert "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)." in str(refused["reason"])
         assert "“thaw”" in await says(slack)
+        async with http.get(f"http://127.0.0.1:{port}/metrics") as page:
+            counts = Counts(await page.text())
+        results = ("taken", "refused")
+        series = [f'share_env_secret_reloads_total{{result="{each}"}}' for each in results]
+        assert [counts[each] for each in series] == [1, 1]
         assert await process.stop(signal.SIGTERM) == 0
     log = "".join(process.log)
     for world in (before, new):
