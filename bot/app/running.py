@@ -38,6 +38,7 @@ async def running(
             settings.language,
             settings.wechat_timeout,
             collector=settings.collector,
+            keep_days=settings.keep_days,
         )
         how = await accept_payloads(stack, resources, parts, settings.slack, settings.listener)
 
@@ -79,6 +80,7 @@ def serve(
     kept = [parts.worker.leased.run(parts.worker.resume), parts.recheck.run(), watcher.run()]
     kept += [parts.source.run()] if parts.source.run else []
     kept += [parts.sender.run()] if parts.sender else []
+    kept += [parts.retention.run()] if parts.retention else []
     for work in kept:
         stack.callback(tasks.keep(work).cancel)
     stack.push_async_callback(tasks.drain, grace)

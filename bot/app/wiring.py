@@ -35,6 +35,7 @@ from bot.workflow.judge import Judge
 from bot.workflow.leased import LeasedSteps
 from bot.workflow.ports import Ports
 from bot.workflow.recheck import Recheck
+from bot.workflow.retention import Retention
 from bot.workflow.retrying import RetryingLedger
 from bot.workflow.slash_command import SlashCommands
 from bot.workflow.submit import Intake
@@ -47,7 +48,8 @@ _REFERENCE = 4  # bytes of the reference to an error in the log, which people re
 class Wired:
     """The app, which takes Slack's payloads, and the parts that work on what was recorded.
 
-    `source` has their tokens; `sender` sends events elsewhere, if they are to be sent.
+    `source` has their tokens; `sender` sends events elsewhere, if they are to be sent; `retention` deletes what is old,
+    if that is not to be kept for ever.
     """
 
     app: App
@@ -55,6 +57,7 @@ class Wired:
     recheck: Recheck
     source: Source
     sender: Sender | None
+    retention: Retention | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,10 +80,12 @@ def wire(  # noqa: PLR0913  # each of the settings that it passes on
     timeout: float,
     *,
     collector: CollectorSettings | None = None,
+    keep_days: int | None = None,
 ) -> Wired:
     """Return the parts, wired together; their reads and renewals under way are ended when the stack is closed.
 
-    `language` is that of channels and operators, `timeout` the seconds for a call to WeChat.
+    `language` is that of channels and operators, `timeout` the seconds for a call to WeChat, `keep_days` for how many days
+    requests are kept after they ended.
     """
     api, runtime, start = resources.slack.api, resources.runtime, resources.tasks.start
     ready = resources.slack.ready
@@ -144,7 +149,20 @@ def wire(  # noqa: PLR0913  # each of the settings that it passes on
         every=runtime.recheck_every,
     )
     sender = _sender(resources, collector) if collector else None
-    return Wired(app, worker, recheck, source, sender)
+    retention = _retention(resources, collector, keep_days) if keep_days else None
+    return Wired(app, worker, recheck, source, sender, retention)
+
+
+def _retention(resources: Resources, collector: CollectorSettings | None, days: int) -> Retention:
+    runtime = resources.runtime
+    return Retention(
+        ledger=resources.ledger,
+        days=days,
+        url=collector.url if collector else None,
+        now=runtime.now,
+        idle=runtime.idle,
+        every=runtime.delete_every,
+    )
 
 
 def _sender(resources: Resources, collector: CollectorSettings) -> Sender:

@@ -19,9 +19,11 @@ from sqlalchemy import (
     update,
 )
 
+from bot.domain.kept import KeptShare
 from bot.domain.request import BEGUN, Request, Retry, State
 from bot.ledger.entries import NEW_COLUMNS, Entry, columns_of, read_entries
 from bot.ledger.events import record
+from bot.ledger.kept import OF_PAIR, kept_of_pair
 from bot.ledger.lease import Lease
 from bot.ledger.schema import CARRIED, LANE, OPEN, SHARED, WAITING, requests
 from bot.ledger.statements import (
@@ -60,6 +62,7 @@ _NEW = select(
     ~exists().where(_WAITS),
     or_(_IGNORE_OWED, ~exists().where(_OWED)),
     or_(_IGNORE_SHARED, ~exists().where(PAIR, SHARED)),
+    or_(_IGNORE_SHARED, ~exists().where(*OF_PAIR)),
 )
 _ACCEPT = upsert(
     lambda insert: (
@@ -114,6 +117,13 @@ class SharedBefore(_OfEntry):
 
 
 @dataclass(frozen=True, slots=True)
+class SharedLongAgo:
+    """The same env was shared with the same appid, by a request that was deleted since."""
+
+    share: KeptShare
+
+
+@dataclass(frozen=True, slots=True)
 class AlreadyRetried:
     """The earlier request was retried before; it can be retried only once."""
 
@@ -124,7 +134,7 @@ class TooManyBatches:
 
 
 Conflict = Duplicate | UnderWay | Undelivered | SharedBefore
-Acceptance = Accepted | Conflict | AlreadyRetried | TooManyBatches
+Acceptance = Accepted | Conflict | SharedLongAgo | AlreadyRetried | TooManyBatches
 
 
 _CONFLICTS: Mapping[type[Conflict], Select[Any]] = {
@@ -208,9 +218,12 @@ def _withdraw(on: Connection, request: Request, retry: Retry | None) -> None:
             on.execute(_NOT_RETRIED, {"earlier": retry.of})
 
 
-def _find_conflict(on: Connection, find: Mapping[str, object]) -> Conflict | None:
+def _find_conflict(on: Connection, find: Mapping[str, Any]) -> Conflict | SharedLongAgo | None:
     """Return the newest request that a new one conflicts with; None if it has ended since."""
     for kind, query in _CONFLICTS.items():
         if entries := read_entries(on, query, **find):
             return kind(max(entries, key=lambda entry: entry.created))
-    return None
+    if find["ignore_shared"]:
+        return None
+    kept = kept_of_pair(on, find["the_env"], find["the_appid"])
+    return SharedLongAgo(kept) if kept else None

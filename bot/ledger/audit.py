@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import assert_never
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
     Engine,
     create_engine,
-    delete,
     event,
     literal,
     select,
@@ -22,15 +20,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bot.domain.finding import Problem
-from bot.domain.request import Act, Request, State
+from bot.domain.kept import KeptShare
+from bot.domain.request import Act, Request
 from bot.domain.sentence import Sentence
-from bot.ledger.collector import LOWERED, WORDS
+from bot.ledger.collector import WORDS
 from bot.ledger.database import is_transient, reason_of, remedy
+from bot.ledger.deletion import Busy, Deleted, Unsendable, delete_some
 from bot.ledger.engine import REACHING, CannotOpenError, file_of, parse, sqlite_engine
 from bot.ledger.entries import Entry, read_entries
+from bot.ledger.events import HAPPENED, Happened
 from bot.ledger.inspection import path_problem
 from bot.ledger.items import Item, read_items
-from bot.ledger.schema import OPEN, events, requests
+from bot.ledger.kept import find_kept
+from bot.ledger.schema import events, requests
 from bot.runtime.clock import Runtime
 
 COLUMNS = ("at", *(column.name for column in events.columns if column.name not in {"id", "at"}))
@@ -145,34 +147,36 @@ def items(engine: Engine, batch: Request) -> list[Item]:
         return read_items(connection, batch)
 
 
-def delete_before(engine: Engine, when: datetime) -> tuple[int, int]:
-    """Delete requests that ended before `when`, and older events of no open request; return how many of each.
+def delete_before(engine: Engine, when: datetime, url: str | None = None) -> tuple[int, int] | int:
+    """Delete what is from before `when` (see `deletion.py`); return how many requests and events.
 
-    An item that ended stays as long as its batch is open, which would share it again. Raises CannotOpenError.
+    If the collector at `url` does not have all events from before, nothing is deleted: the return value is how many it does
+    not have. Raises CannotOpenError.
     """
-    moment = when.timestamp()
-    one, item = requests.alias("one").c, requests.alias("item").c
-    open_ones = select(one.id).where(OPEN)
-    kept = open_ones.union_all(select(item.id).where(item.batch.in_(open_ones)))
-    of_no_open_one = events.c.request.is_(None) | events.c.request.not_in(kept)
-    old_requests = requests.c.state == State.ENDED.value, requests.c.ended < moment
-    with reported(engine, NOT_WRITTEN):
-        gone = _delete(engine, events.c.id, events.c.at < moment, of_no_open_one)
-        return _delete(engine, requests.c.id, *old_requests, requests.c.id.not_in(kept)), gone
-
-
-def _delete(engine: Engine, key: Column[Any], *where: ColumnElement[bool]) -> int:
-    """Delete rows in chunks, with pauses in which a running bot gets the lock."""
-    few = delete(key.table).where(key.in_(select(key).where(*where).limit(_AT_ONCE)))
-    total = 0
+    requests_gone = events_gone = 0
     while True:
-        with engine.begin() as connection:
-            gone = connection.execute(few).rowcount
-            connection.execute(LOWERED)
-        total += gone
-        if gone < _AT_ONCE:
-            return total
-        Runtime().block(_PAUSE)
+        with reported(engine, NOT_WRITTEN), engine.begin() as connection:
+            connection.info[HAPPENED] = happened = Happened()
+            done = delete_some(connection, when.timestamp(), url)
+            happened.write(connection)
+        match done:
+            case Unsendable(count):
+                return count
+            case Deleted(many, several):
+                requests_gone, events_gone = requests_gone + many, events_gone + several
+                if not done:
+                    return requests_gone, events_gone
+            case Busy():
+                pass
+            case _:
+                assert_never(done)
+        Runtime().block(_PAUSE)  # a running bot gets the lock
+
+
+def find_kept_share(engine: Engine, request: str) -> KeptShare | None:
+    """Return the share that a deleted request made; raises CannotOpenError."""
+    with reported(engine), engine.connect() as connection:
+        return find_kept(connection, request)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import MOVES, Agreement, State
 from bot.ledger.entries import Entry, agreed_column, columns_of_outcome, entry_of, key_of
 from bot.ledger.events import record
+from bot.ledger.kept import OF_PAIR
 from bot.ledger.lease import Lease
-from bot.ledger.schema import CARRIED, SHARED, events, requests
+from bot.ledger.schema import CARRIED, SHARED, events, kept_shares, requests
 from bot.ledger.statements import (
     MINE,
     NOTHING_OWED,
@@ -33,11 +34,15 @@ _SINCE = exists().where(
     events.c.request == _r.id, events.c.kind == "answered", events.c.id > _BEGAN
 )
 _ANOTHER = exists().where(_r.id != _THE_ID, PAIR)
+# Of what was deleted since, only the times are left.
+_MADE = select(_r.created).where(_r.id == _THE_ID).correlate(None).scalar_subquery()
+_KEPT_SINCE = exists().where(*OF_PAIR, kept_shares.c.ended > _MADE)
 # Joined by OR, SQLite may read all ended requests for the env.
 _OTHER = select(
     case(
         (_ANOTHER.where(CARRIED), SkipReason.UNDER_WAY.value),
         (_ANOTHER.where(SHARED, _SINCE), SkipReason.SHARED_BEFORE.value),
+        (_KEPT_SINCE, SkipReason.SHARED_BEFORE.value),
     )
 )
 

@@ -7,15 +7,37 @@ from enum import Enum
 from operator import attrgetter
 from typing import Any, TypeVar, get_args
 
-from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, func, or_, select, text
+from sqlalchemy import (
+    Column,
+    Connection,
+    RowMapping,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    text,
+)
 
 from bot.command.grammar import is_appid
 from bot.domain.language import Language
 from bot.domain.link import Link
-from bot.domain.outcome import OUTCOMES, Finished, Ground, Outcome, Party, Said, SkipReason, Tally
+from bot.domain.outcome import (
+    OUTCOMES,
+    Expired,
+    Finished,
+    Ground,
+    Outcome,
+    Party,
+    Said,
+    SkipReason,
+    Tally,
+)
 from bot.domain.request import BEGUN, Agreement, Approval, BrokenGlass, Origin, Request, State
 from bot.guidance import Guidance, by_key
-from bot.ledger.schema import OPEN, requests
+from bot.ledger.schema import OPEN, kept_shares, requests
 from bot.ledger.statements import (
     ASKED_BY,
     OF_TEAM,
@@ -55,15 +77,24 @@ _HISTORY = _NEWEST.where(ASKED_BY, _r.batch.is_(None))
 _HISTORY_OF_APPID = _NEWEST.where(compared(_r.appid))
 _HISTORY_OF_ENV = _NEWEST.where(compared(_r.env), _r.batch.is_(None))
 _SHARES_OF_ENV = _HISTORY_OF_ENV.where(text("outcome in ('shared', 'finished')"))
-# A loose index scan from env to env, since there are few of them and many requests for each.
-_FIRST = select(func.min(_r.env).label("env")).cte("known", recursive=True)
-_NEXT = select(func.min(_r.env)).where(_r.env > _FIRST.c.env).scalar_subquery()
-_KNOWN = _FIRST.union_all(select(_NEXT).where(_FIRST.c.env.is_not(None)))
-_ASKED_FOR = select(func.max(_r.created)).where(_r.env == _KNOWN.c.env).scalar_subquery()
+
+
+def _envs_in(table: Table, at: Column[Any]) -> Select[Any]:
+    """Return each env of a table with its newest time: a loose index scan, since there are few, and many rows for each."""
+    first = select(func.min(table.c.env).label("env")).cte(f"in_{table.name}", recursive=True)
+    following = select(func.min(table.c.env)).where(table.c.env > first.c.env).scalar_subquery()
+    known = first.union_all(select(following).where(first.c.env.is_not(None)))
+    newest = select(func.max(at)).where(table.c.env == known.c.env).scalar_subquery()
+    return select(known.c.env, newest.label("at")).where(known.c.env.is_not(None))
+
+
+_EITHER = (
+    _envs_in(requests, _r.created).union_all(_envs_in(kept_shares, kept_shares.c.ended)).subquery()
+)
 _ENVS = (
-    select(_KNOWN.c.env)
-    .where(_KNOWN.c.env.is_not(None))
-    .order_by(_ASKED_FOR.desc())
+    select(_EITHER.c.env)
+    .group_by(_EITHER.c.env)
+    .order_by(func.max(_EITHER.c.at).desc())
     .limit(bindparam("most"))
 )
 
@@ -112,6 +143,13 @@ class Entry:
     def waits_since(self) -> float:
         """Since when it waits for its approvers."""
         return self.decided or self.created
+
+    @property
+    def free_since(self) -> float:
+        """Since when it waits for no people: the command, the last click, or when they had let it expire."""
+        if isinstance(self.outcome, Expired) and self.until is not None:
+            return self.until
+        return self.waits_since
 
     @property
     def half_time(self) -> float:
@@ -202,7 +240,7 @@ def shares(on: Connection, env: str, limit: int) -> list[Entry]:
 
 
 def envs(on: Connection, limit: int) -> list[str]:
-    """Return the envs of past requests, the most recent first."""
+    """Return the envs of past requests and of earlier shares, the most recent first."""
     return [*on.scalars(_ENVS, {"most": limit})]
 
 

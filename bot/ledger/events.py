@@ -34,7 +34,8 @@ _ADD = {many: Prepared(insert(events).values(_VALUES[:many])) for many in range(
 class Event:
     """One event; `facts` are its columns besides kind and time.
 
-    What a user typed goes into the row, but not into `facts`, since listeners write those to the log.
+    What a user typed goes into the row, but not into `facts`, since listeners write those to the log. Facts that are
+    no columns are for listeners alone.
     """
 
     kind: str
@@ -94,7 +95,14 @@ def record_event(
     """
     if typed and kind not in TYPED:
         raise ValueError(kind)
-    event = Event(kind, {**who_of(origin), **facts})
+    record_own(on, kind, {**who_of(origin), **facts}, typed)
+
+
+def record_own(
+    on: Connection, kind: str, facts: Mapping[str, object], typed: str | None = None
+) -> None:
+    """Add one event to the transaction that nobody brought about, unless `facts` say who; `typed` as in `record_event`."""
+    event = Event(kind, facts)
     row = {**_BLANK, "kind": kind, **event.facts} | ({"detail": typed} if typed else {})
     happened: Happened = on.info[HAPPENED]
     happened.rows.append(row)

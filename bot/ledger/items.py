@@ -30,7 +30,7 @@ from bot.domain.outcome import Outcome, Skipped, SkipReason
 from bot.domain.request import Request, State, item_ids, item_of
 from bot.ledger.entries import NEW_COLUMNS, columns_of, decode, encode
 from bot.ledger.events import record
-from bot.ledger.schema import CARRIED, SHARED, requests
+from bot.ledger.schema import CARRIED, SHARED, kept_shares, requests
 from bot.ledger.statements import NOW, TRIES, compared, upsert, value_of
 from bot.ledger.writer import LedgerDownError
 
@@ -56,7 +56,8 @@ _OWN = {"id": _ITEM.key, "trigger_id": _ITEM.key, "appid": _ITEM.value}
 _NEW = [_OWN.get(name, value_of(_r[name])) for name in NEW_COLUMNS]
 _SAME_PAIR = and_(compared(_r.env), _r.appid == _ITEM.value)
 _UNDER_WAY = exists().where(_SAME_PAIR, CARRIED)
-_SHARED_BEFORE = and_(~value_of(_r.again), exists().where(_SAME_PAIR, SHARED))
+_KEPT = exists().where(kept_shares.c.env == value_of(_r.env), kept_shares.c.appid == _ITEM.value)
+_SHARED_BEFORE = and_(~value_of(_r.again), or_(exists().where(_SAME_PAIR, SHARED), _KEPT))
 _QUEUED = select(*_NEW, NOW).where(~_SHARED_BEFORE)
 _QUEUE = upsert(
     lambda insert: (

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from bot.ledger import entries, events, moves
+from bot.ledger import deletion, entries, events, kept, moves
 from bot.ledger.acceptance import NewRequests
 from bot.ledger.batches import BatchItems
 from bot.ledger.click_moves import ClickMoves
@@ -48,8 +48,11 @@ class Ledger:
         self.made_by = operation(entries.made_by)
         self.stoppable = operation(entries.stoppable)
         self.history = operation(entries.history)
-        self.shares = operation(entries.shares)
         self.envs = operation(entries.envs)
+        self.find_told = operation(kept.find_told)
+        self.past_shares = operation(kept.past_shares)
+        self.past_requests = operation(kept.past_requests)
+        self.delete_old = operation(deletion.delete_old)
         self.told_steps = operation(moves.told_steps)
         self._release = opened.release
         self.exclusive = opened.exclusive

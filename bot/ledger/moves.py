@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, exists, func, literal_column, or_,
 from bot.domain.outcome import Outcome, Readiness, Step
 from bot.domain.request import Request, State, before
 from bot.ledger.batches import requeue_others
-from bot.ledger.entries import Entry, columns_of_outcome, key_of, stands
+from bot.ledger.entries import Entry, columns_of_outcome, key_of, name_of, stands
 from bot.ledger.events import outcome_events, record
 from bot.ledger.schema import SHARED, events, requests
 from bot.ledger.statements import (
@@ -26,7 +26,9 @@ _r = requests.c
 _THIS = bindparam("the_id", type_=_r.id.type)
 
 _MOVE = {
-    to: Prepared(update(requests).where(MINE, among(before(to))).values(columns_in(to)))
+    to: Prepared(
+        update(requests).where(MINE, among(before(to))).values(columns_in(to)).returning(NOW)
+    )
     for to in (State.PLACED, State.ANSWERED, State.ENDED)
 }
 _WAITS = update(requests).where(MINE, among([State.WAITING]))
@@ -64,6 +66,16 @@ _UNTOLD = Prepared(
 )
 
 
+def _change(on: Connection, entry: Entry, to: State, columns: Mapping[str, object]) -> float | None:
+    """Change the state; return when, in Unix seconds, or None if the fence is old or the move is not lawful.
+
+    A batch leaves the lane, which it takes after it is placed.
+    """
+    lane = {"lane": None} if entry.request.appids else {}
+    now: float | None = _MOVE[to].scalar(on, {**columns, **lane, **key_of(entry)})
+    return now
+
+
 def _move(
     on: Connection,
     entry: Entry,
@@ -71,12 +83,8 @@ def _move(
     happened: Sequence[tuple[str, Mapping[str, object]]],
     columns: Mapping[str, object],
 ) -> bool:
-    """Change the state and add the events; False if the fence is old or the move is not lawful.
-
-    A batch leaves the lane, which it takes after it is placed.
-    """
-    lane = {"lane": None} if entry.request.appids else {}
-    if _MOVE[to].run(on, {**columns, **lane, **key_of(entry)}) != 1:
+    """Change the state and add the events; False if the fence is old or the move is not lawful."""
+    if _change(on, entry, to, columns) is None:
         return stands(on, entry, to)  # an earlier try may have been committed, and its result lost
     for kind, facts in happened:
         record(on, kind, entry.request, facts)
@@ -154,5 +162,18 @@ def end(on: Connection, entry: Entry, how: str, why: str | None = None) -> bool:
     """Record that the request is over; `how` is the event's kind, such as delivered, and `why` its detail.
 
     The detail of delivered is "ready" if the env's function was active, so that the answer had the remaining steps behind a button.
+    Its listeners are also told which `answer` that was, and after how many `answer_seconds`.
     """
-    return _move(on, entry, State.ENDED, [(how, {"detail": why})], {})
+    now = _change(on, entry, State.ENDED, {})
+    if now is None:
+        return stands(on, entry, State.ENDED)
+    told = _answer_by(now, entry) if how == "delivered" else {}
+    record(on, how, entry.request, {"detail": why, **told})
+    return True
+
+
+def _answer_by(now: float, entry: Entry) -> dict[str, object]:
+    if entry.outcome is None:
+        return {}
+    seconds = max(now - entry.free_since, 0.0)  # the database's clock may have been set back
+    return {"answer": name_of(entry.outcome), "answer_seconds": round(seconds, 3)}

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0015"
+HEAD = "0016"
 """The newest revision in `migrations/versions`."""
 
 # Literal in queries too, not bound parameters: only then does a database use the partial indexes.
@@ -30,6 +30,7 @@ SHARED = text("outcome = 'shared'")
 ITEM = text("batch is not null")
 IN_LANE = text("lane is not null")
 IN_DOUBT = text("recheck is not null")
+ENDED = text("state = 'ended' and batch is null")
 
 ERROR_LIMIT = 64
 """The number of characters of why a token was not renewed that are stored."""
@@ -109,6 +110,7 @@ requests = Table(
     _partial("requests_lane", "lane", where=IN_LANE, unique=True),
     _partial("requests_in_doubt", "recheck", where=IN_DOUBT),
     _partial("requests_shared", "env", "appid", "ended", where=SHARED),
+    _partial("requests_ended", "ended", where=ENDED),
 )
 
 events = Table(
@@ -131,6 +133,26 @@ events = Table(
     Column("detail", Text),
     Index("events_by_time", "at"),
     Index("events_by_request", "request"),
+)
+
+kept_shares = Table(  # of requests that were deleted; nothing ever deletes these
+    "kept_shares",
+    metadata,
+    Column("request", String(32), primary_key=True),
+    Column("env", String(64), nullable=False),
+    Column("appid", String(18), nullable=False),
+    Column("owner", String(18), nullable=False),
+    Column("ended", Float, nullable=False),
+    Index("kept_shares_by_pair", "env", "appid", "ended"),
+    Index("kept_shares_by_appid", "appid", "ended"),
+)
+
+deletions = Table(  # one row, which whoever deletes has locked
+    "deletions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("requests", Integer, nullable=False),  # deleted, and told by no event yet
+    Column("events", Integer, nullable=False),
 )
 
 collectors = Table(

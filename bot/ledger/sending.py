@@ -25,13 +25,6 @@ SENT_AGAIN, NOT_SENT = "sent again", "not sent"
 """The kinds of the events that record such a change; their detail is what it was about."""
 
 
-def unsent_before(engine: Engine, url: str, when: datetime) -> int:
-    """Return how many events from before `when` a collector does not have yet; raises CannotOpenError."""
-    with reported(engine), engine.connect() as on:
-        old = _unsent(url, func.count()).where(events.c.at < when.timestamp())
-        return on.scalar(old) or 0
-
-
 def first_unsent(engine: Engine, url: str) -> Mapping[str, object] | None:
     """Return the next event that a collector is to get; None if it has all, or is not known; raises CannotOpenError."""
     with reported(engine), engine.connect() as on:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from enum import Enum
 
+from bot.domain.kept import KeptShare
 from bot.domain.outcome import Expired, Finished, Outcome, Party, Rejected
 from bot.domain.request import Act, Agreement, Approval, BrokenGlass, Request
 from bot.messages.blocks import Announcement, Button, Buttons, Message, Part, message, small
@@ -131,7 +132,7 @@ def waiting(words: Words, request: Request) -> Message:
 def question(  # noqa: PLR0913, PLR0917  # one part of the message each
     words: Words,
     request: Request,
-    past: Sequence[Line],
+    past: Sequence[Line | KeptShare],
     until: float,
     approvers: str,
     agreed: str = "",
@@ -183,7 +184,7 @@ def details(words: Words, request: Request) -> str:
     return "\n".join(lines)
 
 
-def _before(words: Words, past: Sequence[Line]) -> str:
+def _before(words: Words, past: Sequence[Line | KeptShare]) -> str:
     if not past:
         return words("*I have not shared this env before.*")
     lines = [_earlier(words, earlier) for earlier in past[:_PAST]]
@@ -191,7 +192,9 @@ def _before(words: Words, past: Sequence[Line]) -> str:
     return f"{words('*This env was shared before*')}\n{bullets(shown)}"
 
 
-def _earlier(words: Words, earlier: Line) -> str:
+def _earlier(words: Words, earlier: Line | KeptShare) -> str:
+    if isinstance(earlier, KeptShare):
+        return words("with {appid}, {when}", appid=code(earlier.appid), when=when(earlier.ended))
     say, receivers = words.about(earlier.request), how_many(words, earlier.request.receivers)
     if isinstance(earlier.outcome, Finished):
         count = earlier.outcome.tally.shared

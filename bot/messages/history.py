@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.domain.outcome import Outcome
+from bot.domain.kept import KeptShare
+from bot.domain.outcome import Outcome, Shared
 from bot.domain.request import Act, Approval, Request, State
 from bot.messages.blocks import Button, Buttons, DataTable, Message, Part, message, small
 from bot.messages.endings import mark, state
@@ -69,6 +70,34 @@ def shared_before(
     )
 
 
+def shared_long_ago(words: Words, share: KeptShare) -> Message:
+    """Say that the same share was made before, of which only that is left, and how to repeat it."""
+    return message(
+        words(
+            "{env} was shared with {appid} before, {date}. Nothing was done.",
+            env=code(share.env),
+            appid=code(share.appid),
+            date=when(share.ended),
+        ),
+        words(
+            "Its record was deleted since, and with it who asked. Request {id}.",
+            id=code(share.request),
+        ),
+        words("To do it all the same, send the command with `--again`."),
+    )
+
+
+def kept_request(words: Words, share: KeptShare) -> Message:
+    """Say of a request that was deleted that it shared something."""
+    told = words(
+        "{env} was shared with {appid}, {date}. Its record was deleted since, and with it who asked.",
+        env=code(share.env),
+        appid=code(share.appid),
+        date=when(share.ended),
+    )
+    return message(f"{words('*Request {id}*', id=code(share.request))}\n{bullets([told])}")
+
+
 def _answer_in(say: Words, link: str | None) -> str:
     if link:
         return say("Its answer: <{link}|this thread>. Request {id}.", link=link)
@@ -96,8 +125,10 @@ _ABOUT = (
 )
 
 
-def history(words: Words, lines: Sequence[Line], about: str | None, most: int = _LISTED) -> Message:
-    """List past requests, newest first; `about` is the env or appid that they share."""
+def history(
+    words: Words, lines: Sequence[Line | KeptShare], about: str | None, most: int = _LISTED
+) -> Message:
+    """List past requests, newest first, and shares of deleted ones; `about` is the env or appid that they share."""
     title, none, older = _ABOUT if about else _OWN
     shared = code(about or "")
     if not lines:
@@ -110,8 +141,8 @@ def history(words: Words, lines: Sequence[Line], about: str | None, most: int = 
     )
 
 
-def history_table(words: Words, lines: Sequence[Line], about: str | None) -> Message:
-    """List past requests, newest first, in a table, which has more of them; a list if there are none."""
+def history_table(words: Words, lines: Sequence[Line | KeptShare], about: str | None) -> Message:
+    """List the same, in a table, which has more of them; a list if there are none."""
     listed = history(words, lines, about)
     if not lines:
         return listed
@@ -128,7 +159,11 @@ def history_table(words: Words, lines: Sequence[Line], about: str | None) -> Mes
     return message(table)
 
 
-def _row(words: Words, line: Line, *, own: bool) -> tuple[str, ...]:
+def _row(words: Words, line: Line | KeptShare, *, own: bool) -> tuple[str, ...]:
+    if isinstance(line, KeptShare):
+        asked = () if own else (words("who asked is no longer kept"),)
+        stood = (when(line.ended), _shared(words), code(line.env), code(line.appid))
+        return (code(line.request), *stood, *asked)
     request = line.request
     id_ = f"<{line.link}|{request.id}>" if line.link else code(request.id)
     told = (id_, when(line.at), _how_it_stands(words, line), code(request.env))
@@ -150,8 +185,13 @@ def _who_agreed(words: Words, request: Request) -> str | None:
     return words("Agreed: {people}", people=listed(words, [*map(mention, by)])) if by else None
 
 
-def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
-    """Return one request as one line; with its requester unless it is the reader's `own`."""
+def in_a_line(words: Words, line: Line | KeptShare, *, own: bool = False) -> str:
+    """Return one request as one line; with its requester unless it is the reader's `own`, or no longer kept."""
+    if isinstance(line, KeptShare):
+        what = words("{env} with {receivers}", env=code(line.env), receivers=code(line.appid))
+        asked = "" if own else words("who asked is no longer kept")
+        kept = (when(line.ended), _shared(words), what, asked, code(line.request))
+        return " · ".join(filter(None, kept))
     request, say = line.request, words.about(line.request)
     told = [
         when(line.at),
@@ -162,6 +202,10 @@ def in_a_line(words: Words, line: Line, *, own: bool = False) -> str:
         line.link and say("<{link}|thread>", link=line.link),
     ]
     return " · ".join(filter(None, told))
+
+
+def _shared(words: Words) -> str:
+    return f"{mark(Shared())} {state(words, Shared())}"
 
 
 def _how_it_stands(words: Words, line: Line) -> str:

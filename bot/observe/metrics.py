@@ -42,6 +42,7 @@ from bot.runtime.observers import (
 
 _ACK_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)  # Slack gives up after three
 _CALL_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_ANSWER_BUCKETS = (0.25, 0.5, 1, 2, 3, 5, 10, 15, 30, 60, 120, 300, 600)
 _LEDGER_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 _LAG_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 3)
 _NAMESPACE = "share_env"
@@ -145,6 +146,14 @@ class Metrics:
         self._call_seconds = histogram(
             "wechat_call_seconds", "Calls to WeChat", ["outcome"], buckets=_CALL_BUCKETS
         )
+        self._answers = histogram(
+            "answer_seconds",
+            "From a command, or the last click that it waited for, to its answer in Slack",
+            ["outcome"],
+            buckets=_ANSWER_BUCKETS,
+        )
+        for outcome in OUTCOMES:  # as of the counters, the first one shall be visible to rate()
+            self._answers.labels(outcome)
         acks = histogram("ack_seconds", "Acks to Slack", ["kind"], buckets=_ACK_BUCKETS)
         self.refusals = Refusals(clock)
         self.observers = Observers(
@@ -181,6 +190,7 @@ class Metrics:
                 self._count["deliveries"](event.facts.get("detail"))
             case kind if kind in DELIVERIES:
                 self._count["deliveries"](kind)
+                self._answered(event)
             case _:
                 pass
 
@@ -190,6 +200,12 @@ class Metrics:
         self._count["requests"](event.facts.get("outcome"))
         if failure := failure_of(event):
             self._count["failures"](failure.fixer.name.lower())
+
+    def _answered(self, event: Event) -> None:
+        seconds = event.facts.get("answer_seconds")
+        if isinstance(seconds, float):
+            outcome = known(event.facts.get("answer"), OUTCOMES)
+            self._answers.labels(outcome).observe(seconds)
 
     def register_gauges(
         self,

@@ -14,14 +14,23 @@ from sqlalchemy import Engine
 from bot.domain.batch import groups_of
 from bot.domain.finding import Problem, at
 from bot.domain.in_general import in_general
+from bot.domain.kept import KeptShare
 from bot.domain.outcome import Failed, Outcome, Unknown
 from bot.domain.request import State
 from bot.domain.sentence import Sentence, joined
-from bot.ledger.audit import EventFilter, delete_before, find, items, open_for_audit, read
+from bot.ledger.audit import (
+    EventFilter,
+    delete_before,
+    find,
+    find_kept_share,
+    items,
+    open_for_audit,
+    read,
+)
 from bot.ledger.engine import CannotOpenError
 from bot.ledger.entries import Entry, name_of
 from bot.ledger.items import Item
-from bot.ledger.sending import first_unsent, leave_out, send_since, unsent_before
+from bot.ledger.sending import first_unsent, leave_out, send_since
 from bot.messages.blocks import read_ref
 from bot.messages.words import Words
 from bot.observe.collector.cloudevents import id_of
@@ -102,18 +111,19 @@ def _change(
 
 
 def _delete(engine: Engine, url: str, before: datetime) -> Sentence:
-    if url and (unsent := unsent_before(engine, url, before)):
+    done = delete_before(engine, before, url)
+    if isinstance(done, int):
         return Problem(
             Sentence(
-                "AUDIT_URL does not have {count} events from before {day} yet, so nothing was deleted",
-                count=unsent,
+                "AUDIT_URL does not have {count} events from before {day} yet, so they are kept",
+                count=done,
                 day=_day(before),
             ),
             Sentence(
                 "Run share-env-bot doctor, which says why. To delete them unsent, empty AUDIT_URL first."
             ),
         )
-    requests, events = delete_before(engine, before)
+    requests, events = done
     return Sentence(
         "Deleted {requests} requests and {events} events from before {day}.",
         requests=requests,
@@ -166,12 +176,16 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
     try:
         engine = open_for_audit(parts.database_url)
         entry = find(engine, request)
+        kept = None if entry else find_kept_share(engine, request)
         batch = find(engine, entry.request.batch) if entry and entry.request.batch else None
         wanted = EventFilter(request=request, batch=batch.request.id if batch else None)
         events = list(read(engine, wanted, words=True))
         its = items(engine, entry.request) if entry and entry.request.appids else []
     except CannotOpenError as error:
         return _failed(error, parts, words)
+    if kept:
+        print(words.told(_kept(kept)))
+        return FINE
     if entry is None:
         problem = Problem(
             Sentence("No request “{request}” is in the ledger", request=request),
@@ -185,6 +199,16 @@ def tell_request(environ: Mapping[str, str], request: str) -> int:
         begin = f"{padded(words.told(name), _NAMES)} " if name else ""
         print(f"{begin}{printable(words.told(value))}")
     return FINE
+
+
+def _kept(share: KeptShare) -> Sentence:
+    return Sentence(
+        "Request {request} shared {env} with {appid} on {day}. Its record was deleted since, and with it who asked.",
+        request=share.request,
+        env=share.env,
+        appid=share.appid,
+        day=_day(datetime.fromtimestamp(share.ended, UTC)),
+    )
 
 
 def _workspace(parts: Parts) -> str | None:

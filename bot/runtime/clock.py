@@ -55,5 +55,7 @@ class Runtime:
     """Seconds after a call to Slack that ended in doubt; by then Slack has carried it out, or never will."""
     recheck_every: float = 5.0
     """Seconds between two looks for such calls."""
+    delete_every: float = 3600.0
+    """Seconds between two looks for what is too old to be kept."""
     ready_for: float = 300.0
     """Seconds for which an env that was ready for others is taken to be so."""

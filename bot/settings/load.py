@@ -59,6 +59,8 @@ class Settings:
     database_url: str = field(repr=False)
     collector: CollectorSettings | None
     """Where events are sent; None for nowhere."""
+    keep_days: int | None
+    """Days for which requests are kept after they ended; None for ever."""
     wechat_url: str
     wechat_timeout: float
     language: Language
@@ -149,6 +151,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
         check_owners(read, tested.policy, tokens)
     database_url = Table.DATABASE_URL.value(read)
     collector = read_collector(read)
+    keep_days = Table.AUDIT_KEEP_DAYS.value(read)
     wechat_url = read.unless_wrong(lambda: Table.WECHAT_API_URL.value(read).rstrip("/"))
     timeout = Table.WECHAT_TIMEOUT.value(read)
     language = Table.LANGUAGE.value(read)
@@ -172,6 +175,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
             policy_file=policy_file,
             database_url=database_url,
             collector=collector,
+            keep_days=keep_days,
             wechat_url=wechat_url,
             wechat_timeout=timeout,
             language=language,

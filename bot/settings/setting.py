@@ -131,6 +131,15 @@ def number(least: float, most: float, *, whole: bool = False) -> Parser[float]:
     return parse
 
 
+def optional(parser: Parser[float]) -> Parser[int | None]:
+    """Return a parser for a whole number, or for nothing."""
+
+    def parse(read: Reader, name: str, default: str) -> int | None:
+        return int(parser(read, name, default)) if read.text(name) else None
+
+    return parse
+
+
 def _about(name: str, predicate: str) -> Sentence:
     return Sentence("{name} {predicate}", name=name, predicate=predicate)
 

@@ -21,6 +21,7 @@ from bot.settings.setting import (
     ids,
     language,
     number,
+    optional,
     text,
     webhook_secret,
 )
@@ -146,6 +147,12 @@ class Table:
         ".venv/bin/pip install '.[postgres]' in the clone (.requirements.run.lock has it already).",
         default="sqlite:///share-env.db",
         filed=True,
+    )
+    AUDIT_KEEP_DAYS = Setting(
+        optional(number(30, 36_500, whole=True)),
+        "days after which requests that ended are deleted, 30 or more",
+        "Left out, nothing is deleted. Of each share there stays for ever that it was made, not who asked.",
+        otherwise="for ever",
     )
     AUDIT_URL = Setting(
         address(Sentence("Take it out of the address, and set AUDIT_AUTHORIZATION.")),

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
+from bot.domain.kept import KeptShare
 from bot.domain.outcome import Expired, Party
 from bot.domain.request import Request
 from bot.guidance import Trouble
@@ -56,7 +57,7 @@ class ApproverMessages:
     async def ask(  # noqa: PLR0913  # as in Approvals
         self,
         request: Request,
-        past: Sequence[Entry],
+        past: Sequence[Entry | KeptShare],
         asked: str | None,
         record: Callable[[str], Awaitable[bool]],
         *,
@@ -81,7 +82,9 @@ class ApproverMessages:
             if questions and not await record(ref_of(*questions)):
                 return ref_of(*questions)
         before = [
-            Line(e.request, e.outcome, e.ended or e.created, self._link(e.place, own=False))
+            e
+            if isinstance(e, KeptShare)
+            else Line(e.request, e.outcome, e.ended or e.created, self._link(e.place, own=False))
             for e in past
         ]
         refusal: str | None = None
@@ -119,7 +122,7 @@ class ApproverMessages:
         self,
         rule: Rule,
         request: Request,
-        past: Sequence[Line],
+        past: Sequence[Line | KeptShare],
         until: float,
         at: Posted,
         told: str,

@@ -8,6 +8,7 @@ from typing import Protocol
 from bot.command.grammar import MOST_APPIDS
 from bot.domain.batch import Pause
 from bot.domain.installation import Installation
+from bot.domain.kept import KeptShare
 from bot.domain.link import LinkState
 from bot.domain.outcome import AfterCall, Called, Outcome, Party, Readiness, Step, Tally
 from bot.domain.request import Origin, Request
@@ -81,7 +82,7 @@ class Approvals(Protocol):
     async def ask(  # noqa: PLR0913  # what is asked, and what is known of earlier attempts
         self,
         request: Request,
-        past: Sequence[Entry],
+        past: Sequence[Entry | KeptShare],
         asked: str | None,
         record: Callable[[str], Awaitable[bool]],
         *,
@@ -91,7 +92,7 @@ class Approvals(Protocol):
     ) -> str | Trouble:
         """Ask the approvers who are yet to be asked, and return the reference, or why none will be asked.
 
-        `past` are earlier shares of the env, `missing` are those of whom somebody has to agree, `asked` is the reference so
+        `past` are earlier shares of the env, also of deleted requests, `missing` are those of whom somebody has to agree, `asked` is the reference so
         far. `record` is called with the reference before the first question and after each; once it returns False, nobody
         more is asked.
         """

@@ -26,7 +26,7 @@ class RetryingLedger:
         self.lease = once.lease
         self.batches = RetryingBatchItems(once.batches, self)
         self.find = self.retry(once.find)
-        self.shares = self.retry(once.shares)
+        self.past_shares = self.retry(once.past_shares)
         self.place = self.retry(once.place)
         self.asking = self.retry(once.asking)
         self.asked = self.retry(once.asked)

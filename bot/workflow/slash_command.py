@@ -18,12 +18,13 @@ from bot.command.grammar import (
 )
 from bot.command.mistake import Misread, Wrong
 from bot.command.parse import parse
+from bot.domain.kept import KeptShare
 from bot.domain.request import Origin
 from bot.ledger.entries import Entry
 from bot.messages import Message
 from bot.messages.blocks import message
 from bot.messages.click_replies import NothingDone, refused
-from bot.messages.history import Line, history_table, one_request
+from bot.messages.history import Line, history_table, kept_request, one_request
 from bot.messages.mistakes import misread, sentence
 from bot.messages.people import help_, whoami
 from bot.messages.rulings import no_owner, own_receiver, why
@@ -105,7 +106,7 @@ class SlashCommands:
         origin: Origin,
         wrong: Misread,
         begins: str,
-        may_see: Callable[[Entry], bool],
+        may_see: Callable[[Entry | KeptShare], bool],
         until: float,
     ) -> Message:
         """Say what is wrong or, if the line's only id is a request's that they may see, show that request."""
@@ -130,7 +131,7 @@ class SlashCommands:
         if env is None or not asker.may_share_env(env):
             return misread
         if env not in asker.named_envs:
-            reading = self._ports.ledger.shares(env, _LOOKED_THROUGH)
+            reading = self._ports.ledger.past_shares(env, _LOOKED_THROUGH)
             if not await in_time(reading, "the ledger does not tell past shares", until=until):
                 return misread
         read = parse(text, self._ports.most_appids, {env})
@@ -162,7 +163,7 @@ class SlashCommands:
         words: Words,
         origin: Origin,
         about: str | None,
-        may_see: Callable[[Entry], bool],
+        may_see: Callable[[Entry | KeptShare], bool],
         until: float,
     ) -> Message:
         """List this requester's requests in this workspace or, with `about`, everybody's that they may see.
@@ -172,33 +173,39 @@ class SlashCommands:
         if about and (shown := await self._request(words, origin, about, may_see, until)):
             return shown
         mine = (origin.team_id, origin.user_id)
-        reading = self._ports.ledger.history(mine, about, _LOOKED_THROUGH)
+        reading = self._ports.ledger.past_requests(mine, about, _LOOKED_THROUGH)
         found = await in_time(reading, "the ledger does not tell the history", until=until)
         if found is None:
             return refused(words, NothingDone.LEDGER_DOWN)
-        seen = [entry for entry in found if may_see(entry)]
-        return history_table(
-            words, [line_of(entry, self._ports.link, origin.user_id) for entry in seen], about
-        )
+        lines = [
+            each if isinstance(each, KeptShare) else line_of(each, self._ports.link, origin.user_id)
+            for each in found
+            if may_see(each)
+        ]
+        return history_table(words, lines[:_LOOKED_THROUGH], about)
 
     async def _request(
         self,
         words: Words,
         origin: Origin,
         request_id: str,
-        may_see: Callable[[Entry], bool],
+        may_see: Callable[[Entry | KeptShare], bool],
         until: float,
     ) -> Message | None:
         """Return what is known of one request; None if there is none that they may see."""
-        reading = self._ports.ledger.find(request_id)
+        reading = self._ports.ledger.find_told(request_id)
         entry = await in_time(reading, "the ledger does not tell a request", until=until)
         if entry is None or not may_see(entry):
             return None
+        if isinstance(entry, KeptShare):
+            return kept_request(words, entry)
         return one_request(words, line_of(entry, self._ports.link, origin.user_id))
 
 
-def _may_see(asker: Asker, origin: Origin, entry: Entry, *, wide: bool) -> bool:
+def _may_see(asker: Asker, origin: Origin, entry: Entry | KeptShare, *, wide: bool) -> bool:
     """Tell whether a request is their own, if `wide` from any workspace, or one that they may read of."""
+    if isinstance(entry, KeptShare):
+        return asker.may_share_somewhere((entry.appid,), entry.env)
     request = entry.request
     own = request.origin.user_id == origin.user_id
     own = own and (wide or request.origin.team_id == origin.team_id)

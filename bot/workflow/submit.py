@@ -17,6 +17,7 @@ from bot.ledger.acceptance import (
     AlreadyRetried,
     Duplicate,
     SharedBefore,
+    SharedLongAgo,
     TooManyBatches,
     Undelivered,
     UnderWay,
@@ -30,7 +31,7 @@ from bot.messages.batches import too_many_batches
 from bot.messages.blocks import message
 from bot.messages.click_replies import NothingDone, refused, requester_asked
 from bot.messages.conversation import answer
-from bot.messages.history import shared_before, under_way, untold
+from bot.messages.history import shared_before, shared_long_ago, under_way, untold
 from bot.messages.notices import stopping
 from bot.messages.rulings import as_dry_run, dry_run
 from bot.messages.words import Words
@@ -177,8 +178,9 @@ class Intake:
                 if same and not withdrawn:
                     return _taken_on(words, entry, own=own, breakable=breakable)
                 return refused(words, NothingDone.LEDGER_DOWN)
-            case UnderWay() | Undelivered() | SharedBefore():
-                kind = "shared before" if isinstance(found, SharedBefore) else "under way"
+            case UnderWay() | Undelivered() | SharedBefore() | SharedLongAgo():
+                shared = isinstance(found, SharedBefore | SharedLongAgo)
+                kind = "shared before" if shared else "under way"
                 await self.record_event(kind, request.origin, facts, until)
                 return self._why_not(words, found, request, own=own)
             case AlreadyRetried():
@@ -193,12 +195,14 @@ class Intake:
     def _why_not(
         self,
         words: Words,
-        found: UnderWay | Undelivered | SharedBefore,
+        found: UnderWay | Undelivered | SharedBefore | SharedLongAgo,
         request: Request,
         *,
         own: bool,
     ) -> Message:
         """Say that `request` was made before; its requester reads that, unless somebody else retries for them."""
+        if isinstance(found, SharedLongAgo):
+            return shared_long_ago(words, found.share)
         entry = found.entry
         earlier = entry.request
         theirs = own and earlier.origin.user_id == request.origin.user_id

@@ -213,7 +213,7 @@ class Worker:
 
     async def _ask(self, entry: Entry) -> Entry | None:
         request = entry.request
-        past = await self.ledger.shares(request.env, _PAST)
+        past = await self.ledger.past_shares(request.env, _PAST)
         missing = await self._missing(entry)
 
         async def record(ref: str) -> bool:

@@ -192,16 +192,20 @@ async def test_a_deletion_keeps_open_requests_and_newer_events(
             text("UPDATE requests SET created = 1000 WHERE id = :id"), {"id": open_.request.id}
         )
     events_at(database, 999, 2000, 2001)
-    assert delete_before(engine, moment(2000)) == (1, 5)
+    assert delete_before(engine, moment(2000)) == (1, 3)
     assert {row["id"] for row in database.rows("SELECT id FROM requests")} == {
         open_.request.id,
         recent.request.id,
     }
-    assert [(event["request"], event["at"]) for event in read(engine, EVERYTHING)] == [
+    *left, deleted = read(engine, EVERYTHING)
+    assert [(event["request"], event["at"]) for event in left] == [
         (open_.request.id, "1970-01-01T00:16:40.000+00:00"),
+        (recent.request.id, "1970-01-01T00:16:40.000+00:00"),
+        (recent.request.id, "1970-01-01T00:16:40.000+00:00"),
         (None, "1970-01-01T00:33:20.000+00:00"),
         (None, "1970-01-01T00:33:21.000+00:00"),
     ]
+    assert deleted["detail"] == "1 requests and 3 events from before 1970-01-01"
     assert delete_before(engine, moment(2000)) == (0, 0)
     assert await ledger.end(open_, "withdrawn")
 
@@ -223,7 +227,7 @@ async def test_a_deletion_keeps_the_ended_items_of_an_open_batch(
     assert delete_before(engine, moment(2000)) == (3, 6)
     assert len(items) == 2
     assert await ledger.batches.items(open_.request) == items
-    assert len([*read(engine, EVERYTHING)]) == about_open == 4
+    assert len([*read(engine, EVERYTHING)]) == about_open + 1 == 5  # and that of the deletion
 
 
 async def test_a_large_deletion_does_not_block_the_bot(
@@ -243,7 +247,7 @@ async def test_a_large_deletion_does_not_block_the_bot(
         await soon(partial(has_continued, before))
     assert await deleting == (0, 9000)
     assert len(chunks) > 4
-    assert set(database.kinds()) == {"accepted"}
+    assert set(database.kinds()) == {"accepted", "deleted"}
 
 
 async def test_an_audit_can_read_while_the_bot_writes(ledger: Ledger, engine: Engine) -> None:

@@ -8,7 +8,7 @@ from bot.ledger.audit import delete_before, open_for_audit
 from bot.ledger.collector import Collector
 from bot.ledger.events import record_event
 from bot.ledger.ledger import Ledger
-from bot.ledger.sending import first_unsent, leave_out, send_since, unsent_before
+from bot.ledger.sending import first_unsent, leave_out, send_since
 from tests.databases import Database
 from tests.ledger.test_events import ORIGIN
 
@@ -111,7 +111,7 @@ async def test_after_a_deletion_of_all_events_none_is_skipped(
     await collector.due(9)
     delete_before(engine, datetime(2999, 1, 1, tzinfo=UTC))
     await _note(ledger, "d")  # on SQLite, with the id of the first
-    assert await _kinds(collector) == ["d"]
+    assert await _kinds(collector) == ["deleted", "d"]
 
 
 async def test_a_collector_gets_again_what_happened_since_a_day(
@@ -154,13 +154,13 @@ async def test_only_the_next_event_can_be_left_out_and_the_collector_is_told(
     assert [(row["kind"], row["detail"]) for row in rows] == [("a", None), ("not sent", "its name")]
 
 
-async def test_events_that_a_collector_does_not_have_are_counted(
+async def test_events_that_a_collector_does_not_have_are_counted_and_stay(
     ledger: Ledger, engine: Engine
 ) -> None:
     later = datetime(2999, 1, 1, tzinfo=UTC)
     await _note(ledger, "before")
-    assert unsent_before(engine, URL, later) == 0
     await ledger.collector(URL).due(9)
     await _note(ledger, "a", "b")
-    assert unsent_before(engine, URL, later) == 2
-    assert unsent_before(engine, URL, datetime(2000, 1, 1, tzinfo=UTC)) == 0
+    assert delete_before(engine, later, URL) == 2
+    assert delete_before(engine, datetime(2000, 1, 1, tzinfo=UTC), URL) == (0, 0)
+    assert await _kinds(ledger.collector(URL)) == ["a", "b"]

@@ -138,6 +138,11 @@ OLDER = {
     "0012": ("DROP TABLE collectors",),
     "0013": ("ALTER TABLE requests DROP COLUMN escalated",),
     "0014": ("ALTER TABLE requests DROP COLUMN broke_glass",),
+    "0015": (
+        "DROP TABLE kept_shares",
+        "DROP TABLE deletions",
+        "DROP INDEX requests_ended",
+    ),
 }
 """The schema of each earlier release, and what makes it of the one after it."""
 
@@ -240,6 +245,8 @@ def test_a_new_database_has_the_newest_schema_and_its_revision(database: Databas
     assert {name for name, *_ in built} == {
         "requests",
         "collectors",
+        "deletions",
+        "kept_shares",
         "events",
         "replicas",
         "tokens",

@@ -36,6 +36,7 @@ from bot.ledger.acceptance import (
     AlreadyRetried,
     Duplicate,
     SharedBefore,
+    SharedLongAgo,
     TooManyBatches,
     Undelivered,
     UnderWay,
@@ -79,7 +80,7 @@ async def carry_out(ledger: Ledger, request: Request, outcome: Outcome) -> Entry
 
 
 def entry_in(found: Acceptance) -> Entry:
-    assert not isinstance(found, AlreadyRetried | TooManyBatches)
+    assert not isinstance(found, AlreadyRetried | SharedLongAgo | TooManyBatches)
     return found.entry
 
 
@@ -536,9 +537,9 @@ async def test_an_earlier_share_of_an_env_is_found_behind_any_number_of_failures
     shared = await carry_out(ledger, new_request(env="e"), Shared())
     for number in range(3):
         await carry_out(ledger, new_request(env="e", appid=f"wx{number:016x}"), FAILED)
-    found = await ledger.shares("e", 1)
-    assert [each.request.id for each in found] == [shared.request.id]
-    assert await ledger.shares("another", 1) == []
+    found = await ledger.past_shares("e", 1)
+    assert found == [shared]
+    assert await ledger.past_shares("another", 1) == []
 
 
 @pytest.mark.parametrize("shared", [0, 1])
@@ -547,7 +548,7 @@ async def test_a_batch_is_an_earlier_share_of_its_env_if_it_shared_any(
 ) -> None:
     request = new_request(env="e", appid="", appids=("wx1", "wx2"))
     batch = await carry_out(ledger, request, Finished(Tally(2, shared=shared, failed=2 - shared)))
-    assert await ledger.shares("e", 9) == [batch][:shared]
+    assert await ledger.past_shares("e", 9) == [batch][:shared]
 
 
 async def test_a_text_that_no_database_stores_is_refused_and_stops_nobody(

@@ -2,22 +2,53 @@
 
 import pytest
 
-from bot.domain.outcome import Shared
+from bot.domain.outcome import Expired, Outcome, Shared
 from bot.domain.request import State
 from bot.ledger.engine import parse
 from bot.ledger.entries import Entry
+from bot.ledger.events import Event
 from bot.ledger.inspection import open_read_only, owed
 from bot.ledger.ledger import Ledger
 from bot.ledger.replica import _FIRST_PAUSE, _LONGEST_PAUSE
+from tests.conftest import soon
 from tests.databases import Database
 from tests.ledger.conftest import accepted, current
 
 
-async def answered(ledger: Ledger) -> Entry:
+async def answered(ledger: Ledger, outcome: Outcome | None = None) -> Entry:
     entry = await accepted(ledger)
     assert await ledger.place(entry, "C1/1.5")
-    assert await ledger.record_outcome(await current(ledger, entry), Shared(), 0.1, ())
+    assert await ledger.record_outcome(await current(ledger, entry), outcome or Shared(), 0.1, ())
     return await current(ledger, entry)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "past"),
+    [
+        (Shared(), {"created": 100.0}),
+        (Shared(), {"created": 900.0, "decided": 100.0}),  # by a click
+        (Expired("approval"), {"created": 900.0, "decided": 800.0, "until": 100.0}),
+    ],
+)
+async def test_whoever_delivers_an_answer_tells_how_long_it_took_apart_from_the_wait_for_people(
+    database: Database, ledger: Ledger, outcome: Outcome, past: dict[str, float]
+) -> None:
+    told = list[Event]()
+    other = database.ledger("b", listeners=[told.append])
+    await other.start()
+    entry = await answered(ledger, outcome)
+    began = database.now()
+    for column, ago in past.items():
+        database.execute(f"UPDATE requests SET {column} = :at", at=began - ago)  # noqa: S608  # the names above
+    await ledger.replica.owe(entry, "HTTP 503", 0.0)
+    database.execute("UPDATE requests SET wake = 1")
+    (taken,) = await other.replica.take_over(9)
+    assert await other.end(taken, "delivered")
+    await soon(lambda: told)
+    assert told[-1].facts["answer"] == type(outcome).__name__.lower()
+    seconds = told[-1].facts["answer_seconds"]
+    assert isinstance(seconds, float)
+    assert 99.9 < seconds < 100.1 + database.now() - began
 
 
 async def test_an_owed_message_has_no_holder_until_it_is_due_and_then_the_first_replica_takes_it(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from bot.command.grammar import Share
 from bot.command.mistake import Misread, Mistake, Wrong
+from bot.domain.kept import KeptShare
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import (
     AfterCall,
@@ -34,8 +35,10 @@ from bot.messages.history import (
     Line,
     history,
     history_table,
+    kept_request,
     one_request,
     shared_before,
+    shared_long_ago,
     under_way,
     untold,
 )
@@ -554,6 +557,14 @@ def _histories(words: Words) -> Iterator[tuple[str, Message]]:
     for name, link in (("in a thread", LINK), ("in private", None)):
         yield f"under way: {name}", under_way(words, request(REASON), link)
         yield f"shared before: {name}", shared_before(words, request(REASON), NOW, link)
+    kept = KeptShare("7kq2m9xc", ENV, APPID, OWNER, NOW)
+    yield "shared before: by a request that was deleted", shared_long_ago(words, kept)
+    yield "one request: deleted", kept_request(words, kept)
+    yield "history: with a deleted one", history(words, [line_of(1, Shared()), kept], ENV)
+    yield (
+        "history as a table: with a deleted one",
+        history_table(words, [line_of(1, Shared()), kept], ENV),
+    )
     answered = ending(words, request(REASON), failed)
     yield "untold", untold(words, request(REASON), answered)
 

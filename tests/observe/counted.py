@@ -42,7 +42,7 @@ def exercised() -> Metrics:
         event("mistake", outcome="mistake", detail="Swapped"),
         event("answered", request="r1", outcome="shared"),
         event("answered", request="r2", outcome="failed", detail="token-fixed-dead"),
-        event("delivered", request="r1"),
+        event("delivered", request="r1", answer="shared", answer_seconds=1.5),
         event("taken over", request="r1"),
     ):
         metrics.on_event(each)

@@ -260,6 +260,20 @@ def test_each_event_counts_once_in_its_metric(
     assert all(after[name] == 1 for name in mine)
 
 
+def test_answers_are_timed_by_their_outcome_and_hours_are_above_all_buckets() -> None:
+    metrics = Metrics("1", time.monotonic, asyncio.sleep)
+    for outcome, seconds in (("shared", 2.5), ("shared", 7200.0), ("made up", 0.1)):
+        metrics.on_event(event("delivered", request="r", answer=outcome, answer_seconds=seconds))
+    found = counts(metrics)
+    shared = [
+        found[f'share_env_answer_seconds_bucket{{le="{le}",outcome="shared"}}']
+        for le in ("2.0", "3.0", "600.0", "+Inf")
+    ]
+    assert shared == [0, 1, 1, 2]
+    assert found['share_env_answer_seconds_count{outcome="other"}'] == 1
+    assert 'share_env_answer_seconds_count{outcome="failed"}' in found
+
+
 # A running bot.
 
 
@@ -289,6 +303,7 @@ async def test_the_results_of_commands_are_counted(
         'denials_total{reason="NoRule"}': 1,
         'requests_total{outcome="unknown"}': 2,  # in the first case it was the first try
         'deliveries_total{result="delivered"}': 2,
+        'answer_seconds_count{outcome="unknown"}': 2,
         'ack_seconds_count{kind="command"}': 6,
         'wechat_calls_total{answer="gateway-broken",api="shareenv"}': 1,
         'wechat_calls_total{answer="-1",api="shareenv"}': 1,

@@ -120,6 +120,7 @@ def test_settings_that_are_not_set_have_their_defaults() -> None:
         ),
         database_url="sqlite:///share-env.db",
         collector=None,
+        keep_days=None,
         wechat_url="https://api.weixin.qq.com",
         wechat_timeout=10,
         language=Language.ENGLISH,

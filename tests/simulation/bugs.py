@@ -6,6 +6,27 @@ from tests.simulation.planted import Planted
 
 PLANTED: Final[tuple[Planted, ...]] = (
     Planted(
+        "what the collector does not have is deleted",
+        "bot/ledger/deletion.py",
+        'if url and (unsent := on.scalar(_UNSENT, {**old, "key": key_of(url)})):',
+        'if url is None and (unsent := on.scalar(_UNSENT, {**old, "key": key_of(url)})):',
+        "keep",
+    ),
+    Planted(
+        "a share is forgotten with its request",
+        "bot/ledger/deletion.py",
+        "    on.execute(_KEEP, these)\n",
+        "",
+        "keep",
+    ),
+    Planted(
+        "a deletion is told anew by each replica",
+        "bot/ledger/deletion.py",
+        "        on.execute(_TOLD)\n",
+        "",
+        "keep",
+    ),
+    Planted(
         "the cursor moves before the collector has answered",
         "bot/observe/collector/sender.py",
         "        receipt = await self._post(due.rows)\n        if receipt.ok:",

@@ -20,6 +20,7 @@ from tests.simulation import (
     checks_of_wechat,
     checks_of_words,
     collector,
+    keeping,
 )
 from tests.simulation.checks_of_people import broke_glass
 from tests.simulation.checks_of_words import FINAL, NOTHING, mark_of
@@ -124,7 +125,7 @@ def _held_by_another(world: "World", share: Share) -> Iterator[str]:
 def _shared_before(world: "World", share: Share) -> Iterator[str]:
     """Yield an error if this was recorded as shared, unless the request is to share it again."""
     for (id_,) in world.database.rows(
-        "SELECT other.id FROM requests AS one JOIN requests AS other"
+        f"SELECT other.id FROM requests AS one JOIN {keeping.ever(world, 'requests')} AS other"  # noqa: S608  # ours
         " ON other.env = one.env AND other.appid = one.appid AND other.id <> one.id"
         " WHERE one.id = :id AND NOT one.again AND other.outcome = 'shared'",
         id=share.request,
@@ -452,6 +453,7 @@ AT_THE_END: Final[tuple[Callable[["World"], Iterator[str]], ...]] = (
     slack_takes_everything,
     events_tell_the_outcome,
     collector.the_collector_has_every_event,
+    *keeping.AT_THE_END,
     *checks_of_state.AT_THE_END,
     *checks_of_people.AT_THE_END,
     *checks_of_wechat.AT_THE_END,

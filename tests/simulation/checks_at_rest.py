@@ -24,6 +24,7 @@ _SIZED: Final = (dict, list, set, WeakValueDictionary, WeakKeyDictionary)
 def only_the_kept_tasks_run(world: "World") -> Iterator[str]:
     """Each replica runs what it keeps running, and nothing else."""
     sends = ["Sender.run"] if world.sends else []
+    sends += ["Retention.run"] if world.keeps else []
     kept = Counter([*_KEPT, *sends, *(["Upkeep.run"] if world.chain else [])])
     for replica in world.replicas.values():
         running = Counter(

@@ -10,6 +10,7 @@ import orjson
 
 from bot.playground.loopback import Json
 from bot.playground.slack.transcript import PostedMessage
+from tests.simulation import keeping
 from tests.simulation.facts import DELIVERY
 from tests.simulation.oracle import MEMBERS, Groups
 from tests.simulation.policies import ENVS
@@ -160,7 +161,9 @@ def what_is_named_is_recorded(world: "World") -> Iterator[str]:
     """A request that somebody is told of at once is recorded, and has the env that they were told, if any."""
     known = {
         id_: (user, env)
-        for id_, user, env in world.database.rows('SELECT id, "user", env FROM requests')
+        for id_, user, env in world.database.rows(
+            f'SELECT id, "user", env FROM {keeping.ever(world, "requests")}'  # noqa: S608  # ours
+        )
     }
     for ack in world.acks:
         said = str((ack.payload or {}).get("text", ""))

@@ -12,6 +12,7 @@ import orjson
 from bot.ledger.collector import key_of
 from bot.observe.collector.cloudevents import id_of
 from bot.settings.access import CollectorSettings
+from tests.simulation import keeping
 from tests.simulation.network import Reply, Sent
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def the_collector_has_every_event(world: "World") -> Iterator[str]:
     """The collector has each event that was committed, those of a request in their order, and no other."""
     if not world.sends:
         return
-    rows = world.database.rows("SELECT id, at, request FROM events ORDER BY id")
+    rows = world.database.rows(
+        f"SELECT id, at, request FROM {keeping.ever(world, 'events')} ORDER BY id"  # noqa: S608  # ours
+    )
     there = {id_of({"id": id_, "at": at}): request or "" for id_, at, request in rows}
     took = world.collector.took
     if missing := [each for each in there if each not in took]:

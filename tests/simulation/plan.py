@@ -21,6 +21,7 @@ from tests.simulation.checks_of_people import INVISIBLE
 from tests.simulation.collector import Dislike
 from tests.simulation.database import Commit
 from tests.simulation.facts import Trouble
+from tests.simulation.keeping import KEEP_DAYS, Pass
 from tests.simulation.network import Ending
 from tests.simulation.operators import (
     Become,
@@ -577,6 +578,25 @@ def _record(dice: Random, span: float, names: Names) -> Iterator[Step]:
         yield Dislike(dice.uniform(1, span), dice.uniform(5, 60), kind)
 
 
+def _days(dice: Random, span: float, names: Names) -> Iterator[Step]:
+    """Yield days that pass, deaths as what is old is deleted, and who asks once more for what was shared before."""
+    over = span + 120.0
+    for number in range(2):
+        at = over + number * 200.0
+        yield Pass(at, KEEP_DAYS + dice.choice([0.5, 1.5, 3.0]))
+        yield Dislike(
+            at - dice.uniform(1, 60), dice.uniform(20, 90), dice.choice(["answered", "delivered"])
+        )
+        yield Kill(at + dice.uniform(0, 40), dice.choice(names), dice.randint(1, 200))
+        trouble = Trouble("ledger", dice.choice([Commit.REFUSED, Commit.IN_DOUBT]), 0.3)
+        yield Meet(at + dice.uniform(0, 30), dice.uniform(5, 20), trouble)
+        for _number in range(_ASKS):
+            words = [*dice.sample(_APPIDS, dice.choice([1, 1, 1, 5])), dice.choice(ENVS)]
+            asked = at + dice.uniform(60, 170)
+            yield Ask(asked, dice.choice(_ASKERS[-8:]), "C0RELEASES", " ".join(words))
+            yield Press(asked + dice.uniform(1, 8), "U0APPROVER", ("confirm", "approve"))
+
+
 PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "calm": (_people,),
     "people": (_people, _changes, _policy_file, _deletions, _mentions),
@@ -601,6 +621,7 @@ PROFILES: Final[Mapping[str, tuple[Part, ...]]] = {
     "batches": (_batches, _crashes),
     "clocks": (_people, _leaps, _crashes, _clocks, _far_clocks, _calls("slack")),
     "collector": (_people, _record, _calls("collector"), _crashes, _database),
+    "keep": (_people, _days),
     "chain": (_people, _chain, _deaths_in_the_chain, _few_calls),
     "all": (
         _people,
@@ -631,6 +652,8 @@ class Plan:
     """Seconds for which the chain's tokens live, if the bot keeps it; else 0."""
     sends: bool
     """Whether the bot sends its record elsewhere."""
+    keeps: bool
+    """Whether the bot deletes what is old."""
     organisation: bool
     """Whether the app is installed for an organisation with two workspaces."""
     steps: tuple[Step, ...]
@@ -654,7 +677,8 @@ def plan_of(seed: int, profile: str) -> Plan:
         replicas,
         limits,
         chain,
-        sends=profile == "collector",
+        sends=profile in {"collector", "keep"},
+        keeps=profile == "keep",
         organisation=profile == "organisation",
         steps=tuple(steps),
     )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 _LETTERS = "23456789abcdefghjkmnpqrstvwxyz"
 _WECHATS_SECONDS, _GRACE = 5.0, 10.0
+_DELETES_EVERY = 15.0
 AUTHORIZATION = "Bearer made-up-authorization-of-the-token-server"
 TOKEN_SERVER = TokenServerSettings(f"{TOKENS}/{{appid}}", AUTHORIZATION)
 SECRETS = (
@@ -88,6 +89,7 @@ class Machine:
     listeners: Sequence[EventListener]
     tokens: TokenSettings = TOKEN_SERVER
     collector: CollectorSettings | None = None
+    keep_days: int | None = None
 
 
 class Replica:
@@ -144,6 +146,7 @@ class Replica:
             Language.ENGLISH,
             _WECHATS_SECONDS,
             collector=self._machine.collector,
+            keep_days=self._machine.keep_days,
         )
         file = PolicyFile(PATH, content, read, _judge)
         watcher = PolicyWatcher(resources.in_force, file, self.reload)
@@ -170,6 +173,7 @@ class Replica:
             jitter=dice.random,
             token_hex=lambda size: f"{dice.randrange(256**size):0{2 * size}x}",
             new_id=lambda: "".join(dice.choice(_LETTERS) for _ in range(8)),
+            delete_every=_DELETES_EVERY,
         )
         world = World()
         access = SlackSettings(world.bot_token, None, world.signing_secret, machine.slack_url)

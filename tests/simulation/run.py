@@ -39,6 +39,7 @@ def run(plan: Plan, until: str = "") -> Run:
         limits=plan.limits,
         chain=plan.chain,
         sends=plan.sends,
+        keeps=plan.keeps,
         organisation=plan.organisation,
         until=until,
     )

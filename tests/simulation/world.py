@@ -37,6 +37,7 @@ from tests.simulation import (
     checks_of_wechat,
     checks_of_words,
     collector,
+    keeping,
 )
 from tests.simulation.chain import PLATFORM, SimulatedPlatform, request_of
 from tests.simulation.collector import COLLECTOR, SimulatedCollector
@@ -98,6 +99,7 @@ class World(Memory):
         limits: bool,
         chain: int = 0,
         sends: bool = False,
+        keeps: bool = False,
         organisation: bool = False,
         until: str = "",
     ) -> None:
@@ -112,6 +114,8 @@ class World(Memory):
         self.born = _BIRTH + self.began
         self._times_broken = 0
         self._until = until
+        self.passed = 0.0
+        """The seconds that all clocks were set ahead."""
         self.database_ahead = 0.0
         self.machines_ahead: dict[str, float] = {}
         self.acted: list[asyncio.Task[None]] = []
@@ -140,16 +144,21 @@ class World(Memory):
         """The appids over which replicas die."""
         self._keep_chain(chain)
         self.database = Database(self.database_now, exclusive=replicas == 1)
-        self.sends = sends
-        """Whether the bot sends its record to the collector."""
-        self.collector = SimulatedCollector()
-        if sends:
-            collector.begin(self)
+        self._record(sends=sends, keeps=keeps)
         self.network = Network(self.loop, self._route, self._fate, self._begin, self.note)
         self.replicas: dict[str, Replica] = {}
         self._down_until: dict[str, float] = {}
         self._names = [f"r{number}" for number in range(1, replicas + 1)]
         self._ending = self._over = False
+
+    def _record(self, *, sends: bool, keeps: bool) -> None:
+        self.sends, self.keeps = sends, keeps
+        """Whether the bot sends its record to the collector, and deletes what is old."""
+        self.collector = SimulatedCollector()
+        if sends:
+            collector.begin(self)
+        if keeps:
+            keeping.begin(self)
 
     def _keep_chain(self, seconds: int) -> None:
         """Let the bot keep the token chain itself, whose tokens live for so many seconds; not if that is 0."""
@@ -172,7 +181,7 @@ class World(Memory):
 
     def now(self) -> float:
         """Return the true Unix time."""
-        return _BIRTH + self.loop.true_time()
+        return _BIRTH + self.loop.true_time() + self.passed
 
     def database_now(self) -> float:
         """Return the time by the database's clock."""
@@ -316,6 +325,7 @@ class World(Memory):
             listeners=[self._on_event],
             tokens=PLATFORM if self.chain else TOKEN_SERVER,
             collector=collector.SETTINGS if self.sends else None,
+            keep_days=keeping.KEEP_DAYS if self.keeps else None,
         )
         replica = self.replicas[name] = Replica(name, machine, self.dice)
         replica.process.on_death = partial(self._died, replica)

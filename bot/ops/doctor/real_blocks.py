@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from bot.command.mistake import Misread, Mistake, Wrong
 from bot.domain.batch import finished_of, groups_of
+from bot.domain.kept import KeptShare
 from bot.domain.link import Link, LinkState
 from bot.domain.outcome import (
     NOTHING_KNOWN,
@@ -50,8 +51,10 @@ from bot.messages.history import (
     Line,
     history,
     history_table,
+    kept_request,
     one_request,
     shared_before,
+    shared_long_ago,
     under_way,
     untold,
 )
@@ -133,6 +136,7 @@ _FREEZE = Freeze(_NOW, _NOW + 86_400, "end of the year")
 _ASK = Question(user=_USER, channel=_CHANNEL, appid=_APPID, env="vault-1").ask(_NOW)
 _FAILED = Failed(for_code(85088), Said(85088, "made up", "686cab53-686d2226-2e40eeeb"))
 _LINE = Line(_ONE, Shared(), _NOW, _LINK)
+_KEPT = KeptShare(_ONE.id, _ENV, _APPID, _OWNER, _NOW)
 _TOKEN = LinkState(
     Link.OWNER,
     _OWNER,
@@ -183,11 +187,13 @@ def _to_who_asks(words: Words) -> Iterator[tuple[str, Message]]:
     yield "why", why(words, no, _ASK, _POLICY)
     yield "dry-run", dry_run(words, NeedsApproval(_RULE), _ONE)
     yield "history", history(words, [_LINE], None)
-    yield "history-table", history_table(words, [_LINE], "prod-1")
+    yield "history-table", history_table(words, [_LINE, _KEPT], "prod-1")
     yield "one-request", one_request(words, _LINE)
     yield "under-way", under_way(words, _ONE, _LINK)
     yield "untold", untold(words, _ONE, answered)
     yield "shared-before", shared_before(words, _ONE, _NOW, _LINK)
+    yield "shared-long-ago", shared_long_ago(words, _KEPT)
+    yield "kept-request", kept_request(words, _KEPT)
     yield "confirmation", confirmation(words, _MANY, _NOW)
     yield "sent-to-approvers", sent_to_approvers(words, _ONE, breakable=True)
     yield "without-approval", without_approval(words, _ONE)
