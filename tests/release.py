@@ -1,8 +1,9 @@
 """Make a release from the checked-out commit, and check it: `python -m tests.release FOLDER`.
 
 The folder gets the wheel, the image's context, an SBOM and SHA256SUMS, all equal to the byte wherever and whenever the
-commit is built: everything is made twice, in different folders, from what git holds, and compared. Then the wheel is
-installed on the packages of the lock, and says its version.
+commit is built: everything is made twice, in different folders, and compared. Then the wheel is installed on the
+packages of the lock, and says its version. Everything is read from what git holds of the commit, never from the clone's
+files; changes that are not committed are named.
 """
 
 import hashlib
@@ -52,20 +53,34 @@ class Commit:
 
 
 def head(root: Path = ROOT) -> Commit:
-    """Return the checked-out commit of a clone."""
+    """Return the checked-out commit of a clone; raises `ReleaseError` without git, or for a folder that is no clone."""
     sha, time = _git(root, "log", "-1", "--format=%H %ct").decode().split()
     return Commit(sha, int(time))
+
+
+def uncommitted(root: Path = ROOT) -> str:
+    """Return what a clone has beside its commit, a line for each file, as `git status --short` does."""
+    return _git(root, "status", "--short").decode()
+
+
+@contextmanager
+def exported(commit: Commit, root: Path = ROOT) -> Iterator[Path]:
+    """Give a folder with what git holds of the commit, and nothing else."""
+    with TemporaryDirectory() as folder:
+        archive = io.BytesIO(_git(root, "archive", "--format=tar", commit.sha))
+        with tarfile.open(fileobj=archive) as tar:
+            tar.extractall(folder, filter="data")
+        yield Path(folder)
 
 
 def make(commit: Commit, target: Path, root: Path = ROOT) -> None:
     """Write the release's files into an empty or new folder."""
     target.mkdir(parents=True, exist_ok=True)
-    with _sources(commit, root) as source:
+    with exported(commit, root) as source:
         _write_context(commit, source, target / CONTEXT)
         (target / SBOM).write_text(sbom(commit, source), encoding="utf-8")
-        _wheel(
-            commit, source, target
-        )  # last: its hook imports the bot, and that may leave bytecode
+        # The wheel comes last: its hook imports the bot, and that may leave bytecode.
+        _write_wheel(commit, source, target)
     (target / SUMS).write_text(sums(target), encoding="utf-8")
 
 
@@ -88,7 +103,7 @@ def version(source: Path) -> str:
 
 
 def sbom(commit: Commit, source: Path) -> str:
-    """Return the bot and its locked packages, with the hashes of their wheels, as CycloneDX JSON."""
+    """Return the bot and its locked packages, with the hashes in the lock, as CycloneDX JSON."""
     bot = _component("share-env-bot", version(source), ComponentType.APPLICATION)
     packages = [
         _component(name, number, ComponentType.LIBRARY, hashes)
@@ -123,12 +138,12 @@ def check(made: Path, again: Path, lock: str) -> None:
         raise ReleaseError(f"{SBOM} and {LOCK} differ in {sorted(held ^ wanted)}")
 
 
-def install(made: Path, scratch: Path, commit: Commit) -> None:
+def install(made: Path, lock: Path, scratch: Path, commit: Commit) -> None:
     """Install the wheel on the lock's packages, in an environment of its own; raises `ReleaseError`."""
     (wheel,) = made.glob("*.whl")
     subprocess.run([sys.executable, "-m", "venv", scratch], check=True)
     pip = (scratch / "bin/pip", "install", "-q", "--no-compile")
-    locks = ("--require-hashes", "--only-binary", ":all:", "-r", ROOT / LOCK)
+    locks = ("--require-hashes", "--only-binary", ":all:", "-r", lock)
     subprocess.run([*pip, *locks], check=True)
     subprocess.run([*pip, "--no-deps", wheel], check=True)
     program = (scratch / "bin/share-env-bot", "--version")
@@ -138,59 +153,42 @@ def install(made: Path, scratch: Path, commit: Commit) -> None:
 
 
 def _git(root: Path, *arguments: str) -> bytes:
-    command = ["git", *arguments]
-    return subprocess.run(command, cwd=root, check=True, capture_output=True).stdout
+    # Else git takes a clone around the folder for it.
+    command = ["git", f"--git-dir={root / '.git'}", *arguments]
+    try:
+        return subprocess.run(command, cwd=root, check=True, capture_output=True).stdout
+    except FileNotFoundError as error:
+        raise ReleaseError("A release is made from a commit, and there is no git here.") from error
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode().strip()
+        raise ReleaseError(
+            f"A release is made from a commit, and {root} is no clone: {said}"
+        ) from error
 
 
-@contextmanager
-def _sources(commit: Commit, root: Path) -> Iterator[Path]:
-    """Give a folder with what git holds of the commit, and nothing else."""
-    with TemporaryDirectory() as folder:
-        archive = io.BytesIO(_git(root, "archive", "--format=tar", commit.sha))
-        with tarfile.open(fileobj=archive) as tar:
-            tar.extractall(folder, filter="data")
-        yield Path(folder)
-
-
-def _wheel(commit: Commit, source: Path, target: Path) -> None:
-    stamps = {"SOURCE_DATE_EPOCH": str(commit.time), "SOURCE_COMMIT": commit.sha}
-    command = [
-        sys.executable,
-        "-m",
-        "hatchling",
-        "build",
-        "-t",
-        "wheel",
-        "-d",
-        str(target.resolve()),
-    ]
-    subprocess.run(
-        command, cwd=source, check=True, env={**os.environ, **stamps}, capture_output=True
-    )
+def _write_wheel(commit: Commit, source: Path, target: Path) -> None:
+    environ = {**os.environ, "SOURCE_DATE_EPOCH": str(commit.time), "SOURCE_COMMIT": commit.sha}
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target.resolve())]
+    subprocess.run(build, cwd=source, check=True, env=environ, stdout=subprocess.DEVNULL)
 
 
 def _write_context(commit: Commit, source: Path, target: Path) -> None:
-    """Write what the Containerfile copies, itself included, with one owner, one time and two modes."""
+    """Write what the Containerfile copies, itself included, with one owner, one time and one mode."""
     with tarfile.open(target, "w", format=tarfile.USTAR_FORMAT) as tar:
         for path in sorted(copied(source)):
             entry = tarfile.TarInfo(path.relative_to(source).as_posix())
             body = path.read_bytes()
             entry.size, entry.mtime = len(body), commit.time
-            entry.mode = 0o755 if path.suffix == ".sh" else 0o644
+            entry.mode = 0o644
             tar.addfile(entry, io.BytesIO(body))
 
 
 def copied(source: Path) -> Iterator[Path]:
     """Yield each file that the Containerfile copies from the repository."""
-    for instruction, rest in steps():
+    for instruction, rest in steps(source):
         if instruction == "COPY" and not rest.startswith("--from="):
-            for name in rest.split()[:-1]:
-                path = source / name
-                yield from (
-                    (path for path in path.rglob("*") if path.is_file())
-                    if path.is_dir()
-                    else [path]
-                )
+            for path in (source / name for name in rest.split()[:-1]):
+                yield from filter(Path.is_file, path.rglob("*") if path.is_dir() else [path])
 
 
 def _component(
@@ -204,15 +202,21 @@ def _component(
 
 
 def main(target: Path) -> None:
-    """Make the release and check it."""
+    """Make the release and check it; raises `ReleaseError`."""
     commit = head()
-    with TemporaryDirectory() as folder:
+    if left_out := uncommitted():
+        print(f"Not in the release, since it is not committed:\n{left_out}", file=sys.stderr)  # noqa: T201  # it is a program
+    with TemporaryDirectory() as scratch, exported(commit) as source:
+        again, lock = Path(scratch, "again"), source / LOCK
         make(commit, target)
-        make(commit, Path(folder, "again"))
-        check(target, Path(folder, "again"), (ROOT / LOCK).read_text(encoding="utf-8"))
-        install(target, Path(folder, "venv"), commit)
+        make(commit, again)
+        check(target, again, lock.read_text(encoding="utf-8"))
+        install(target, lock, Path(scratch, "venv"), commit)
     print((target / SUMS).read_text(encoding="utf-8"), end="")  # noqa: T201  # it is a program
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except ReleaseError as why:
+        sys.exit(str(why))

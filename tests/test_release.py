@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.release import CONTEXT, LOCK, SBOM, ReleaseError, check, head, make, version
+from tests.release import (
+    CONTEXT,
+    LOCK,
+    SBOM,
+    ReleaseError,
+    check,
+    exported,
+    head,
+    main,
+    make,
+    version,
+)
 from tests.test_supply import ROOT
 
 MOST_LINES = 10
@@ -24,7 +35,7 @@ def newest() -> str:
 
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return two releases of one commit, from clones of different age, umask, time zone and folder."""
+    """Return two releases of one commit, from clones of different age, umask and time zone, one of them with changes."""
     folder = tmp_path_factory.mktemp("release")
     one, other = folder / "one", folder / "a" / "deeper" / "other"
     make(head(), one)
@@ -34,6 +45,8 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     for path in (clone / "bot").rglob("*.py"):
         os.utime(path, (1, 1))
     (clone / "bot/left_over.py").touch()
+    (clone / "bot/ops/Containerfile").unlink()
+    (clone / LOCK).unlink()
     call = f"from tests.release import *; make(head(), Path({str(other)!r}), Path({str(clone)!r}))"
     elsewhere = {**os.environ, "TZ": "Asia/Shanghai", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
     command = [sys.executable, "-c", f"import os; os.umask(0o077); {call}"]
@@ -41,11 +54,18 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return one, other
 
 
+@pytest.fixture(scope="module")
+def lock() -> str:
+    """Return the lock of the released commit."""
+    with exported(head()) as source:
+        return (source / LOCK).read_text(encoding="utf-8")
+
+
 def test_two_builds_of_one_commit_are_equal_and_sha256sum_agrees(
-    builds: tuple[Path, Path],
+    builds: tuple[Path, Path], lock: str
 ) -> None:
     one, other = builds
-    check(one, other, (ROOT / LOCK).read_text(encoding="utf-8"))
+    check(one, other, lock)
     command = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
     said = subprocess.run(command, cwd=one, check=True, capture_output=True, text=True).stdout
     assert said.count(": OK\n") == 3
@@ -53,10 +73,9 @@ def test_two_builds_of_one_commit_are_equal_and_sha256sum_agrees(
 
 
 def test_a_release_that_differs_or_misses_a_package_is_refused(
-    builds: tuple[Path, Path], tmp_path: Path
+    builds: tuple[Path, Path], lock: str, tmp_path: Path
 ) -> None:
     one, _ = builds
-    lock = (ROOT / LOCK).read_text(encoding="utf-8")
     with pytest.raises(ReleaseError, match="two builds differ"):
         check(one, tmp_path, lock)
     with pytest.raises(ReleaseError, match="made-up"):
@@ -64,6 +83,17 @@ def test_a_release_that_differs_or_misses_a_package_is_refused(
     (tmp_path / SBOM).write_text(json.dumps({"components": []}), encoding="utf-8")
     with pytest.raises(ReleaseError, match="schema"):
         check(tmp_path, tmp_path, lock)
+
+
+def test_without_git_or_a_clone_there_is_no_release_and_a_sentence_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (unpacked := tmp_path / "unpacked").mkdir()
+    with pytest.raises(ReleaseError, match="unpacked is no clone"):
+        head(unpacked)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ReleaseError, match="there is no git here"):
+        main(tmp_path / "release")
 
 
 def test_a_release_is_refused_while_the_changelog_begins_with_another_version(
