@@ -169,7 +169,7 @@ def _git(root: Path, *arguments: str) -> bytes:
 def _write_wheel(commit: Commit, source: Path, target: Path) -> None:
     environ = {**os.environ, "SOURCE_DATE_EPOCH": str(commit.time), "SOURCE_COMMIT": commit.sha}
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(target.resolve())]
-    subprocess.run(build, cwd=source, check=True, env=environ, stdout=subprocess.DEVNULL)
+    subprocess.run(build, cwd=source, check=True, env=environ)
 
 
 def _write_context(commit: Commit, source: Path, target: Path) -> None:
