@@ -345,6 +345,7 @@ RULES = {
         ),
         {
             "bot/app/policy_watcher.py: bot.runtime.tasks.in_daemon_thread": "reads and judges the file for a watcher that is given both",
+            "bot/app/process.py: bot.runtime.tasks.in_daemon_thread": "reads the settings again for a reload that is given it",
             "bot/ledger/thread.py: asyncio.to_thread": "waits for the writer's thread",
             "bot/ledger/thread.py: threading.Thread": "the writer's, which the ledger is given",
         },

@@ -31,7 +31,7 @@ async def accept_payloads(
     if socket:
         stack.push_async_callback(socket.close)
     if address and (metrics := resources.metrics):
-        posts = _posts(resources, parts, None if socket else slack.signing_secret)
+        posts = _posts(resources, parts, by_http=socket is None)
         gets = probes(stack, resources, parts, metrics, socket)
         url = await _listen(stack, resources, address, posts, gets)
         how.append(Sentence("at {url}", url=url))
@@ -65,14 +65,19 @@ def _socket(resources: Resources, parts: Wired, app_token: str | None) -> Socket
     )
 
 
-def _posts(resources: Resources, parts: Wired, signing_secret: str | None) -> Mapping[str, Handler]:
-    """Return what handles posts from WeChat, if it pushes, and with a signing secret those from Slack, by path."""
+def _posts(resources: Resources, parts: Wired, *, by_http: bool) -> Mapping[str, Handler]:
+    """Return what handles posts from WeChat, if it pushes, and those from Slack, if commands come `by_http`, by path."""
     posts, observers = dict[str, Handler](), resources.observers
+    in_use = resources.secrets
     if parts.source.pushes:
         posts[PUSHES] = parts.source.pushes
-    if signing_secret:
+    if by_http:
         posts[EVENTS] = slack_events(
-            parts.app, signing_secret, resources.runtime, observers.acked, observers.refused
+            parts.app,
+            lambda: in_use.secrets.signing_secret,
+            resources.runtime,
+            observers.acked,
+            observers.refused,
         )
     return posts
 

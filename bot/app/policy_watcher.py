@@ -73,12 +73,12 @@ class PolicyWatcher:
         self._judged: Content | None = file.text if file else None
 
     async def run(self) -> None:
-        """Poll the file until cancelled; without a file, only log that a requested reload has nothing to read."""
+        """Poll the file until cancelled; without a file, only log that a requested reload finds none."""
         file, pause = self._file, self._every
         while True:
             requested = await self._requested(pause if file else None)
             if file is None:
-                _log.warning("there is no policy file to read again; settings are read at a start")
+                _log.info("there is no policy file to read again")
                 continue
             pause = self._every
             if requested:  # then it is answered, whatever is in the file

@@ -13,9 +13,11 @@ from bot import __version__
 from bot.observe.logs.setup import set_up
 from bot.observe.output import FAILED, FINE, WRONG_SETUP, complain, speaking
 from bot.runtime.clock import Runtime
+from bot.runtime.tasks import in_daemon_thread
 from bot.settings.environ import Reader, blamed, overridden, overriding
 from bot.settings.load import Settings, load, read_parts
 from bot.settings.policy import policy_path, settles_in
+from bot.settings.secrets import Reread
 
 # New objects until the next collection. Few of a command's are in cycles, so Python's 700 would find little; 10,000 let
 # Bolt's and httpx's garbage take 2 MB more.
@@ -29,7 +31,10 @@ _log = logging.getLogger(__name__)
 
 
 def run(read: Callable[[], Mapping[str, str]]) -> int:
-    """Run the bot with the environment that `read` returns, until a signal; return the exit code."""
+    """Run the bot with the environment that `read` returns, until a signal; return the exit code.
+
+    It is read again on SIGHUP.
+    """
     stop, reload = asyncio.Event(), asyncio.Event()
     on_first_signal(stop.set)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something that can be read again
@@ -51,14 +56,16 @@ def _run_until(
     from bot.app.resources import CannotStartError  # noqa: PLC0415
     from bot.app.running import running  # noqa: PLC0415
 
-    set_up(settings.log_level, settings.log_format, settings.secrets)
+    hide = set_up(settings.log_level, settings.log_format, settings.secrets)
+    reread = Reread(lambda: in_daemon_thread(read), environ, hide)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         on_first_signal(setter_of(stop, loop))  # from here on, the loop may have to be woken
-        signal.signal(signal.SIGHUP, lambda *_: setter_of(reload, loop)())
+        requests = [setter_of(event, loop) for event in (reload, reread.requested)]
+        signal.signal(signal.SIGHUP, lambda *_: [request() for request in requests])
         async with AsyncExitStack() as stack:
-            starting = stack.enter_async_context(running(settings, runtime, reload))
+            starting = stack.enter_async_context(running(settings, runtime, reload, reread=reread))
             if line := await cancel_on(stop, starting):
                 _ready(settings, words.told(line))
                 await stop.wait()

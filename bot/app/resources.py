@@ -1,6 +1,7 @@
 """Open the resources: the HTTP session, Slack with its tokens checked, and the ledger."""
 
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from urllib.request import getproxies
@@ -25,6 +26,7 @@ from bot.runtime.observers import Observers
 from bot.runtime.tasks import Tasks
 from bot.settings.access import SlackSettings
 from bot.settings.load import Settings
+from bot.settings.secrets import SecretsInForce, secrets_of
 from bot.slack.api import SlackApi, web_client
 from bot.slack.preflight import REINSTALL, Ready, Unusable, missing, not_granted, preflight
 from bot.wechat.transport import WeChatApi, client_over
@@ -47,11 +49,12 @@ class CannotStartError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slack:
-    """Bolt's client for Slack, the bot's own, and what the preflight found."""
+    """Bolt's client for Slack, the bot's own, what the preflight found, and what it finds with another bot token."""
 
     client: AsyncWebClient
     api: SlackApi
     ready: Ready
+    check: Callable[[str], Awaitable[Ready | Unusable]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class Resources:
     metrics: Metrics | None
     observers: Observers
     in_force: PolicyInForce
+    secrets: SecretsInForce
     tasks: Tasks
     wechat: WeChatApi
     failures: RepeatedFailures
@@ -80,7 +84,8 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
         runtime.clock,
         observers.called_wechat,
     )
-    slack = await open_slack(settings.slack, session, runtime, observers)
+    secrets = SecretsInForce(secrets_of(settings.slack, settings.tokens))
+    slack = await open_slack(settings.slack, secrets, session, runtime, observers)
     failures = RepeatedFailures(runtime.clock)
     listeners = [
         log_event,
@@ -100,6 +105,7 @@ async def open_resources(stack: AsyncExitStack, settings: Settings, runtime: Run
         metrics=metrics,
         observers=observers,
         in_force=in_force,
+        secrets=secrets,
         tasks=Tasks(),
         wechat=wechat,
         failures=failures,
@@ -129,24 +135,36 @@ def _session() -> aiohttp.ClientSession:
 
 async def open_slack(
     settings: SlackSettings,
+    in_force: SecretsInForce,
     session: aiohttp.ClientSession,
     runtime: Runtime,
     observers: Observers,
 ) -> Slack:
     """Return the clients once Slack has accepted the tokens; raises CannotStartError."""
 
-    def api_of(client: AsyncWebClient) -> SlackApi:
+    def api_with(token: str) -> SlackApi:
+        client = web_client(settings, token, session)
         return SlackApi(client, runtime.sleep, observers.called_slack)
 
-    client, token = web_client(settings, settings.bot_token, session), settings.app_token
-    api = api_of(client)
-    checked = await preflight(api, api_of(web_client(settings, token, session)) if token else None)
+    async def check(token: str) -> Ready | Unusable:
+        return await preflight(api_with(token), None, "then reload once more")
+
+    app = api_with(settings.app_token) if settings.app_token else None
+    checked = await preflight(api_with(settings.bot_token), app)
     if isinstance(checked, Unusable):
         raise CannotStartError(checked.problems, wrong_setup=checked.wrong_setup)
-    if lacking := missing(checked.scopes):
+    warn_of_scopes(checked)
+    client = web_client(settings, None, session)
+    in_use = lambda: in_force.secrets.bot_token  # noqa: E731  # read at each call
+    api = SlackApi(client, runtime.sleep, observers.called_slack, in_use)
+    return Slack(client, api, checked, check)
+
+
+def warn_of_scopes(ready: Ready) -> None:
+    """Log a warning if Slack has not granted all scopes."""
+    if lacking := missing(ready.scopes):
         facts = {"reason": not_granted(lacking), "fix": REINSTALL}
         _log.warning("Slack has not granted all scopes", extra=facts)
-    return Slack(client, api, checked)
 
 
 def _database(url: str, runtime: Runtime) -> Opened:

@@ -9,12 +9,14 @@ from bot import __version__
 from bot.app.listening import accept_payloads
 from bot.app.policy_watcher import PolicyFile, PolicyWatcher, on_disk
 from bot.app.resources import open_resources
+from bot.app.secrets_reload import SecretsReload
 from bot.app.wiring import Wired, wire
 from bot.domain.sentence import Sentence, joined
 from bot.runtime.clock import Runtime
 from bot.runtime.observers import no_op
 from bot.runtime.tasks import Tasks
 from bot.settings.load import Settings, policy_of
+from bot.settings.secrets import Reread
 
 
 @asynccontextmanager
@@ -23,10 +25,12 @@ async def running(
     runtime: Runtime | None = None,
     reload: asyncio.Event | None = None,
     reloaded: Callable[[bool], None] = no_op,
+    reread: Reread | None = None,
 ) -> AsyncIterator[str]:
     """Run the bot while the context is open; yields the line to print when it is ready. Raises CannotStartError.
 
     Whenever `reload` is set, the policy file is read at once; `reloaded` is called with whether a new policy was taken.
+    With `reread`, changed secrets are taken up.
     On exit, no more commands are accepted, and those under way are finished.
     """
     async with AsyncExitStack() as stack:
@@ -49,6 +53,9 @@ async def running(
         file, reload = _policy_file(settings), reload or asyncio.Event()
         watcher = PolicyWatcher(resources.in_force, file, reload, reloaded=on_reload)
         serve(stack, resources.tasks, parts, watcher, settings.shutdown_grace)
+        if reread:
+            secrets = SecretsReload(reread, resources, parts.source.prove)
+            stack.callback(resources.tasks.keep(secrets.run()).cancel)
         ready = resources.slack.ready
         team, user = ready.field("team"), ready.field("user")
         where = (

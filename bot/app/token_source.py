@@ -1,7 +1,7 @@
 """Build the token source that the settings name."""
 
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +19,7 @@ from bot.settings.access import (
     TokenServerSettings,
     TokenSettings,
 )
+from bot.wechat.api import NoAnswer
 from bot.wechat.chain import Chain
 from bot.wechat.component import Component
 from bot.wechat.tokens import FixedToken, TokenServer, TokenSource
@@ -45,6 +46,8 @@ class Source:
     """Is told how WeChat answered each call with a token, as in WeChat."""
     pushes: Handler | None = None
     run: Callable[[], Coroutine[None, None, None]] | None = None
+    prove: Callable[[str], Awaitable[NoAnswer | None]] | None = None
+    """Renews the platform's token by another AppSecret, as Chain does."""
 
     def trouble(self) -> str | None:
         """Return in a few words why there is no good token, else None."""
@@ -88,9 +91,9 @@ def _chain(
     runtime, in_force = resources.runtime, resources.in_force
     observers, start = resources.observers, resources.tasks.start
     tokens = resources.ledger.tokens(platform.appid, Seal(platform.encryption_keys))
-    component = Component(
-        resources.wechat, platform.appid, platform.appsecret, timeout, runtime.sleep
-    )
+    in_use = resources.secrets
+    appsecret = lambda: in_use.secrets.appsecret  # noqa: E731  # read at each call
+    component = Component(resources.wechat, platform.appid, appsecret, timeout, runtime.sleep)
     default = in_force.policy.default_owner  # a setting, whatever the file says
     seeds = {default: platform.refresh_token} if default and platform.refresh_token else {}
     chain = Chain(component, tokens, seeds, runtime.clock, runtime.sleep, renewed=observers.renewed)
@@ -101,5 +104,13 @@ def _chain(
     in_force.subscribe(lambda _: upkeep.wake())
     handler = PushHandler(chain, tokens, upkeep.wake)
     refused = partial(observers.refused, PUSHES)
-    pushes = Callback(platform, handler.handle, runtime.now, start, refused).answer
-    return Source(chain, upkeep.states, pushes=pushes, run=upkeep.run)
+    keys = lambda: in_use.secrets.on(platform)  # noqa: E731  # read at each push
+    pushes = Callback(keys, handler.handle, runtime.now, start, refused).answer
+
+    async def prove(appsecret: str) -> NoAnswer | None:
+        refusal = await chain.prove(appsecret)
+        if refusal is None:
+            upkeep.wake()
+        return refusal
+
+    return Source(chain, upkeep.states, pushes=pushes, run=upkeep.run, prove=prove)

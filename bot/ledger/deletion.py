@@ -130,9 +130,8 @@ def delete_some(on: Connection, before: float, url: str | None) -> Deleted | Uns
     _BEGIN.run(on, {})
     if on.execute(_LOCK).one_or_none() is None:
         return Busy()
-    if (
-        on.dialect.name != "sqlite"
-    ):  # nobody may set the cursor back before the commit; see `sending.py`
+    if on.dialect.name != "sqlite":
+        # Nobody may set the cursor back before the commit; see `sending.py`.
         on.exec_driver_sql("LOCK TABLE events IN ROW EXCLUSIVE MODE")
     old: dict[str, Any] = {"before": before}
     if url and (unsent := on.scalar(_UNSENT, {**old, "key": key_of(url)})):

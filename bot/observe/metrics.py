@@ -98,6 +98,7 @@ COUNTERS: Mapping[str, tuple[str, _Labels]] = {
     "renewal_failures": ("Renewals that failed", {"link": LINKS}),
     "requests": ("How requests ended", {"outcome": OUTCOMES}),
     "event_posts": ("Posts to the collector", {"result": SENT_RESULTS}),
+    "secret_reloads": ("Changes of secrets", {"result": ("taken", "refused")}),
     "slack_calls": ("Calls of Slack's Web API", {"method": None, "result": SLACK_RESULTS}),
     "unheard": ("Payloads that nobody listens to", {"kind": (*KINDS, OTHER)}),
     "wechat_calls": ("Calls to WeChat", {"api": None, "answer": ANSWERS}),
@@ -166,7 +167,8 @@ class Metrics:
             renewed=self._renewed,
             refused=self._refused,
             transacted=self._transacted,
-            reloaded=lambda taken: self._count["policy_reloads"]("taken" if taken else "refused"),
+            reloaded=lambda taken: self._count["policy_reloads"](_result(taken)),
+            took_secrets=lambda taken: self._count["secret_reloads"](_result(taken)),
             lagged=histogram("loop_lag_seconds", "How late", buckets=_LAG_BUCKETS).observe,
         )
 
@@ -274,6 +276,10 @@ class Metrics:
             counter.labels(*map(known, values, closed.values())).inc()
 
         return count
+
+
+def _result(taken: bool) -> str:  # a callback's
+    return "taken" if taken else "refused"
 
 
 def _is_well(health: Health, name: str) -> bool:

@@ -50,7 +50,7 @@ Transacted = Callable[[float, bool], None]
 class Observers:
     """All observers of the bot. Each returns at once and never raises; by default nobody observes.
 
-    `connected` reports Socket Mode; `sent_events` gets how a post to the collector ended (SENT_RESULTS); `reloaded` gets whether a changed policy file was accepted, `lagged` by how many seconds
+    `connected` reports Socket Mode; `sent_events` gets how a post to the collector ended (SENT_RESULTS); `reloaded` gets whether a changed policy file was accepted, `took_secrets` whether changed secrets were, `lagged` by how many seconds
     the loop was late.
     """
 
@@ -64,4 +64,5 @@ class Observers:
     transacted: Transacted = no_op
     sent_events: Callable[[str], None] = no_op
     reloaded: Callable[[bool], None] = no_op
+    took_secrets: Callable[[bool], None] = no_op
     lagged: Callable[[float], None] = no_op

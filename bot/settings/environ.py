@@ -54,6 +54,11 @@ def overridden(environ: Mapping[str, str]) -> frozenset[str]:
     return frozenset(n for n, value in _in_dotenv().items() if environ.get(n, value) != value)
 
 
+def fixed(names: Iterable[str]) -> list[str]:
+    """Return the names to which the process's environment itself gives a value, which stays until the process ends."""
+    return [name for name in names if os.environ.get(name)]
+
+
 def blamed(problems: Iterable[str], names: Iterable[str]) -> list[str]:
     """Return the `names` that the problems mention."""
     words = {word for problem in problems for word in re.findall(r"\w+", problem)}

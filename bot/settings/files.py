@@ -12,12 +12,16 @@ _LONGEST = 65_536  # bytes; far more than any secret has
 
 
 def environment() -> dict[str, str]:
-    """Return all settings: the process's, those of `.env`, and each secret that the file of its `…_FILE` holds.
+    """Return all settings: the process's, those of `.env`, and the secrets in files. Raises UnreadableError."""
+    return with_files(variables())
+
+
+def with_files(given: dict[str, str]) -> dict[str, str]:
+    """Return the settings with each secret from the file that its `…_FILE` names, which is left out.
 
     Raises UnreadableError for a file that cannot be read, and for a setting beside its `…_FILE`.
     """
-    given = variables()
-    problems = list[Problem]()
+    given, problems = {**given}, list[Problem]()
     for name in FILED:
         if path := given.pop(name + _SUFFIX, "").strip():
             found = _both(name) if given.get(name) else _content(name, Path(path))

@@ -131,14 +131,14 @@ class Parts:
         return self.tested.policy if self.tested else None
 
 
-def load(environ: Mapping[str, str]) -> Settings | list[str]:
-    """Return the Settings in `environ`, or one sentence for each problem."""
-    parts = read_parts(environ)
+def load(environ: Mapping[str, str], known: Tested | None = None) -> Settings | list[str]:
+    """Return the Settings in `environ`, or one sentence for each problem; a policy that is `known` is not read again."""
+    parts = read_parts(environ, known)
     return parts.whole or [*parts.problems, *(parts.tested.failed if parts.tested else ())]
 
 
-def read_parts(environ: Mapping[str, str]) -> Parts:
-    """Return the usable parts of the settings, and the problems of the rest."""
+def read_parts(environ: Mapping[str, str], known: Tested | None = None) -> Parts:
+    """Return the usable parts of the settings, and the problems of the rest; a policy that is `known` is not read again."""
     read = Reader(environ)
     slack = read_slack(read)
     before = len(read.problems)
@@ -146,7 +146,7 @@ def read_parts(environ: Mapping[str, str]) -> Parts:
     tokens = read_tokens(read, default_owner)
     usable = tokens if len(read.problems) == before else None
     policy_file = policy_path(read)
-    tested = read_rules(read, policy_file, default_owner)
+    tested = known or read_rules(read, policy_file, default_owner)
     if tested and tokens and (default_owner or not Table.WECHAT_AUTHORIZER_APPID.value(read)):
         check_owners(read, tested.policy, tokens)
     database_url = Table.DATABASE_URL.value(read)

@@ -143,8 +143,9 @@ class _Call:
 
     name: str
     url: str
-    headers: Mapping[str, str]
     read: _Read
+    signed: bool
+    """Whether it carries the token."""
     query: Mapping[str, str] | None = None
 
 
@@ -164,7 +165,7 @@ class SlackApi:
     """The Web API; it waits as long as a rate limit asks, and never repeats a call that may have happened.
 
     Of the SDK's `client` it takes only base URL, token, session and proxy: a call by the SDK takes half as long again.
-    `sleep` is also for pauses between calls.
+    `token` returns the one in force, if that may change; `sleep` is also for pauses between calls.
     """
 
     def __init__(
@@ -172,6 +173,7 @@ class SlackApi:
         client: AsyncWebClient,
         sleep: Callable[[float], Awaitable[None]],
         called: CalledSlack = no_op,
+        token: Callable[[], str] | None = None,
     ) -> None:
         if client.session is None:
             raise ValueError("the client has no session")
@@ -179,14 +181,19 @@ class SlackApi:
         self.proxy = client.proxy
         self._base_url = client.base_url
         self._plain = {**client.headers, "Content-Type": "application/json;charset=utf-8"}
-        self._signed = {**self._plain, "Authorization": f"Bearer {client.token}"}
+        self._token = token or (lambda: client.token or "")
         self.sleep = sleep
         self._called = called
-        self.refused: Problem | None = None
-        """That Slack does not accept the bot token any more, as its last answer says."""
+        self._refused: tuple[str, Problem] | None = None
+        """The token that Slack does not accept any more, as its last answer says, and what to do."""
         self._ways = Ways()
         self._tables = True
         """Whether Slack takes tables: once it refuses one, no other is tried."""
+
+    @property
+    def refused(self) -> Problem | None:
+        """That Slack does not accept the token in force any more, as its last answer says."""
+        return self._refused[1] if self._refused and self._refused[0] == self._token() else None
 
     async def read(
         self, method: str, patience: float = 0.0, **arguments: str | int | bool
@@ -196,7 +203,7 @@ class SlackApi:
             name: str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in arguments.items()
         }
-        call = _Call(method, self._base_url + method, self._signed, _read, query=query)
+        call = _Call(method, self._base_url + method, _read, signed=True, query=query)
         return await self._carry_out(call, None, patience)
 
     async def write(self, method: str, patience: float, **arguments: object) -> Result:
@@ -226,13 +233,13 @@ class SlackApi:
         if not is_slacks(url, self._base_url):
             _log.error("a response_url is not Slack's: nothing is sent to it")
             return Refused(ELSEWHERE)
-        call = _Call(RESPONSE_URL, url, self._plain, _read_response_url)
+        call = _Call(RESPONSE_URL, url, _read_response_url, signed=False)
         thread = {"thread_ts": thread_ts} if thread_ts else {}
         where = {**thread, "replace_original": replaces}
         return await self._say(call, as_response, message, where, patience)
 
     def _writing(self, method: str) -> _Call:
-        return _Call(method, self._base_url + method, self._signed, _read)
+        return _Call(method, self._base_url + method, _read, signed=True)
 
     async def _say(
         self,
@@ -265,34 +272,37 @@ class SlackApi:
     async def _carry_out(self, call: _Call, body: _Json | None, patience: float) -> Result:
         """Call Slack, again as long as it asks to wait; a call without a body is a GET."""
         while True:
-            result = await self._once(call, body)
+            token = self._token()
+            result = await self._once(call, body, token)
             wait = retry_after(result)
             _log.debug("called Slack", extra={"method": call.name, "result": result.label})
             self._called(call.name, result.label)
-            self._note(call, result)
+            self._note(call, result, token)
             if wait is None or wait > patience:
                 return result
             patience -= wait
             await self.sleep(wait)
 
-    def _note(self, call: _Call, result: Result) -> None:
+    def _note(self, call: _Call, result: Result, token: str) -> None:
         """Note, and log once, what is in the way, or that the bot token is not accepted any more."""
-        if call.headers is not self._signed or call.name in _CHECKED_AT_THE_START:
+        if not call.signed or call.name in _CHECKED_AT_THE_START:
             return
         self._ways.note("Slack", result.way if isinstance(result, Refused) else None)
         if isinstance(result, Answered):
-            self.refused = None
+            self._refused = None
         elif isinstance(result, Refused) and result.error in BAD_TOKEN and not self.refused:
-            why = self.refused = bad_bot_token(result.error)
+            why = bad_bot_token(result.error)
+            self._refused = token, why
             facts = {"method": call.name, "reason": why.found, "fix": why.fix}
             _log.error("Slack refuses the bot token", extra=facts)
 
-    async def _once(self, call: _Call, body: _Json | None) -> Result:
+    async def _once(self, call: _Call, body: _Json | None, token: str) -> Result:
+        authorization = {"Authorization": f"Bearer {token}"} if call.signed else {}
         try:
             async with self.session.request(
                 "GET" if body is None else "POST",
                 call.url,
-                headers=call.headers,
+                headers=self._plain | authorization,
                 params=call.query,
                 data=None if body is None else orjson.dumps(body),
                 proxy=self.proxy,

@@ -57,17 +57,17 @@ class _Clock(Clock):
 
 def slack_events(
     app: App,
-    signing_secret: str,
+    signing_secret: Callable[[], str],
     runtime: Runtime,
     acked: Acked = no_op,
     refused: RefusedPost = no_op,
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return the handler that passes Slack's signed requests to the app.
 
-    `acked` is called for each ack, `refused` for each rejected request. No body is parsed before its signature is
+    `signing_secret` returns the one in force. `acked` is called for each ack, `refused` for each rejected request. No body is parsed before its signature is
     verified, since that takes long for a large one.
     """
-    verifier = SignatureVerifier(signing_secret, _Clock(runtime.now))
+    now = _Clock(runtime.now)
 
     def no(status: int, why: NotFromSlack | Unread, text: str) -> web.Response:
         refused(PATH, why)
@@ -84,7 +84,7 @@ def slack_events(
             body = raw.decode()
         except UnicodeDecodeError:
             return no(400, NotFromSlack.UNREADABLE, _UNREADABLE)
-        if not verifier.is_valid_request(body, request.headers):
+        if not SignatureVerifier(signing_secret(), now).is_valid_request(body, request.headers):
             return no(401, _why_unsigned(request, runtime.now()), _UNSIGNED)
         payload = _payload(body, request.content_type)
         if payload is None:

@@ -135,11 +135,10 @@ def _bolt(client: AsyncWebClient, identity: Mapping[str, object]) -> AsyncApp:
 
     Without a name Bolt searches the whole stack for one, which takes longer than the rest of a start.
     With process_before_response the ack is sent when the listener returns, not at Bolt's next 10 ms poll.
-    The custom `authorize` saves a call of auth.test, and prevents OAuth if SLACK_CLIENT_ID is in the environment.
+    The custom `authorize` saves a call of auth.test, and prevents OAuth if SLACK_CLIENT_ID is in the environment. It has no
+    token, which may change: all calls are SlackApi's.
     """
-    authorized = AuthorizeResult.from_auth_test_response(
-        auth_test_response=identity, bot_token=client.token
-    )
+    authorized = AuthorizeResult.from_auth_test_response(auth_test_response=identity)
 
     async def authorize() -> AuthorizeResult:
         return authorized

@@ -54,8 +54,10 @@ class Unusable:
     wrong_setup: bool
 
 
-async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
-    """Check the bot token and, in Socket Mode, the app token concurrently.
+async def preflight(
+    bot: SlackApi, app: SlackApi | None, then: str = _START_AGAIN
+) -> Ready | Unusable:
+    """Check the bot token and, in Socket Mode, the app token concurrently; `then` is what to do once Slack is there.
 
     Without this, the bot would notice a bad bot token at the first answer, and retry a bad app token for ever.
     """
@@ -66,7 +68,7 @@ async def preflight(bot: SlackApi, app: SlackApi | None) -> Ready | Unusable:
     if isinstance(identity, Answered) and isinstance(opened, Answered):
         url = opened.data.get("url")
         return Ready(identity.data, url if isinstance(url, str) else None, identity.scopes)
-    problems = filter(None, (problem_of_bot(identity), problem_of_app(opened)))
+    problems = filter(None, (problem_of_bot(identity, then), problem_of_app(opened)))
     return Unusable(tuple(dict.fromkeys(problems)), _is_no(identity) or _is_no(opened))
 
 
@@ -79,7 +81,7 @@ def _is_no(result: Result) -> bool:
     return isinstance(result, Refused) and not is_transient(result)
 
 
-def problem_of_bot(result: Result) -> str | None:
+def problem_of_bot(result: Result, then: str = _START_AGAIN) -> str | None:
     """Return what is wrong with the bot token or the connection to Slack, and its fix; None if nothing is."""
     match result:
         case Answered():
@@ -87,7 +89,7 @@ def problem_of_bot(result: Result) -> str | None:
         case Refused(error) if error in BAD_TOKEN:
             return bad_bot_token(error)
         case _:
-            return _unreachable(result)
+            return _unreachable(result, then)
 
 
 def problem_of_app(result: Result) -> str | None:
@@ -115,14 +117,14 @@ def problem_of_app(result: Result) -> str | None:
             return _unreachable(result)
 
 
-def _unreachable(result: Result) -> str:
+def _unreachable(result: Result, then: str = _START_AGAIN) -> str:
     match result:
         case Refused(way=Problem() as way) | Doubtful(way=Problem() as way):
             return Problem(Sentence("Slack cannot be reached: {found}", found=way.found), way.fix)
         case Refused() if retry_after(result):
             return Problem(
                 Sentence("Slack asks the bot to slow down"),
-                Sentence("Wait a minute, {then}.", then=_START_AGAIN),
+                Sentence("Wait a minute, {then}.", then=then),
             )
         case Refused(error) if error != NOT_SENT:
             return Problem(
@@ -132,29 +134,25 @@ def _unreachable(result: Result) -> str:
         case Doubtful(error) if error in MAYBE:
             return Problem(
                 Sentence("Slack answers that it is in trouble itself ({error})", error=error),
-                Sentence("Look at slack-status.com, wait, {then}.", then=_START_AGAIN),
+                Sentence("Look at slack-status.com, wait, {then}.", then=then),
             )
         case Doubtful(error) if error == NOT_FROM_SLACK:
             return Problem(
                 Sentence("What answers at SLACK_API_URL is not Slack, but a web page perhaps"),
                 Sentence(
                     "Check whether a proxy or a sign-in page of the network stands in between, {then}.",
-                    then=_START_AGAIN,
+                    then=then,
                 ),
             )
         case Doubtful("HTTP 404"):
             return Problem(
                 Sentence("What answers at SLACK_API_URL is not Slack's API (HTTP 404)"),
-                Sentence(
-                    "Set it to https://slack.com/api/, or take it out, {then}.", then=_START_AGAIN
-                ),
+                Sentence("Set it to https://slack.com/api/, or take it out, {then}.", then=then),
             )
         case _:
             return Problem(
                 Sentence("Slack cannot be reached"),
-                Sentence(
-                    "Check the network, the proxy and SLACK_API_URL, {then}.", then=_START_AGAIN
-                ),
+                Sentence("Check the network, the proxy and SLACK_API_URL, {then}.", then=then),
             )
 
 

@@ -37,10 +37,10 @@ _log = logging.getLogger(__name__)
 class Callback:
     """Verifies WeChat's pushes, answers them, and passes each to `handle`.
 
-    `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
+    `_platform` returns the settings in force. `start` runs a coroutine in the background; `refused` is called with the reason when a push is rejected.
     """
 
-    _platform: PlatformSettings
+    _platform: Callable[[], PlatformSettings]
     _handle: Callable[[Push], Awaitable[None]]
     _now: Callable[[], float]
     _start: Callable[[Coroutine[None, None, None]], None]
@@ -51,7 +51,7 @@ class Callback:
         body = await request.app[BODIES].read(request, BODY_LIMIT)
         if isinstance(body, Unread):
             return self._refuse(body.status, body)
-        push = read_push(self._platform, request.query, body, self._now())
+        push = read_push(self._platform(), request.query, body, self._now())
         if isinstance(push, PushRefusal):
             return self._refuse(400 if push in _BROKEN else 403, push)
         if push is not None:

@@ -175,10 +175,30 @@ class Chain:
         """Renew a token before it expires, or with a new code; callers keep using the current one meanwhile."""
         return await self._single_flight.do(f"ahead {name}", partial(self._obtain, name, current))
 
+    async def prove(self, appsecret: str) -> NoAnswer | None:
+        """Renew the platform's token by another AppSecret; return why WeChat gives none, of which the ledger has no trace.
+
+        A refusal of the link TICKET says nothing about the AppSecret: there is no good ticket. Raises LedgerDownError.
+        """
+        ticket = await self._cache.load(TICKET)
+        if ticket is None:
+            return NoAnswer(Trouble.NO_TICKET.value, link=Link.TICKET)
+        before = await self._cache.load(COMPONENT)
+        issued = await self._component.token(ticket, appsecret)
+        if isinstance(issued, NoAnswer):
+            return issued
+
+        async def make(_claim: StoredToken) -> Issued:
+            return issued
+
+        await self._cache.renew(COMPONENT, make, before)
+        self._failed = {}
+        return None
+
     def invalidate(self, name: str) -> None:
-        """Drop the cached token after a push about a ticket or an owner, and forget cached failures."""
+        """Drop the cached token after a push about a ticket or an owner; forget failures, also those of renewals under way."""
         self._cache.invalidate(name)
-        self._failed.clear()
+        self._failed = {}
 
     async def close(self, seconds: float) -> None:
         """Wait up to `seconds` for renewals under way: a refresh token that they receive is issued only once."""
@@ -186,6 +206,7 @@ class Chain:
 
     async def _obtain(self, name: str, refused: str | None) -> str | NoAnswer:
         """Return a token, or a NoAnswer after TOKEN_TIMEOUT seconds at the latest."""
+        failures = self._failed  # of now: a push forgets them all
         try:
             async with asyncio.timeout(TOKEN_TIMEOUT):
                 if found := await self._cache.load(name, refused):
@@ -200,13 +221,14 @@ class Chain:
             # Without a traceback.
             _log.error("the ledger can neither read nor store tokens", extra={"reason": str(error)})
             got = NoAnswer(Trouble.TOKENS_NOT_KEPT.value, link=link_of(name))
+        if isinstance(got, NoAnswer):
+            failures[name] = got, self._clock() + _FAILED_FOR
         return self._record(name, got)
 
     def _record(self, name: str, got: str | NoAnswer) -> str | NoAnswer:
-        """Log and count the result of a renewal, and cache a failure for a few seconds."""
+        """Log and count the result of a renewal."""
         result = RENEWED
         if isinstance(got, NoAnswer):
-            self._failed[name] = got, self._clock() + _FAILED_FOR
             why = got.problem  # not the guidance's key: that may be another code than WeChat's
             told = {**got.facts, "reason": why.found, "fix": why.fix}
             _log.warning("token not renewed", extra={"whose": name, **told})

@@ -75,17 +75,18 @@ class AuthorizerPage:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Component:
-    """Client for one third-party platform; `timeout` is in seconds, for one call."""
+    """Client for one third-party platform; `_appsecret` returns the one in force, `_timeout` is in seconds, for one call."""
 
     _api: WeChatApi
     appid: str
-    _appsecret: str
+    _appsecret: Callable[[], str]
     _timeout: float
     _sleep: Callable[[float], Awaitable[None]]
 
-    async def token(self, ticket: str) -> Issued | NoAnswer:
-        """Return a new platform token."""
-        secret = {"component_appsecret": self._appsecret, "component_verify_ticket": ticket}
+    async def token(self, ticket: str, appsecret: str | None = None) -> Issued | NoAnswer:
+        """Return a new platform token, by this AppSecret instead of the one in force, if it is given."""
+        known = appsecret or self._appsecret()
+        secret = {"component_appsecret": known, "component_verify_ticket": ticket}
         name = "api_component_token"
         return await self._call(Link.PLATFORM, name, secret, read_component_token)
 
@@ -133,7 +134,7 @@ class Component:
 
         Only this call names the secret `component_secret`.
         """
-        secret = {"component_secret": self._appsecret}
+        secret = {"component_secret": self._appsecret()}
         return await self._call(Link.TICKET, "api_start_push_ticket", secret, read_push)
 
     async def _call(

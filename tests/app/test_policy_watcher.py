@@ -277,7 +277,7 @@ async def test_a_reload_without_a_policy_file_only_logs_that_there_is_none(
         await soon(lambda: len(lines(log)) == 1)
         watched.reload.set()
         await soon(lambda: len(lines(log)) == 2)
-    said = "WARNING there is no policy file to read again; settings are read at a start"
+    said = "INFO there is no policy file to read again"
     assert lines(log) == [said] * 2
     assert watched.in_force.policy == without.policy
 

@@ -3,12 +3,11 @@ import gc
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
     asynccontextmanager,
-    contextmanager,
 )
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +22,6 @@ from bot.domain.outcome import Shared
 from bot.messages.conversation import answer
 from bot.messages.notices import stopping
 from bot.observe.logs.redaction import Redactor
-from bot.observe.logs.setup import set_up
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Drop, Slow
 from bot.playground.loopback import free_port
@@ -50,6 +48,7 @@ from tests.conftest import (
     states,
 )
 from tests.languages import ENGLISH
+from tests.production_log import logging_as_in_production
 from tests.rig import ALLOW, DENY, Rig
 from tests.said import USABLE
 from tests.token_server import TokenWeChat
@@ -99,19 +98,6 @@ async def problems_of(
     assert caught.value.wrong_setup is wrong_setup
     (problem,) = caught.value.problems
     return problem
-
-
-@contextmanager
-def logging_as_in_production(level: str) -> Iterator[None]:
-    """Log as the bot does, with a redactor that was given no secrets."""
-    root = logging.getLogger()
-    before, handlers = root.level, root.handlers[:]
-    set_up(level, "text", ())
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(before)
 
 
 # Starting.

@@ -1,16 +1,20 @@
-"""A changed policy for a running bot: loaded automatically or on SIGHUP, and refused if it is invalid."""
+"""A changed policy and changed secrets for a running bot: taken up on SIGHUP, the policy also by itself, or refused."""
 
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.world import APPID
-from tests.conftest import RELEASES, REQUESTER, soon
+from tests.conftest import RELEASES, REQUESTER, address_at, soon
 from tests.end_to_end.conftest import Process, bot
+from tests.observe.counted import Counts
 from tests.processes import ROOT
 
 NOBODY = '[[rule]]\nname = "freeze"\nusers = ["*"]\neffect = "deny"\n'
@@ -62,6 +66,54 @@ async def test_a_changed_policy_is_loaded_without_a_restart_and_an_invalid_one_i
         await soon(lambda: len(events(process, "policy in force")) == 2)
         assert "“freeze”" in await says(slack)
         assert await process.stop(signal.SIGTERM) == 0
+
+
+async def test_one_reload_takes_up_secrets_from_files_and_dotenv_with_the_policy_and_logs_none(
+    slack: LocalSlack, environ: dict[str, str], tmp_path: Path, http: aiohttp.ClientSession
+) -> None:
+    del environ["SHARE_ENV_ALLOWED_GROUPS"], environ["SLACK_BOT_TOKEN"]
+    port, before, token = free_port(), slack.world, tmp_path / "token"
+    new = replace(before, bot_token="xoxb-made-up-rotated", signing_secret="1" * 32)
+    slack.request_url = address_at(port)
+    environ |= {"SLACK_APP_TOKEN": "", "PORT": str(port), "LOG_LEVEL": "DEBUG"}
+    environ["SLACK_BOT_TOKEN_FILE"] = str(token)
+
+    def put(bot_token: str, signing_secret: str, policy: str) -> None:
+        token.write_text(f"{bot_token}\n", encoding="utf-8")
+        (tmp_path / ".env").write_text(f"SLACK_SIGNING_SECRET={signing_secret}\n", encoding="utf-8")
+        (tmp_path / "policy.toml").write_text(policy, encoding="utf-8")
+
+    put(before.bot_token, before.signing_secret, NOBODY)
+    async with bot(environ, tmp_path) as process:
+        assert "“freeze”" in await says(slack)
+        slack.world = new
+        put(new.bot_token, new.signing_secret, EVERYBODY)
+        process.process.send_signal(signal.SIGHUP)
+        await soon(lambda: events(process, "policy in force"))
+        await soon(lambda: events(process, "secrets taken up"))
+        [taken] = events(process, "secrets taken up")
+        assert taken["settings"] == "SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET"
+        assert "“thaw”" in await says(slack)
+
+        put("xoxb-made-up-wrong", before.signing_secret, EVERYBODY)
+        before_it = len(events(process, "policy in force"))
+        process.process.send_signal(signal.SIGHUP)
+        await soon(lambda: len(events(process, "policy in force")) > before_it)
+        await soon(lambda: events(process, "secrets refused"))
+        [refused] = events(process, "secrets refused")
+        assert (refused["level"], refused["settings"]) == ("error", taken["settings"])
+        assert "SLACK_BOT_TOKEN is not accepted by Slack (invalid_auth)." in str(refused["reason"])
+        assert "“thaw”" in await says(slack)
+        async with http.get(f"http://127.0.0.1:{port}/metrics") as page:
+            counts = Counts(await page.text())
+        results = ("taken", "refused")
+        series = [f'share_env_secret_reloads_total{{result="{each}"}}' for each in results]
+        assert [counts[each] for each in series] == [1, 1]
+        assert await process.stop(signal.SIGTERM) == 0
+    log = "".join(process.log)
+    for world in (before, new):
+        assert world.bot_token not in log
+        assert world.signing_secret not in log
 
 
 DISK = """

@@ -35,6 +35,7 @@ def exercised() -> Metrics:
     observers.refused("/slack/events", NotFromSlack.SIGNATURE)
     observers.transacted(0.01, False)  # noqa: FBT003  # observers are called with positions
     observers.reloaded(True)  # noqa: FBT003  # observers are called with positions
+    observers.took_secrets(True)  # noqa: FBT003  # observers are called with positions
     observers.lagged(0.0)
     for each in (
         event("accepted", request="r1"),

@@ -103,11 +103,14 @@ def test_only_failed_renewals_are_counted_as_failures() -> None:
     assert counts(metrics)['share_env_renewal_failures_total{link="owner"}'] == 1
 
 
-def test_reloads_of_the_policy_are_counted_by_their_result() -> None:
+@pytest.mark.parametrize("what", ["policy", "secret"])
+def test_reloads_are_counted_by_their_result(what: str) -> None:
     metrics = Metrics("1", time.monotonic, asyncio.sleep)
+    observers = metrics.observers
+    reloaded = observers.reloaded if what == "policy" else observers.took_secrets
     for taken in (True, False, False):
-        metrics.observers.reloaded(taken)
-    series = (f'share_env_policy_reloads_total{{result="{each}"}}' for each in ("taken", "refused"))
+        reloaded(taken)
+    series = (f'share_env_{what}_reloads_total{{result="{each}"}}' for each in ("taken", "refused"))
     assert [counts(metrics)[each] for each in series] == [1, 2]
 
 

@@ -8,18 +8,21 @@ from itertools import cycle
 from pathlib import Path
 from signal import SIGKILL
 
+import aiohttp
 from cryptography.fernet import Fernet
 from sqlalchemy import NullPool, create_engine, text
 
 from bot.playground.environments import chain_environment, slack_environment
 from bot.playground.faults import Code, Fault, Status
+from bot.playground.loopback import free_port
 from bot.playground.slack.server import LocalSlack
 from bot.playground.wechat.server import LocalWeChat
 from bot.playground.world import APPID, OWNER, World
 from tests.collecting import Elsewhere, collecting
 from tests.conftest import RELEASES, REQUESTER, appids, opened
 from tests.faults.bots import Bot
-from tests.ops.prometheus import Prometheus
+from tests.ops.dashboards import JOB
+from tests.ops.prometheus import Prometheus, prometheus
 from tests.rig import APPROVALS, APPROVER, SECOND_APPROVER
 
 _RULES = """
@@ -71,8 +74,8 @@ class Busy:
         with suppress(asyncio.CancelledError):
             await sharing
 
-    async def _type(self, what: str, user: str = REQUESTER, command: str = "/share-env") -> None:
-        await self.slack.command(user, RELEASES, what, command=command)
+    async def _type(self, what: str, command: str = "/share-env") -> None:
+        await self.slack.command(REQUESTER, RELEASES, what, command)
 
     async def _counted(self, counter: str, times: int = 1) -> None:
         await self.prometheus.until(f"sum({counter}) >= {times}")
@@ -110,7 +113,7 @@ class Busy:
         self.wechat.latency = 0.1
 
     async def _turn_away(self) -> None:
-        await self._type("help", command="/another")
+        await self._type("help", "/another")
         callback = self.wechat.platform.callback
         assert callback
         async with self.prometheus.http.post(callback, data=b"not XML"):
@@ -143,7 +146,7 @@ class Busy:
     async def _kill(self) -> None:
         self.wechat.latency = 3.0
         await self.wechat.until(lambda wechat: wechat.in_flight >= 6)  # on both replicas
-        killed = self.bots[1]
+        killed = self.bots[0]
         await killed.end(SIGKILL)
         self.wechat.latency = 0.1
         await self._counted("share_env_taken_over_total")
@@ -160,15 +163,18 @@ def _lock(database: str) -> None:
 
 @asynccontextmanager
 async def busy_replicas(
-    database: str, folder: Path, ports: tuple[int, int], prometheus: Prometheus, pause: float
+    database: str, folder: Path, http: aiohttp.ClientSession, pause: float
 ) -> AsyncIterator[Busy]:
     """Run two replicas on one PostgreSQL; they keep the platform's token chain, and send what they record elsewhere."""
-    policy = folder / "policy.toml"
+    policy, ports = folder / "policy.toml", [free_port(), free_port()]
     policy.write_text(_RULES, encoding="utf-8")
+    targets = [{"targets": [f"127.0.0.1:{port}" for port in ports]}]
+    job = {"job_name": JOB, "scrape_interval": "1s", "static_configs": targets}
     async with (
         LocalSlack(World()) as slack,
         LocalWeChat(latency=0.1) as wechat,
         collecting() as collector,
+        prometheus(http, folder, {"scrape_configs": [job]}) as server,
         AsyncExitStack() as stack,
     ):
         common = {
@@ -178,11 +184,13 @@ async def busy_replicas(
             "TOKEN_ENCRYPTION_KEY": Fernet.generate_key().decode(),
             "AUDIT_URL": collector.url,
         }
-        bots = list[Bot]()
-        for port in reversed(ports):  # WeChat pushes to the one whose environment is made last
-            environ = slack_environment(slack) | chain_environment(wechat, port) | common
-            bots.insert(0, Bot(environ, folder, f"bot-{port}"))
-        for each in bots:
+        # WeChat pushes to the one whose environment was made last, so that one is started first.
+        chains = [chain_environment(wechat, port) for port in ports]
+        bots = [
+            Bot(slack_environment(slack) | chain | common, folder, f"bot-{number}")
+            for number, chain in enumerate(chains)
+        ]
+        for each in reversed(bots):
             stack.push_async_callback(each.end)
             await each.start()
-        yield Busy(slack, wechat, collector, bots, database, prometheus, pause)
+        yield Busy(slack, wechat, collector, bots, database, server, pause)

@@ -1,4 +1,4 @@
-"""A real Prometheus, which scrapes bots every second and answers queries over HTTP."""
+"""A real Prometheus, which scrapes bots and answers queries over HTTP."""
 
 import asyncio
 import json
@@ -14,12 +14,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.ops.dashboards import JOB, Query
+from bot.playground.loopback import free_port
+from tests.ops.dashboards import Query
 
 PROGRAM = shutil.which("prometheus")
 STEP = 2
 """Seconds between two points of a curve."""
-_WINDOW = "5s"  # of a rate; some scrapes are in two of them, so that none of the growth is missed
+_WINDOW = (
+    "5s"  # of a rate; with a scrape each second, two have some in common, so no growth is missed
+)
 
 Curve = list[tuple[float, float]]
 """The times and values of a series, in Unix seconds."""
@@ -65,20 +68,18 @@ class Prometheus:
 
 @asynccontextmanager
 async def prometheus(
-    http: aiohttp.ClientSession, folder: Path, port: int, bots: Sequence[int]
+    http: aiohttp.ClientSession, folder: Path, config: object
 ) -> AsyncIterator[Prometheus]:
-    """Run a Prometheus for the bots at these ports; without the program the test is skipped, or fails in the gate."""
+    """Run a Prometheus with this configuration; without the program the test is skipped, or fails in the gate."""
     if PROGRAM is None:
         why = "There is no prometheus here, so nobody asks it what the dashboard asks: apt-get install prometheus"
         (pytest.fail if os.environ.get("NOTHING_SKIPPED") else pytest.skip)(why)
-    targets = [{"targets": [f"127.0.0.1:{each}" for each in bots]}]
-    job = {"job_name": JOB, "scrape_interval": "1s", "static_configs": targets}
-    config = folder / "prometheus.yml"
-    config.write_text(json.dumps({"scrape_configs": [job]}), encoding="utf-8")  # which is YAML too
+    file, port = folder / "prometheus.yml", free_port()
+    file.write_text(json.dumps(config), encoding="utf-8")  # which is YAML too
     with (folder / "prometheus.log").open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             PROGRAM,
-            f"--config.file={config}",
+            f"--config.file={file}",
             f"--storage.tsdb.path={folder / 'series'}",
             f"--web.listen-address=127.0.0.1:{port}",
             stdout=log,

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
@@ -17,7 +17,6 @@ from tests.observe.counted import exercised, own
 from tests.ops.busy import busy_replicas
 from tests.ops.dashboards import DASHBOARD, dashboard, panels
 from tests.ops.picture import Curves, photograph
-from tests.ops.prometheus import prometheus
 
 PICTURE = DASHBOARD.parent / "pictures/dashboard.png"
 NOTE = PICTURE.with_name("taken-from.txt")
@@ -100,19 +99,15 @@ async def test_every_query_shows_something_of_two_replicas_to_which_everything_h
     postgresql: PostgreSQL,
     tmp_path: Path,
     http: aiohttp.ClientSession,
-    unused_tcp_port_factory: Callable[[], int],
     request: pytest.FixtureRequest,
 ) -> None:
     pictures = request.config.getoption("--pictures")
     pause = 8.0 if pictures else 0.5
-    own_port, one, other = (unused_tcp_port_factory() for _ in range(3))
-    async with (
-        prometheus(http, tmp_path, own_port, (one, other)) as server,
-        busy_replicas(postgresql.new(), tmp_path, (one, other), server, pause) as busy,
-    ):
+    async with busy_replicas(postgresql.new(), tmp_path, http, pause) as busy:
         await busy.go_through_everything()
         shown = [
-            (panel, [await server.curves(each) for each in panel.queries]) for panel in panels()
+            (panel, [await busy.prometheus.curves(query) for query in panel.queries])
+            for panel in panels()
         ]
     empty = [
         query.expr

@@ -26,6 +26,7 @@ from bot.settings import policy as settings
 from bot.settings.access import CollectorSettings, SlackSettings, TokenServerSettings, TokenSettings
 from bot.settings.load import policy_of as policy_in
 from bot.settings.policy import Content
+from bot.settings.secrets import SecretsInForce, secrets_of
 from bot.wechat.transport import WeChatApi, client_over
 from bot.workflow.ports import PolicyInForce
 from tests.simulation.chain import SECRETS as _CHAINS_SECRETS
@@ -178,7 +179,8 @@ class Replica:
         world = World()
         access = SlackSettings(world.bot_token, None, world.signing_secret, machine.slack_url)
         session, observers = machine.network.session(self.process), Observers()
-        slack = await open_slack(access, session, runtime, observers)
+        secrets = SecretsInForce(secrets_of(access, machine.tokens))
+        slack = await open_slack(access, secrets, session, runtime, observers)
         writer = SimulatedWriter(
             machine.database, self.process, machine.write_fate, machine.listeners
         )
@@ -190,6 +192,7 @@ class Replica:
             metrics=None,
             observers=observers,
             in_force=self.in_force,
+            secrets=secrets,
             tasks=Tasks(),
             wechat=WeChatApi(client_over(session), WECHAT, runtime.clock),
             failures=RepeatedFailures(runtime.clock),

@@ -551,6 +551,18 @@ async def test_a_token_that_was_revoked_is_logged_once_with_its_fix_until_slack_
     assert len(refused()) == 2
 
 
+async def test_a_revoked_token_says_nothing_about_the_one_that_replaces_it(
+    slack: LocalSlack, client: AsyncWebClient, sleep: Sleep
+) -> None:
+    tokens = ["xoxb-revoked"]
+    api = SlackApi(client, sleep, token=lambda: tokens[-1])
+    await api.read("users.info", user=REQUESTER)
+    assert api.refused
+    tokens.append(slack.world.bot_token)
+    assert api.refused is None
+    assert isinstance(await api.read("users.info", user=REQUESTER), Answered)
+
+
 async def test_no_result_contains_a_token_or_an_address(
     http: aiohttp.ClientSession, sleep: Sleep
 ) -> None:

@@ -100,7 +100,7 @@ class Replicas:
         tokens = ledger.tokens(platform.component_appid, Seal([KEY]))
         secret = appsecret or platform.appsecret
         wechat = WeChatApi(self.http, self.wechat.url, time.monotonic)
-        component = Component(wechat, platform.component_appid, secret, 3.0, briefly)
+        component = Component(wechat, platform.component_appid, lambda: secret, 3.0, briefly)
         renewals: list[tuple[str, str]] = []
         chain = Chain(
             component,
@@ -250,7 +250,7 @@ async def serving(wechat: LocalWeChat, replica: Replica) -> AsyncIterator[str]:
         platform.component_appid, [platform.message_token], [platform.encoding_aes_key]
     )
     tasks = Tasks()
-    callback = Callback(known, replica.handler.handle, time.time, tasks.start)
+    callback = Callback(lambda: known, replica.handler.handle, time.time, tasks.start)
     async with served(callback) as url:
         yield url
     await tasks.drain(0)

@@ -67,7 +67,9 @@ def listener() -> PushListener:
 async def listening(known: PlatformSettings, listener: PushListener) -> AsyncIterator[str]:
     """Serve a callback for this platform with a listener; yield its address."""
     tasks = Tasks()
-    callback = Callback(known, listener.handle, time.time, tasks.start, listener.refused.append)
+    callback = Callback(
+        lambda: known, listener.handle, time.time, tasks.start, listener.refused.append
+    )
     async with served(callback) as url:
         yield url
     await tasks.drain(0)

@@ -9,12 +9,13 @@ from bot.domain.link import Link
 from bot.domain.outcome import Called, Failed, Outcome, Shared
 from bot.guidance import Trouble, for_code
 from bot.ledger.tokens import TICKET_LIFE
-from bot.playground.faults import Code, Drop, Fault, Status
+from bot.playground.faults import Code, Drop, Fault, Slow, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.runtime.observers import no_op
 from bot.wechat.api import NoAnswer
 from bot.wechat.chain import CLAIM_SECONDS, PUSH_EVERY
 from bot.wechat.client import WeChat
+from bot.wechat.push import Ticket
 from bot.wechat.transport import WeChatApi
 from tests.conftest import Clock
 from tests.wechat.conftest import APPID, ENV, OTHER, OWNER, always, missing
@@ -245,6 +246,19 @@ async def test_a_missing_ticket_is_requested_once_in_ten_minutes_by_all_replicas
     clock.now += 60
     assert await restarted.chain.token(OWNER) == NO_TICKET
     assert endpoints(wechat) == ["start_push_ticket"] * 2
+
+
+async def test_a_ticket_that_arrives_while_a_renewal_misses_it_is_used_by_the_next(
+    replicas: Replicas, wechat: LocalWeChat
+) -> None:
+    replica = replicas.make()
+    wechat.fail("api_start_push_ticket", Slow())
+    renewal = asyncio.create_task(replica.chain.token(OWNER))
+    await wechat.until(lambda wechat: endpoints(wechat) == ["start_push_ticket"])
+    await replica.handler.handle(Ticket(1.0, wechat.platform.new_ticket()))
+    wechat.clear()
+    assert await renewal == NO_TICKET
+    await replica.token()
 
 
 async def test_the_reason_why_wechat_pushes_no_ticket_is_shown_for_ten_minutes(

@@ -1,18 +1,15 @@
 """No secret of the platform is in any log line, error or repr, whatever goes wrong."""
 
 import asyncio
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
 
-from bot.observe.logs.setup import set_up
 from bot.playground.faults import Code, Drop, Fault, Status
 from bot.playground.wechat.server import LocalWeChat
 from bot.wechat.api import NoAnswer
 from bot.wechat.upkeep import link_states
+from tests.production_log import logging_as_in_production
 from tests.wechat.conftest import OTHER, OWNER
 from tests.wechat.replicas import KEY, Replica, Replicas, pushed, serving
 
@@ -28,20 +25,6 @@ FAILURES += [
     Status(302, headers={"Location": "http://127.0.0.1:1/"}),
     Status(200, b'{"component_access_token":"made-up"}'),
 ]
-
-
-@contextmanager
-def logging_as_in_production(log_format: str) -> Iterator[None]:
-    """Log everything as the bot does, with a redactor that was given no secrets."""
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    set_up("DEBUG", log_format, ())
-    try:
-        yield
-    finally:
-        root.handlers[0].close()  # once all is written
-        root.handlers[:] = handlers
-        root.setLevel(level)
 
 
 def secrets_of(wechat: LocalWeChat) -> list[str]:
@@ -93,7 +76,7 @@ async def test_no_secret_is_logged_or_shown_whatever_happens(
     loop = asyncio.get_running_loop()
     loop.set_debug(True)  # so that asyncio logs what it runs
     loop.slow_callback_duration = 60  # of a task that is slow it would log the result
-    with logging_as_in_production(log_format):
+    with logging_as_in_production(log_format=log_format):
         shown = await exercise(replica, replicas, wechat)
     logged = capsys.readouterr().err
     for secret in secrets_of(wechat):

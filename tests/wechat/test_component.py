@@ -57,7 +57,7 @@ def make(http: httpx.AsyncClient, wechat: LocalWeChat, pauses: Pauses) -> Maker:
     """A factory of the platform's client, given the seconds for one call."""
     appid, secret = wechat.platform.component_appid, wechat.platform.appsecret
     return lambda seconds: Component(
-        WeChatApi(http, wechat.url, time.monotonic), appid, secret, seconds, pauses
+        WeChatApi(http, wechat.url, time.monotonic), appid, lambda: secret, seconds, pauses
     )
 
 
@@ -85,7 +85,7 @@ async def test_each_call_is_made_as_documented_and_counted_under_its_name(
     (_, call), (query, arguments), counted = CALLS[endpoint], SENT[endpoint], set[str]()
     async with answers(http_answer(b"")) as server:
         api = WeChatApi(http, server.url, time.monotonic, lambda name, *_: counted.add(name))
-        await call(Component(api, "wxc0de00000000c0de", "s", 3.0, pauses))
+        await call(Component(api, "wxc0de00000000c0de", lambda: "s", 3.0, pauses))
     head, _, body = server.requests[0].partition(b"\r\n\r\n")
     assert head.startswith(f"POST /cgi-bin/component/{endpoint}{query} HTTP/1.1\r\n".encode())
     assert json.loads(body) == {"component_appid": "wxc0de00000000c0de", **arguments}
@@ -195,7 +195,7 @@ async def test_a_refused_connection_is_reported_as_a_network_error(
 ) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     component = Component(
-        WeChatApi(http, url, time.monotonic), "wxc0de00000000c0de", "s", 1.0, pauses
+        WeChatApi(http, url, time.monotonic), "wxc0de00000000c0de", lambda: "s", 1.0, pauses
     )
     got = await component.token("ticket")
     assert got == NoAnswer(Trouble.NOT_SENT_CONNECT.value, link=Link.PLATFORM)

@@ -157,7 +157,7 @@ async def test_genuine_pushes_are_answered_with_success_and_all_others_with_4xx(
     posts: list[tuple[str, tuple[Posted, bool], list[str]]],
 ) -> None:
     tasks = Tasks()
-    callback = Callback(PLATFORM, PushListener().handle, time.time, tasks.start)
+    callback = Callback(lambda: PLATFORM, PushListener().handle, time.time, tasks.start)
     async with served(callback) as url:
         for method, (push, genuine), head in posts:
             answer = await posted(url, method, push, head)

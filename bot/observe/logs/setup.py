@@ -6,7 +6,7 @@ So neither the event loop nor the ledger's thread waits for it.
 import logging
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from logging.handlers import QueueHandler, QueueListener
@@ -95,11 +95,22 @@ def _too_many(lines: int) -> logging.LogRecord:
     return logging.makeLogRecord({"name": __name__, **told})
 
 
-def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
-    """Send all log records of the process to standard error, redacted; as text on a terminal, else as JSON."""
+def set_up(
+    level: str, log_format: str | None, secrets: Iterable[str]
+) -> Callable[[Iterable[str]], None]:
+    """Send all log records of the process to standard error, redacted; as text on a terminal, else as JSON.
+
+    Returns what hides more secrets besides, from the next record on.
+    """
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
     handler = LogQueue(_own_stream())
-    handler.setFormatter(LineFormatter(Redactor(secrets), as_json=as_json))
+    known = set[str]()
+
+    def hide(more: Iterable[str]) -> None:
+        known.update(more)
+        handler.setFormatter(LineFormatter(Redactor(known), as_json=as_json))
+
+    hide(secrets)
     # Not used in any line, so not collected. Source: docs.python.org, howto/logging (Optimization).
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -111,6 +122,7 @@ def set_up(level: str, log_format: str | None, secrets: Iterable[str]) -> None:
     logging.getLogger("httpx").setLevel(max(logging.WARNING, logging.root.level))
     # It quotes malformed requests, and anybody can send thousands; our own errors there are logged by `runtime.listener`.
     logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
+    return hide
 
 
 def _own_stream() -> TextIO:

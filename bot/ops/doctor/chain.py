@@ -145,7 +145,9 @@ async def check_permissions(setup: Setup) -> list[Finding]:
         return [unchecked(_PERMISSIONS, why, "platform-token", "ledger")]
     runtime = setup.runtime
     wechat = WeChatApi(setup.http, url, runtime.clock)
-    component = Component(wechat, platform.appid, platform.appsecret, DEADLINE, runtime.sleep)
+    component = Component(
+        wechat, platform.appid, lambda: platform.appsecret, DEADLINE, runtime.sleep
+    )
 
     async def one(owner: str) -> Finding:
         told = await component.info(value, owner)
