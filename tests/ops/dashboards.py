@@ -61,16 +61,17 @@ class Panel:
     @property
     def colours(self) -> dict[str, str]:
         """The colours that it has for certain names in its legend."""
-        fixed = self.json["fieldConfig"]["overrides"]
         return {
             each["matcher"]["options"]: each["properties"][0]["value"]["fixedColor"]
-            for each in fixed
+            for each in self.json["fieldConfig"]["overrides"]
         }
 
     def mapped(self, value: float) -> dict[str, str]:
         """Return the text and the colour that it has for a value; empty if it has none."""
-        options = [each["options"] for each in self.look.get("mappings", ())]
-        return dict(*(each[f"{value:g}"] for each in options))
+        found = dict[str, str]()
+        for mapping in self.look.get("mappings", ()):
+            found |= mapping["options"][f"{value:g}"]
+        return found
 
 
 def dashboard() -> dict[str, Any]:

@@ -20,14 +20,17 @@ Curves = Mapping[str, Curve]
 
 _PAGE, _COLUMN, _ROW, _GAP = 1208, 42, 30, 8  # pixels; columns and rows are units of the grid
 _TOP, _LINE, _TABLE = 36, 17, 160  # pixels: heights of the title and of a line, width of a table
-_COLOURS = dict(
-    [
-        *(("green", "#6abf69"), ("orange", "#ff9830"), ("red", "#f2495c"), ("blue", "#5794f2")),
-        *(("yellow", "#f2cc0c"), ("purple", "#b877d9"), ("teal", "#4ec9b0"), ("pink", "#ff85c0")),
-    ]
-)
-_FREE = ("blue", "yellow", "purple", "teal", "pink", "orange", "green", "red")
-"""The colours of curves for which the dashboard names none."""
+_COLOURS = {
+    "blue": "#5794f2",
+    "yellow": "#f2cc0c",
+    "purple": "#b877d9",
+    "teal": "#4ec9b0",
+    "pink": "#ff85c0",
+    "orange": "#ff9830",
+    "green": "#6abf69",
+    "red": "#f2495c",
+}
+"""Those that the dashboard names; where it names none, they are taken in this order."""
 _STYLE = f"""
 body {{ margin: 0; padding: {_GAP}px; width: {_PAGE - 2 * _GAP}px; background: #111217; display: grid; gap: {_GAP}px;
   grid-template-columns: repeat(24, {_COLUMN}px); grid-auto-rows: {_ROW}px }}
@@ -120,7 +123,7 @@ def _states(panel: Panel, curves: Curves, plot: _Plot) -> Iterator[str]:
 def _series(panel: Panel, curves: Curves, plot: _Plot) -> Iterator[str]:
     by_most = sorted(curves.items(), key=lambda named: _most(named[1]), reverse=True)
     shown = {name: curve for name, curve in by_most if _most(curve)}
-    free = cycle(each for each in _FREE if each not in panel.colours.values())
+    free = cycle(each for each in _COLOURS if each not in panel.colours.values())
     colours = {name: _COLOURS[panel.colours.get(name) or next(free)] for name in shown}
     draw = _bars if panel.look.get("custom", {}).get("drawStyle") == "bars" else _lines
     return draw(shown, colours, plot, panel.look["unit"])
