@@ -38,16 +38,14 @@ _ASYNC = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 def let_nothing_block() -> None:
     """Make the calls that `blockbuster` knows raise its BlockingError if the bot blocks the loop with them."""
-    for call in BlockBuster().functions.values():
+    for name, call in BlockBuster().functions.items():
         accepted: dict[str, tuple[str, ...]] = {}
         for file, names in (
             *((file, {name}) for file, name in ACCEPTED),
             *call.can_block_functions,
         ):
-            accepted |= {name: (*accepted.get(name, ()), file) for name in names}
-        call.can_block_predicate = partial(
-            _may_block, call.full_name, accepted, call.can_block_predicate
-        )
+            accepted |= {each: (*accepted.get(each, ()), file) for each in names}
+        call.can_block_predicate = partial(_may_block, name, accepted, call.can_block_predicate)
         call.activate()
 
 
