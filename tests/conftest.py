@@ -41,6 +41,7 @@ from bot.settings.load import Settings, load
 from bot.settings.policy import SETTINGS_RULE
 from bot.slack.api import SlackApi
 from bot.slack.socket_mode import Pace, socket_mode
+from tests.blocking import blocked, let_nothing_block
 from tests.databases import (
     Database,
     PostgreSQL,
@@ -75,7 +76,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Remove the machine's settings, share compiled bytecode and SQL, and speed up properties and databases."""
+    """Remove the machine's settings, share compiled bytecode and SQL, speed up properties and databases, and let nothing block."""
     for setting in list(os.environ):
         if setting.upper().endswith("_PROXY") or setting.startswith(_NOT_IN_TESTS):
             del os.environ[setting]
@@ -89,6 +90,7 @@ def pytest_configure() -> None:
     event.listen(Engine, "engine_connect", compile_once)
     event.listen(Pool, "connect", _may_pause)
     event.listen(Pool, "checkout", _need_not_last)
+    let_nothing_block()
 
 
 def examples(wanted: int) -> int:
@@ -125,9 +127,12 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown() -> None:
-    """Reset the level of the SDK's logger, which a bot under test may have set."""
+    """Reset the level of the SDK's logger, which a bot under test may have set; fail if it blocked the loop until its end."""
     logging.getLogger("slack_sdk").setLevel(logging.NOTSET)
+    found, blocked[:] = [*blocked], []
+    assert found == [], "the event loop was blocked"
 
 
 class Sleep:

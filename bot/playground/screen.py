@@ -97,7 +97,7 @@ class Screen:
     def observe_view(self, view: View, change: ViewChange) -> None:
         """Print a modal or an App Home when it opens, changes or closes."""
         marks = [
-            words_of(view.body["title"]) or "Home",
+            "Home" if view.kind == "home" else words_of(view.body["title"]),
             f"{view.kind} of {self._name(view.user)}",
             change,
         ]

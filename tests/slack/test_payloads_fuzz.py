@@ -2,7 +2,6 @@
 
 import copy
 import logging
-import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.playground.slack.server import Ack, LocalSlack
 from bot.playground.slack.views import shown
 from bot.playground.world import APPID, OWNER, TEAM, World
 from tests.conftest import RELEASES, REQUESTER, examples, opened, rows, settings_of
+from tests.playground.shapes import words_in
 from tests.rig import APPROVALS, APPROVER, SECOND
 from tests.token_server import TokenWeChat, environment
 
@@ -68,10 +68,7 @@ REQUESTERS = 'SELECT DISTINCT "user" FROM requests'
 WAITING = "SELECT env, state FROM requests WHERE env IN ('sure-1', 'core-1') ORDER BY env"
 """Requests that only people other than the senders may confirm and approve."""
 
-ROOMS = Path(__file__).parent.parent.parent / "bot/slack"
-READ = {
-    name for room in ROOMS.glob("*.py") for name in re.findall(r'"(\w+)"', room.read_text("utf-8"))
-}
+READ = words_in("slack")
 """The keys that the bot may read: the quoted words in the rooms that handle payloads."""
 OF_THE_STAND_INS = {"aiohttp.server"}  # such as a URL that is too long for them
 BEFORE_THE_ACK = {"bot.slack.listeners", "bot.slack.socket_mode"}

@@ -1,5 +1,6 @@
 """The methods conversations.…, with which the bot reads back, and the Web API's format of a message."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
@@ -31,14 +32,17 @@ NAMES: Mapping[ChannelKind, _Names] = {
 def rendered(
     workspace: Workspace, message: PostedMessage, *, with_metadata: bool = False
 ) -> JsonObject:
-    """Return a message in the Web API's format."""
+    """Return a message in the Web API's format; a person's has blocks too, which Slack's client made."""
     world = workspace.world
     shown: JsonObject = {"type": "message", "user": message.user, "ts": message.ts}
     shown |= {"text": message.text, "team": world.team_id}
     if message.user == world.bot_user_id:
         shown |= {"bot_id": world.bot_id, "app_id": world.app_id}
-    if message.blocks:
-        shown["blocks"] = [*message.blocks]
+        if message.blocks:
+            shown["blocks"] = [*message.blocks]
+    else:
+        words: list[Json] = [*_rich_text(message.text)]
+        shown["blocks"] = [{"type": "rich_text", "block_id": "words", "elements": words}]
     if message.edits:
         shown["edited"] = {"user": message.user, "ts": message.edited_ts}
     if message.metadata is not None and with_metadata:
@@ -48,6 +52,20 @@ def rendered(
     elif workspace.thread(message.channel, message.ts):
         shown["thread_ts"] = message.ts
     return shown
+
+
+_PARTS = re.compile(r"(```.*?```|^&gt;[^\n]*(?:\n&gt;[^\n]*)*)\n?", re.DOTALL | re.MULTILINE)
+
+
+def _rich_text(text: str) -> list[JsonObject]:
+    """Return the parts of a text as a person's client sends them: their own words, quotes and blocks of code."""
+    parts: list[JsonObject] = []
+    for part in filter(None, _PARTS.split(text)):
+        kind = "preformatted" if part.startswith("```") else "section"
+        kind = "quote" if part.startswith("&gt;") else kind
+        words: JsonObject = {"type": "text", "text": part}
+        parts.append({"type": f"rich_text_{kind}", "elements": [words]})
+    return parts
 
 
 def named_message(workspace: Workspace, args: JsonObject, ts: str) -> PostedMessage:
@@ -97,6 +115,7 @@ def _described(workspace: Workspace, channel: Channel) -> JsonObject:
         "is_private": channel.kind != "public",
         "is_archived": channel.archived,
         "is_ext_shared": channel.ext_shared,
+        "is_pending_ext_shared": False,
     }
     if channel.kind == "im":
         return {**shown, "user": min(channel.members - {workspace.world.bot_user_id})}

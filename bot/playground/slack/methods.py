@@ -158,7 +158,8 @@ def usergroups(workspace: Workspace, args: JsonObject) -> JsonObject:
             continue
         if group.disabled and not flag_argument(args, "include_disabled"):
             continue
-        told: JsonObject = {"id": group.id, "handle": group.handle}
+        told: JsonObject = {"id": group.id, "team_id": group.team_id}
+        told |= {"name": group.handle, "handle": group.handle}
         told["date_delete"] = int(group.disabled)
         if flag_argument(args, "include_users"):
             told["users"] = [*sorted(group.members)]

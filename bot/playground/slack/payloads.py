@@ -3,8 +3,6 @@
 Source: docs.slack.dev, reference/interaction-payloads, reference/events/app_home_opened, reference/events/app_mention.
 """
 
-import re
-
 from bot.playground.loopback import JsonObject
 from bot.playground.slack.conversations import rendered
 from bot.playground.slack.refusals import ImpossibleError
@@ -14,26 +12,29 @@ from bot.playground.slack.views import shown
 from bot.playground.slack.workspace import Workspace
 
 TOKEN = "made-up-verification-token"
+_SHORTCUTS = {"shortcut", "message_action"}
 
 
 def interaction(
     workspace: Workspace, kind: str, user_id: str, team: str | None = None, *, in_view: bool = False
 ) -> JsonObject:
-    """Return the fields common to all interactions: the person, the app, the workspace.
+    """Return the fields common to all interactions: the person, the workspace and, but for shortcuts, the app.
 
     With `team`, the person and the workspace are given as that team. `user.team_id` is the person's own workspace, not the
     one where they act; a message shortcut has none. In a view's payload `team` is theirs too, and only
-    `view.app_installed_team_id` is the app's. Sources: bolt-python, tests of extract_team_id; bolt-js, issue 1875;
-    java-slack-sdk, json-logs.
+    `view.app_installed_team_id` is the app's. Sources: bolt-python, tests of extract_team_id, of shortcuts and of message
+    shortcuts; bolt-js, issue 1875; java-slack-sdk, json-logs.
 
     Where the app is installed for an organisation, `team` is null `in_view` and for global shortcuts, and `enterprise` is
     that of the person. Sources: java-slack-sdk, ViewClosedRequestTest (org-wide and shared channels) and
     GlobalShortcutPayloadTest.
     """
     world, person = workspace.world, workspace.people[user_id]
-    user: JsonObject = {"id": person.id, "username": person.name, "name": person.name}
+    user: JsonObject = {"id": person.id}
+    if kind != "shortcut":
+        user["name"] = person.name
     if kind != "message_action":
-        user["team_id"] = team or person.team_id
+        user |= {"username": person.name, "team_id": team or person.team_id}
     own = person.team_id if kind == "view_submission" else world.team_id
     triggers: JsonObject = {"trigger_id": workspace.next_trigger()}
     common: JsonObject = {
@@ -41,7 +42,7 @@ def interaction(
         **(triggers if kind != "block_suggestion" else {}),
         "user": user,
         "team": {"id": team or own, "domain": world.team_domain},
-        "api_app_id": world.app_id,
+        **({} if kind in _SHORTCUTS else {"api_app_id": world.app_id}),
         "token": TOKEN,
         "enterprise": None,
         "is_enterprise_install": False,
@@ -86,23 +87,8 @@ def app_mention(workspace: Workspace, message: PostedMessage) -> JsonObject:
         "team": workspace.people[message.user].team_id,
         "channel": message.channel,
         "event_ts": message.edited_ts or message.ts,
-        "blocks": [{"type": "rich_text", "elements": [*_rich_text(message.text)]}],
     }
     return _event(workspace, event, message.user)
-
-
-_PARTS = re.compile(r"(```.*?```|^&gt;[^\n]*(?:\n&gt;[^\n]*)*)\n?", re.DOTALL | re.MULTILINE)
-
-
-def _rich_text(text: str) -> list[JsonObject]:
-    """Return the parts of a text as a person's client sends them: their own words, quotes and blocks of code."""
-    parts: list[JsonObject] = []
-    for part in filter(None, _PARTS.split(text)):
-        kind = "preformatted" if part.startswith("```") else "section"
-        kind = "quote" if part.startswith("&gt;") else kind
-        words: JsonObject = {"type": "text", "text": part}
-        parts.append({"type": f"rich_text_{kind}", "elements": [words]})
-    return parts
 
 
 def _event(workspace: Workspace, event: JsonObject, user: str) -> JsonObject:

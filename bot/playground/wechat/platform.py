@@ -131,7 +131,7 @@ class PlatformStandIn:
             info_type,
             AuthorizerAppid=owner,
             AuthorizationCode=self.authorize(owner, sets),
-            AuthorizationCodeExpiredTime=int(time.time()) + CODE_LIFETIME,
+            AuthorizationCodeExpiredTime=str(int(time.time()) + CODE_LIFETIME),
             PreAuthCode="preauthcode@@@made-up",
         )
 
