@@ -59,7 +59,10 @@ async def test_an_audit_shows_what_was_asked_for_until_it_is_deleted(
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     all_ = f"Deleted 1 requests and 7 events from before {today}.\n"
     assert await audit("--delete-before", today) == all_
-    assert await audit("--format", "jsonl", said="No events match.\n") == ""
+    (left,) = map(json.loads, (await audit("--format", "jsonl")).splitlines())
+    assert left["kind"] == "deleted"
+    assert left["detail"] == f"1 requests and 7 events from before {today}"
+    assert await audit("--since", "2999-01-01", said="No events match.\n") == ""
 
 
 @pytest.mark.parametrize(
