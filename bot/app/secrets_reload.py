@@ -121,7 +121,7 @@ class SecretsReload:
 
 
 def _usable(environ: Mapping[str, str], known: Tested, changed: Sequence[str]) -> Secrets | None:
-    """Return the secrets in an environment in which nothing else is new; None if they need a restart, with what is."""
+    """Return an environment's secrets; None if they can only be taken up with settings that need a restart."""
     if Table.WECHAT_COMPONENT_APPID.name in changed:  # another platform, or token source
         return None
     settings = load(environ, known)
