@@ -27,6 +27,10 @@ ACCEPTED = {
     ("bot/ops/doctor/settings.py", "check_settings"): "looks at .env; a doctor serves nobody",
     ("/logging/__init__.py", "emit"): "is pytest's log; the bot's own has a queue and a thread",
     ("/coverage/collector.py", "lock_data"): "counts lines, and may be called at any of them",
+    (
+        "/hypothesis/internal/escalation.py",
+        "accept",
+    ): "is asked at the lines that a failed property ran",
 }
 """The functions within which the loop may be blocked, each by its file, and why."""
 

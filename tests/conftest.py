@@ -49,6 +49,7 @@ from tests.databases import (
     running_postgresql,
 )
 from tests.patience import PATIENT, let_answers_take, let_the_ledger_take
+from tests.production_log import logging_as_before
 from tests.served import Served
 from tests.token_server import TokenWeChat, environment
 
@@ -133,6 +134,13 @@ def pytest_runtest_teardown() -> None:
     logging.getLogger("slack_sdk").setLevel(logging.NOTSET)
     found, blocked[:] = [*blocked], []
     assert found == [], "the event loop was blocked"
+
+
+@pytest.fixture(name="logging_as_before")
+def _logging_as_before() -> Iterator[None]:
+    """For tests in whose process the bot sets up its log, as its command line does."""
+    with logging_as_before():
+        yield
 
 
 class Sleep:

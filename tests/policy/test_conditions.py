@@ -151,6 +151,7 @@ def test_the_description_of_a_right_has_every_condition_except_who_it_is_for(
     assert described is (condition not in WHO)
 
 
+@pytest.mark.usefixtures("logging_as_before")
 def test_each_part_of_a_question_has_an_option_on_the_command_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

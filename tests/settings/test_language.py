@@ -58,6 +58,7 @@ def test_a_wrong_language_is_told_in_both() -> None:
     assert f"LANGUAGE is “klingon”. {fix}" in problems
 
 
+@pytest.mark.usefixtures("logging_as_before")
 @pytest.mark.parametrize(
     ("language", "dotenv", "said"),
     [

@@ -4,7 +4,6 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -21,19 +20,7 @@ KNOWN = "correct horse"
 NOISY = ("slack_bolt", "slack_sdk", "aiohttp.access")
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    levels = {name: logging.getLogger(name).level for name in (*NOISY, "httpx", "aiohttp.server")}
-    yield
-    for handler in root.handlers:
-        if handler not in handlers:
-            handler.close()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    for name, before in levels.items():
-        logging.getLogger(name).setLevel(before)
+pytestmark = pytest.mark.usefixtures("logging_as_before")
 
 
 def written(capsys: pytest.CaptureFixture[str]) -> str:
