@@ -143,7 +143,8 @@ class Load:
     ) -> None:
         self.accepted: set[str] = set()
         self.refused: list[Ack] = []
-        self.unanswered: list[Ack] = []
+        self.uncertain: list[Ack] = []
+        """Whose end the person does not know: no ack in time, or the ledger did not answer in time."""
         self.finals: dict[str, float] = {}
         """When each request visibly ended, in seconds of time.monotonic()."""
         self._open: set[str] = set()
@@ -183,8 +184,8 @@ class Load:
         id_ = request_of(ack)
         if id_:
             self.accepted.add(id_)
-        elif ack.error:
-            self.unanswered.append(ack)
+        elif ack.error or "this probably did not happen" in said:
+            self.uncertain.append(ack)
         else:
             assert "nothing was done" in said.lower(), said
             self.refused.append(ack)

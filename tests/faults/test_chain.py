@@ -86,7 +86,7 @@ class Replicas:
         ]
         assert [texts for texts in told if not texts[0].startswith("✅")] == []
         assert len({env for _, env, _ in self.wechat.shared}) == len(accepted)
-        assert self.load.unanswered == self.load.refused == []
+        assert self.load.uncertain == self.load.refused == []
 
 
 @pytest.fixture

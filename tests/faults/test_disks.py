@@ -121,7 +121,7 @@ async def assert_survives_disk_failure(
         finally:
             await bot.end()
         # Slack itself shows this after three seconds without an ack.
-        assert load.unanswered == []
+        assert load.uncertain == []
         assert all(fault.told in str(ack.payload) for ack in load.refused)
         assert {call.env for call in wechat.calls}.isdisjoint(map(env_of, load.refused))
         assert_answered_once(slack, load.accepted)
@@ -209,5 +209,5 @@ async def test_a_second_process_on_the_same_file_is_refused_while_the_first_keep
             "Another share-env-bot already uses ledger.db. "
             "Stop it, or use PostgreSQL for several replicas.\n"
         )
-        assert load.unanswered == []
+        assert load.uncertain == []
         assert_answered_once(slack, load.accepted)
