@@ -14,7 +14,7 @@ from tests.simulation.plan import Plan, plan_of
 from tests.simulation.world import World
 
 _MOST_TRIES = 300
-_AHEAD = 8
+_AHEAD = 32
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
