@@ -21,6 +21,7 @@ from bot.playground.slack.transcript import Change
 from bot.playground.world import APPID, OWNER
 from tests.conftest import RELEASES, REQUESTER, over_http
 from tests.processes import ROOT, Forked, fork, kept, start
+from tests.said import IN_DOUBT
 from tests.token_server import TokenWeChat, environment
 
 FINAL = ("✅", "❌", "❔")
@@ -143,8 +144,10 @@ class Load:
     ) -> None:
         self.accepted: set[str] = set()
         self.refused: list[Ack] = []
-        self.uncertain: list[Ack] = []
-        """Whose end the person does not know: no ack in time, or the ledger did not answer in time."""
+        self.in_doubt: list[Ack] = []
+        """Told that this probably did not happen."""
+        self.unanswered: list[Ack] = []
+        """Without an ack in time, which Slack itself shows after three seconds."""
         self.finals: dict[str, float] = {}
         """When each request visibly ended, in seconds of time.monotonic()."""
         self._open: set[str] = set()
@@ -184,13 +187,24 @@ class Load:
         id_ = request_of(ack)
         if id_:
             self.accepted.add(id_)
-        elif ack.error or "this probably did not happen" in said:
-            self.uncertain.append(ack)
+        elif ack.error:
+            self.unanswered.append(ack)
+        elif IN_DOUBT in said:
+            self.in_doubt.append(ack)
         else:
             assert "nothing was done" in said.lower(), said
             self.refused.append(ack)
         self._slack.changed()
         return id_ is not None
+
+    def assert_told_truly(self, told: str, wechat: TokenWeChat) -> None:
+        """Assert that each command got an ack, each refusal says `told`, and each share is shown and was not refused."""
+        assert self.unanswered == []
+        assert all(told in str(ack.payload) for ack in self.refused)
+        shared = {call.env for call in wechat.calls}
+        assert shared.isdisjoint(map(env_of, self.refused))
+        parents = " ".join(parent.text for parent in self._slack.parents(RELEASES)).split()
+        assert {f"`{env}`" for env in shared} <= set(parents)
 
     async def more_accepted(self, commands: int, within: float = 20) -> None:
         """Wait until this many more commands were accepted."""

@@ -86,7 +86,8 @@ class Replicas:
         ]
         assert [texts for texts in told if not texts[0].startswith("✅")] == []
         assert len({env for _, env, _ in self.wechat.shared}) == len(accepted)
-        assert self.load.uncertain == self.load.refused == []
+        load = self.load
+        assert load.unanswered == load.in_doubt == load.refused == []
 
 
 @pytest.fixture
