@@ -2,6 +2,7 @@
 
 import gc
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from tests.simulation.plan import Plan, plan_of
 from tests.simulation.world import World
 
 _MOST_TRIES = 300
-_AHEAD = 32
+_AHEAD = 8
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -72,8 +73,11 @@ def in_parallel(
     pool: Pool, work: Callable[[Unpack[Ts]], T], chosen: Iterator[tuple[*Ts]]
 ) -> Iterator[T]:
     """Yield the results in order; only a few are begun ahead, since what is chosen may have no end."""
-    while batch := list(islice(chosen, _AHEAD)):
-        yield from pool.starmap(work, batch, chunksize=1)
+    begun = (pool.apply_async(work, each) for each in chosen)
+    ahead = deque(islice(begun, _AHEAD))
+    while ahead:
+        yield ahead.popleft().get()
+        ahead.extend(islice(begun, 1))
 
 
 def cut_down(failed: Run) -> Run:
