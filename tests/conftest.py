@@ -113,17 +113,12 @@ def pytest_collection(session: pytest.Session) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the files with the slowest tests first; exclude from coverage what takes long and adds little.
 
-    Tracing doubles a test's time. Excluded are the tests on PostgreSQL, which also run on SQLite, properties, for which
-    there are tables of examples too, and files that run the same lines many times.
+    Tracing doubles a test's time. Excluded are the tests on PostgreSQL, which also run on SQLite, and properties, for which
+    there are tables of examples too.
     """
     items.sort(key=lambda item: item.path.name not in {"test_socket_mode.py", "test_owed.py"})
-    same_lines = {"test_simulation.py", "test_pauses.py", "test_house.py"}
     for item in items:
-        if (
-            "postgresql" in item.name
-            or item.path.name in same_lines
-            or item.get_closest_marker("hypothesis")
-        ):
+        if "postgresql" in item.name or item.get_closest_marker("hypothesis"):
             item.add_marker("no_cover")
 
 

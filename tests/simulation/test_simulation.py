@@ -15,7 +15,10 @@ from tests.simulation.planted import found
 from tests.simulation.run import cut_down, run, run_seed
 from tests.simulation.world import World
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [
+    pytest.mark.usefixtures("impatient"),
+    pytest.mark.no_cover,  # runs the same lines many times
+]
 
 
 def test_two_runs_of_a_seed_are_equal_to_the_byte() -> None:

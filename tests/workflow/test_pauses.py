@@ -31,6 +31,8 @@ from tests.rig import ALLOW, APPROVALS, APPROVE, APPROVER, DENY, SECOND, Rig, fo
 from tests.said import CALLED_TWICE, PAUSED_AT_LIMIT, PAUSED_IN_DOUBT, RECEIVER_OFF
 from tests.workflow.test_batches import answer_to_all, line, shared
 
+pytestmark = pytest.mark.no_cover  # runs the same lines many times
+
 NOT_ENABLED, PER_MINUTE, PER_DAY = 85088, 45011, 45009
 NOW = 1_800_000_000.0
 IN_A_MINUTE, IN_AN_HOUR = 1_800_000_060, 1_800_003_600
