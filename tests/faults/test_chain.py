@@ -86,8 +86,7 @@ class Replicas:
         ]
         assert [texts for texts in told if not texts[0].startswith("✅")] == []
         assert len({env for _, env, _ in self.wechat.shared}) == len(accepted)
-        load = self.load
-        assert load.unanswered == load.in_doubt == load.refused == []
+        assert self.load.unanswered == self.load.in_doubt == self.load.refused == []
 
 
 @pytest.fixture
