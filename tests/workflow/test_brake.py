@@ -297,7 +297,11 @@ async def test_a_batch_pauses_and_says_so_while_slack_does_not_return_the_group(
 
 
 async def test_while_slack_does_not_return_the_group_of_a_running_batch_no_item_begins(
-    rig: Rig, slack: LocalSlack, wechat: LocalWeChat, people_clock: Clock
+    rig: Rig,
+    slack: LocalSlack,
+    wechat: LocalWeChat,
+    caplog: pytest.LogCaptureFixture,
+    people_clock: Clock,
 ) -> None:
     rig.runtime = replace(rig.runtime, clock=people_clock, brake_every=0.01)
     async with rig.bot(BY_GROUP):
@@ -308,9 +312,10 @@ async def test_while_slack_does_not_return_the_group_of_a_running_batch_no_item_
             people_clock.now += 60  # the group is no longer cached
             await soon(lambda: PAUSED_IN_DOUBT in rig.parent())
         await soon(lambda: f"{AT_ONCE} of {AT_ONCE + 5}" in rig.parent())
+        await soon(lambda: "a batch pauses: " in caplog.text)  # no read is under way any more
         assert len(wechat.calls) == AT_ONCE
         slack.clear("usergroups.list")
-        people_clock.now += 60
+        people_clock.now += 60  # the error is no longer cached
         answer = await answer_to_all(rig)
     assert answer.text.startswith(f"✅ *All {AT_ONCE + 5} shared.*")
 
