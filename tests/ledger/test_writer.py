@@ -490,18 +490,18 @@ async def test_work_whose_caller_got_an_error_during_a_lock_is_not_written_after
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_locked_row_delays_only_its_own_changes(
-    on_postgresql: Database, postgresql_writer: Writer
-) -> None:
-    await postgresql_writer.run(add("locked"))
+async def test_a_locked_row_delays_only_its_own_changes(on_postgresql: Database) -> None:
+    writer = started_writer(on_postgresql.open().engine, patience=5.0)
+    await writer.run(add("locked"))
     with on_postgresql.engine.begin() as connection:
         connection.execute(select(replicas).with_for_update())
-        async with busy(postgresql_writer):
-            tasks = queued(postgresql_writer, add("a"), change, add("b"))
+        async with busy(writer):
+            tasks = queued(writer, add("a"), change, add("b"))
         with within(SOON):
             one, locked, other = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(locked, LedgerDownError)
     assert (one, other) == ("a", "b")
+    await writer.close()
 
 
 async def test_a_full_disk_is_reported_and_works_again(sqlite: Database) -> None:
