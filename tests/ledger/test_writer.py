@@ -491,6 +491,7 @@ async def test_work_whose_caller_got_an_error_during_a_lock_is_not_written_after
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_locked_row_delays_only_its_own_changes(on_postgresql: Database) -> None:
+    # Waiting for the lock takes 1.4 s: once with the group, and once alone.
     writer = started_writer(on_postgresql.open().engine, patience=5.0)
     await writer.run(add("locked"))
     with on_postgresql.engine.begin() as connection:
